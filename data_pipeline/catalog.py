@@ -1,0 +1,108 @@
+"""DATASETS: every dataset a study may name. Torch-free, so that a typo fails in a second.
+
+Add a dataset: one file in `datasets/`, one settings class, one line here. Its file has five
+functions of the names below; `check_data`, `label_names` and `data_fingerprint` ask them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from data_pipeline.datasets.settings import CamVidData, CocoData, NoData, StreetScenesData
+from data_pipeline.errors import UnsupportedTaskError
+from data_pipeline.settings import DataSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """What the study file needs to know of a dataset, and where the rest is.
+
+    The strings are `module:function`, resolved at use by `importlib`.
+    """
+
+    tasks: frozenset[str]
+    settings: type[DataSettings]
+    summary: str  # one line for `visionstudy data list`
+    check: str  # (settings) -> list[str]: what is missing on disk, torch-free; [] is ready
+    class_names: str  # (settings) -> tuple[str, ...]: every class on disk in order, torch-free
+    label_names: str  # (settings, task) -> tuple[str, ...]: in label order, torch-free
+    fingerprint: str  # (settings) -> str: hash of what is on disk, torch-free
+    builder: str  # (settings, task, split) -> Dataset | None; None: has no such split
+    prepare: str | None = None  # (settings): make once what trials would make each; or None
+
+
+def _entry(
+    module: str, settings: type[DataSettings], summary: str, *, prepare: str | None = None
+) -> DatasetEntry:
+    place = f"data_pipeline.datasets.{module}"
+    return DatasetEntry(
+        tasks=frozenset({"semantic_segmentation"}),
+        settings=settings,
+        summary=summary,
+        check=f"{place}:check",
+        class_names=f"{place}:class_names",
+        label_names=f"{place}:label_names",
+        fingerprint=f"{place}:fingerprint",
+        builder=f"{place}:build",
+        prepare=f"{place}:{prepare}" if prepare else None,
+    )
+
+
+DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
+    {
+        "coco": _entry("coco", CocoData, "COCO instances: JSON annotations and JPEG folders"),
+        "camvid": _entry("camvid", CamVidData, "CamVid as prepared for SegNet, 11 classes"),
+        "street_scenes": _entry(
+            "street_scenes",
+            StreetScenesData,
+            "generated street scenes, nothing to download",
+            prepare="drawn_scenes",
+        ),
+        "none": _entry("none", NoData, "no data, for models that need none"),
+    }
+)
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """Import what a `module:function` string of an entry names."""
+    module, _, function = reference.partition(":")
+    return getattr(import_module(module), function)  # type: ignore[no-any-return]
+
+
+def check_data(settings: DataSettings) -> list[str]:
+    """Return a sentence for everything that keeps the data from being used; [] is ready."""
+    return list(resolve(DATASETS[settings.dataset].check)(settings))
+
+
+def prepare_data(settings: DataSettings) -> None:
+    """Make what the trials of a study would otherwise each make for themselves."""
+    prepare = DATASETS[settings.dataset].prepare
+    if prepare is not None:
+        resolve(prepare)(settings)
+
+
+def class_names(settings: DataSettings) -> tuple[str, ...]:
+    """Return every class of the dataset on disk, in its order."""
+    return tuple(resolve(DATASETS[settings.dataset].class_names)(settings))
+
+
+def label_names(settings: DataSettings, task: str) -> tuple[str, ...]:
+    """Return what each label index means, "background" first where there is one.
+
+    Raises:
+        DataError: The dataset has no labels for the task, or lacks a chosen class.
+    """
+    entry = DATASETS[settings.dataset]
+    if task not in entry.tasks:
+        raise UnsupportedTaskError(
+            f"dataset '{settings.dataset}' has no labels for task '{task}', "
+            f"only for {', '.join(sorted(entry.tasks))}; choose another dataset or task"
+        )
+    return tuple(resolve(entry.label_names)(settings, task))
+
+
+def data_fingerprint(settings: DataSettings) -> str:
+    """Hash what is on disk and can change a result."""
+    return str(resolve(DATASETS[settings.dataset].fingerprint)(settings))

@@ -1,0 +1,1 @@
+"""Drawing of street scenes; pixels and masks only, no files."""
