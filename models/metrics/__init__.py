@@ -1,0 +1,1 @@
+"""From predictions to numbers; one file per task."""

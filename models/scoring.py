@@ -1,0 +1,80 @@
+"""Score weights on a split: metrics, saved predictions and a picture."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.memory import out_of_memory_named
+from models.session import BatchSource, Interrupted, TrainingResult, TrainingSession
+from models.tasks.task import Evaluator
+from models.workbench import Workbench, load_weights, set_up
+
+
+def micro_batch_size(session: TrainingSession) -> int:
+    """Return the most images that go through the network at once."""
+    return -(-session.training.batch_size // session.micro_batch_divisor)
+
+
+def evaluate(
+    bench: Workbench, source: BatchSource, should_stop: Callable[[], bool]
+) -> Evaluator[Any]:
+    """Run the network over a split.
+
+    Raises:
+        Interrupted: asked to stop; nothing was changed, so it can be done again.
+    """
+    evaluator = bench.task.evaluator()
+    bench.network.eval()
+    with torch.no_grad():
+        for batch in source.epoch(1):
+            if should_stop():
+                raise Interrupted("asked to stop while scoring")
+            evaluator.update(bench.network, bench.task.to_device(batch, bench.device))
+    bench.network.train()
+    return evaluator
+
+
+def prefixed(split: str, metrics: dict[str, float]) -> dict[str, float]:
+    """Put "val/" or "test/" before each name."""
+    return {f"{split}/{name}": value for name, value in metrics.items()}
+
+
+def score_split(
+    session: TrainingSession, bench: Workbench, split: str
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Score "val" or "test" with the network's weights; return metrics and files by role.
+
+    Raises:
+        ValueError: the dataset has no such split.
+    """
+    sources = {"val": bench.data.validation, "test": bench.data.test}
+    source = sources[split](micro_batch_size(session))
+    if source is None:
+        raise ValueError(
+            "a dataset must have a test split to be scored on it, got none; "
+            "give it one in data.split, or select on validation"
+        )
+    evaluator = evaluate(bench, source, session.should_stop)
+    files = {f"predictions_{split}": f"predictions_{split}.npz"}
+    evaluator.save_predictions(session.folder / files[f"predictions_{split}"])
+    if split == "val":
+        files["predictions_strip"] = "predictions_strip.png"
+        evaluator.save_strip(session.folder / files["predictions_strip"])
+    return prefixed(split, evaluator.compute()), files
+
+
+def score_test(session: TrainingSession, weights: Path) -> TrainingResult:
+    """Score saved weights on the test split, once, for a stage's winner.
+
+    `best_epoch` is read off the name `best-<epoch>.pt`, 0 where it has another; `train_macs` is 0.
+    """
+    with out_of_memory_named():
+        bench = set_up(session)
+        load_weights(bench.model, weights)
+        metrics, files = score_split(session, bench, "test")
+    named = re.fullmatch(r"best-(\d+)", weights.stem)
+    epoch = int(named[1]) if named else 0
+    return TrainingResult(metrics, best_epoch=epoch, epochs=epoch, train_macs=0.0, files=files)

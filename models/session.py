@@ -1,0 +1,118 @@
+"""What a trainer is given and what it gives back; torch-free.
+
+    trial process ──TrainingSession──► trainer (models.training:train, models.noop:train)
+                  ◄──report(epoch)────
+                  ◄──TrainingResult───
+
+A trainer resumes from the newest readable checkpoint, reports every finished epoch after the
+checkpoint that holds it was written, and asks `should_stop` at least once per step.
+
+Errors a trainer ends with, besides those of bad data and code:
+
+    TrainingEnd
+    ├── OutOfMemory   the device's memory did not hold one micro-batch
+    ├── Diverged      a loss or gradient is not finite
+    └── Interrupted   `should_stop` said so; a checkpoint was written first
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
+
+
+class TrainingEnd(Exception):  # noqa: N818  # two of the three are no errors
+    """Training ended before its last epoch."""
+
+
+class OutOfMemory(TrainingEnd):
+    """The device's memory did not hold one micro-batch."""
+
+
+class Diverged(TrainingEnd):
+    """A loss or gradient is not finite."""
+
+
+class Interrupted(TrainingEnd):
+    """Asked to stop; everything up to here is in a checkpoint."""
+
+
+class BatchSource(Protocol):
+    """The batches of a split, the same for the same seed and epoch."""
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+
+    @property
+    def images(self) -> int:
+        """Images per epoch."""
+
+    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Any]:
+        """Yield the batches of epoch `number` (1-based), leaving out the first ones."""
+
+
+class DataSource(Protocol):
+    """The three splits of a cell's data."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names in label order."""
+
+    def training(self, batch_size: int) -> BatchSource:
+        """Shuffled and augmented."""
+
+    def validation(self, batch_size: int) -> BatchSource:
+        """In a fixed order."""
+
+    def test(self, batch_size: int) -> BatchSource | None:
+        """In a fixed order; None where the dataset has no test split."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One finished epoch, as a trainer reports it."""
+
+    epoch: int  # 1-based
+    metrics: Mapping[str, float]  # train/…, val/…, learning_rate, images_per_s, peak_memory_mb
+    wall_s: float  # seconds trained so far, over all attempts
+    images_seen: int
+    finished_at: float  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSession:
+    """One attempt at training one cell."""
+
+    task: str
+    model: ModelSettings
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    image_size: int  # pixels, square
+    seed: int
+    micro_batch_divisor: int  # 1, 2, 4 …: halvings after running out of memory
+    objective: str  # "val/iou"
+    maximize: bool
+    scores_test: bool  # select_on: test
+    time_limit_s: float | None  # over all attempts; reached: finish the epoch, score, end complete
+    folder: Path  # of this attempt; exists
+    earlier_folders: tuple[Path, ...]  # of earlier attempts, newest first
+    data: Callable[[], DataSource]  # opened at first use
+    report: Callable[[EpochReport], None]
+    report_effective: Callable[[Mapping[str, Any]], None]
+    report_progress: Callable[[int, int, int], None]  # epoch, step, steps; cheap
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a completed cell is judged by."""
+
+    metrics: Mapping[str, float]  # of the best epoch's weights: val/…, test/… if scored
+    best_epoch: int
+    epochs: int  # finished
+    train_macs: float  # 3 x forward multiply-accumulates x training images seen
+    note: str = ""  # "time limit reached after epoch 40"; "" when all epochs ran
+    files: Mapping[str, str] = field(default_factory=dict)  # role -> name inside the folder:
+    # "weights" best weights, "predictions_val", "predictions_test" npz, "predictions_strip" png

@@ -1,0 +1,70 @@
+"""What the training loop asks of a task, whatever its batches are.
+
+Batches are plain tensors in a structure that only the task and the data pipeline agree on, so
+the same loop trains on masks, lists of boxes, clips and class scores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+BatchT = TypeVar("BatchT")
+BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One forward pass in training mode."""
+
+    loss: Tensor  # () mean over the batch's images; what is minimised
+    images: int
+    sums: Mapping[str, Tensor]  # name -> numbers, additive over batches; see `Task.summarise`
+
+
+class Evaluator(Protocol[BatchT_contra]):
+    """Scores a model on a split, batch by batch."""
+
+    def update(self, model: nn.Module, batch: BatchT_contra) -> None:
+        """Predict a batch on the model's device and keep what the metrics need; no gradients."""
+
+    def compute(self) -> dict[str, float]:
+        """Return the metrics of everything seen, without a split's prefix."""
+
+    def save_predictions(self, file: Path) -> None:
+        """Write what `TaskEntry.rescore` needs (npz)."""
+
+    def save_strip(self, file: Path) -> None:
+        """Write a picture of the first images: image, truth, prediction, error (png)."""
+
+
+class Task(Protocol[BatchT]):
+    """A task's losses and metrics."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric an evaluator may compute, without a split's prefix."""
+
+    def training_step(self, model: nn.Module, batch: BatchT) -> StepResult:
+        """Run the model on a batch that is on the model's device."""
+
+    def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        """Turn the added-up sums of an epoch into training metrics, "loss" among them."""
+
+    def input_shape(self, batch: BatchT) -> tuple[int, ...]:
+        """Return (images, channels, …, height, width) as the network is given them."""
+
+    def example_input(self, image_size: int) -> Tensor:
+        """Return one image on the meta device, to count multiply-accumulates with."""
+
+    def split_batch(self, batch: BatchT, parts: int) -> list[BatchT]:
+        """Cut a batch into at most `parts` micro-batches."""
+
+    def to_device(self, batch: BatchT, device: torch.device) -> BatchT:
+        """Move a batch's tensors."""
+
+    def evaluator(self) -> Evaluator[BatchT]:
+        """Start scoring a split."""
