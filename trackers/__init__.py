@@ -1,0 +1,1 @@
+"""Where facts go: frozen records, the event log of every trial, and MLflow."""

@@ -1,0 +1,130 @@
+"""The MLflow server that shows a workspace, and links into its pages.
+
+subprocess.Popen(server_command(workspace, port=5000), env=server_environment())
+wait_until_healthy("http://127.0.0.1:5000", timeout_s=120)
+"""
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from trackers.mlflow_client import CLIENT_ENVIRONMENT, mlflow_client
+from trackers.mlflow_tracker import SQLITE, database_file
+from trackers.run_facts import TAG
+
+DATABASE_NAME = "mlflow.db"
+ARTIFACTS_NAME = "artifacts"
+# Loopback names with and without a port: the server answers 403 to any other Host header.
+ALLOWED_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[::1]:*"
+# Without it the UI opens in its mode for language models, where runs have no curves.
+_WORKFLOW = "workflowType=machine_learning"
+
+
+def workspace_uri(workspace: Path) -> str:
+    """Return the address of a workspace's own MLflow database."""
+    return f"{SQLITE}{(workspace / DATABASE_NAME).resolve()}"
+
+
+def server_command(workspace: Path, *, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
+    """Return the command that serves a workspace; its database must exist by then.
+
+    The server reads the artifacts of studies from the folders that their experiments name, and
+    keeps those of experiments created by way of the server in the same place.
+    """
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", workspace_uri(workspace)),
+        *("--artifacts-destination", (workspace / ARTIFACTS_NAME).resolve().as_uri()),
+        "--serve-artifacts",
+        *("--host", host, "--port", str(port), "--workers", "1"),
+    ]
+
+
+def server_environment() -> dict[str, str]:
+    """Return the whole environment for `server_command`; what is set already wins."""
+    return {
+        **CLIENT_ENVIRONMENT,
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ALLOWED_HOSTS,
+        # Eight more processes, for features that need a language model.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **os.environ,
+    }
+
+
+def wait_until_healthy(url: str, timeout_s: float) -> None:
+    """Wait until a server answers; it takes some 20 seconds to start.
+
+    Raises:
+        TimeoutError: it did not answer in time.
+    """
+    end = time.monotonic() + timeout_s
+    while not _is_healthy(url):
+        if time.monotonic() > end:
+            raise TimeoutError(
+                f"the MLflow server must answer at {url}/health, and has not for {timeout_s:g} s; "
+                "see what it printed, or try another port"
+            )
+        time.sleep(0.2)
+
+
+def study_url(base: str, experiment_id: str) -> str:
+    """Return the page with a study's runs and their curves.
+
+    Args:
+        base: address of the server; "" for a path that begins with "/".
+        experiment_id: MLflow's id of the study's experiment.
+    """
+    return (
+        f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{_WORKFLOW}&compareRunsMode=CHART"
+    )
+
+
+def run_url(base: str, experiment_id: str, run_id: str) -> str:
+    """Return the page of one run; `base` as in `study_url`."""
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{_WORKFLOW}"
+
+
+def experiment_links(tracking_uri: str) -> list[tuple[str, str]]:
+    """Return every study that MLflow holds with the path of its page, in order of name."""
+    if _is_missing(tracking_uri):
+        return []
+    found = mlflow_client(tracking_uri).search_experiments()
+    studies = [each for each in found if f"{TAG}study" in each.tags]
+    return sorted((each.name, study_url("", each.experiment_id)) for each in studies)
+
+
+def run_links(tracking_uri: str, study: str, *, base: str = "") -> dict[str, str]:
+    """Return the page of every cell of a study that has a run: cell id -> address."""
+    if _is_missing(tracking_uri):
+        return {}
+    client = mlflow_client(tracking_uri)
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None:
+        return {}
+    links: dict[str, str] = {}
+    token: str | None = ""
+    while token is not None:
+        kind = f"tags.`{TAG}kind` = 'cell'"
+        runs = client.search_runs([experiment.experiment_id], kind, page_token=token or None)
+        for run in runs:
+            address = run_url(base, experiment.experiment_id, run.info.run_id)
+            links[run.data.tags[f"{TAG}cell"]] = address
+        token = runs.token or None
+    return links
+
+
+def _is_missing(tracking_uri: str) -> bool:
+    """Return whether a database is not there; a client would create it."""
+    file = database_file(tracking_uri)
+    return file is not None and not file.exists()
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,180 @@
+"""Store runs in MLflow so that doing it again, after whatever went wrong, changes nothing.
+
+MLflow itself is the only memory of what is stored: a run is found by its tag before it is created,
+and says with the last value of its metric `epoch` which epochs it has. MLflow writes the metrics
+of one batch in one transaction, and drops a point that it has (same name, step, time and value).
+An epoch that a crash between two batches has cut is thus sent again whole, and completed.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from trackers.mlflow_files import store_files, store_weights
+from trackers.records import StudyRecord
+from trackers.run_facts import (
+    EPOCH,
+    SUMMARY_RUN,
+    TAG,
+    RunFacts,
+    cell_facts,
+    cell_files,
+    files_stamp,
+    report_stamp,
+    study_facts,
+    study_files,
+)
+from trackers.tracker import CellUpload
+from trackers.upload_queue import StoreUnavailableError, UploadRefusedError
+
+HTTP_BAD_REQUEST = 400
+
+
+class MlflowStore:
+    """Brings MLflow up to date with a snapshot; every method may take long and be repeated."""
+
+    def __init__(self, client: MlflowClient, artifact_root: Path | None) -> None:
+        """Store through a client.
+
+        Args:
+            client: of a server or database.
+            artifact_root: folder of the artifacts; None: the server decides.
+        """
+        self._client = client
+        self._artifact_root = artifact_root
+
+    def store_study(self, study: StudyRecord, *, report: Path | None) -> None:
+        """Store a study's experiment and its summary run with the report.
+
+        Raises:
+            StoreUnavailableError: MLflow is away.
+            UploadRefusedError: MLflow, or we, will never take this.
+        """
+        facts = study_facts(study)
+        with as_upload_errors():
+            experiment = self._experiment(study.name)
+            note = facts.tags["mlflow.note.content"]
+            self._client.set_experiment_tag(experiment, "mlflow.note.content", note)
+            self._client.set_experiment_tag(experiment, f"{TAG}task", study.task)
+            run = self._run(experiment, "kind", SUMMARY_RUN, facts=facts)
+            self._log(run, facts)
+            stamp = report_stamp(study, report=report)
+            store_files(self._client, run, study_files(study, report=report), stamp=stamp)
+
+    def store_cell(self, study: str, upload: CellUpload) -> None:
+        """Store a cell's run, and with its outcome its files.
+
+        Raises:
+            StoreUnavailableError: MLflow is away.
+            UploadRefusedError: MLflow, or we, will never take this.
+        """
+        facts = cell_facts(study, upload)
+        with as_upload_errors():
+            run = self._run(self._experiment(study), "cell", upload.cell.id, facts=facts)
+            self._log(run, facts)
+            if upload.cell.outcome is not None:
+                stamp = files_stamp(upload)
+                store_files(self._client, run, cell_files(upload), stamp=stamp)
+                store_weights(self._client, run, upload, facts=facts)
+
+    def _experiment(self, study: str) -> str:
+        """Return the id of the study's experiment, which is created, or taken from the bin."""
+        found = self._client.get_experiment_by_name(study)
+        if found is None:
+            root = self._artifact_root
+            location = None if root is None else (root / study).resolve().as_uri()
+            try:
+                self._client.create_experiment(study, location, tags={f"{TAG}study": study})
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was first
+                    raise
+            found = self._client.get_experiment_by_name(study)
+        if found is None:
+            raise StoreUnavailableError(f"experiment {study!r} was created and is not there")
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _run(self, experiment: str, tag: str, value: str, *, facts: RunFacts) -> Run:
+        """Return the one run with a tag, which is created if there is none."""
+        runs = self._client.search_runs([experiment], f"tags.`{TAG}{tag}` = '{value}'")
+        if not runs:
+            tags = dict(facts.tags)
+            return self._client.create_run(experiment, facts.started_ms, tags, facts.name)
+        # A server that is slow, and not dead, may create the run of an attempt given up on after
+        # the next attempt's.
+        kept, *doubles = sorted(runs, key=lambda each: (-_epochs_in(each), each.info.run_id))
+        for double in doubles:
+            self._client.delete_run(double.info.run_id)
+        return kept
+
+    def _log(self, run: Run, facts: RunFacts) -> None:
+        """Write what the run lacks, and its status."""
+        run_id = run.info.run_id
+        metrics = _missing_metrics(run, facts)
+        params, tags = _missing_params(run, facts), _changed_tags(run, facts)
+        self._client.log_batch(run_id, metrics, params, tags, synchronous=True)
+        ended_ms = facts.ended_ms or run.info.end_time
+        if (facts.status, ended_ms) == (run.info.status, run.info.end_time):
+            return
+        if facts.status == "RUNNING":
+            self._client.update_run(run_id, facts.status)
+        else:
+            self._client.set_terminated(run_id, facts.status, ended_ms)
+
+
+@contextmanager
+def as_upload_errors() -> Iterator[None]:
+    """Turn what MLflow and the libraries under it raise into the queue's errors."""
+    try:
+        yield
+    except MlflowException as error:
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow's
+        is_refused = status == HTTP_BAD_REQUEST
+        kind = UploadRefusedError if is_refused else StoreUnavailableError
+        raise kind(_reason(error)) from error
+    except (requests.RequestException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise StoreUnavailableError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return one line without the user and password of an address."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return re.sub(r"//[^/@\s]+@", "//", line)[:200]
+
+
+def _epochs_in(run: Run) -> int:
+    return int(run.data.metrics.get(EPOCH, 0))
+
+
+def _missing_params(run: Run, facts: RunFacts) -> list[Param]:
+    stored = run.data.params
+    for name, value in facts.params.items():
+        if stored.get(name, value) != value:
+            raise UploadRefusedError(
+                f"settings of a cell must not change, got {name} = {value} where the run "
+                f"{run.info.run_id} has {stored[name]}; delete that run to store the cell anew"
+            )
+    return [Param(name, value) for name, value in facts.params.items() if name not in stored]
+
+
+def _changed_tags(run: Run, facts: RunFacts) -> list[RunTag]:
+    stored = run.data.tags
+    return [RunTag(key, value) for key, value in facts.tags.items() if stored.get(key) != value]
+
+
+def _missing_metrics(run: Run, facts: RunFacts) -> list[Metric]:
+    """Return the points that the run lacks; MLflow cuts them into batches, in this order."""
+    stored = _epochs_in(run)
+    new = [point for epoch in facts.epochs if epoch[-1].step > stored for point in epoch]
+    # A NaN is unequal to the stored one and sent again, and MLflow drops it.
+    final = [each for each in facts.final if run.data.metrics.get(each.name) != each.value]
+    return [Metric(each.name, each.value, each.time_ms, each.step) for each in (*new, *final)]

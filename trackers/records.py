@@ -1,0 +1,171 @@
+"""Frozen facts about a study; the only thing reports read.
+
+A *study* has *stages*; a stage compares *configurations*; a configuration is measured by
+*cells* (one per seed, and per class where one model is trained per class); a cell needs one or
+more *trials* (attempts); a trial reports *epochs*. A *decision* says why a configuration won.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+JsonValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
+
+
+class Outcome(StrEnum):
+    """How a trial, and with its last trial a cell, ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    INFEASIBLE = "infeasible"  # out of memory at micro-batch 1, or diverged
+    FAILED = "failed"  # bad data or code
+    LOST = "lost"  # killed, crashed, node gone
+    STOPPED = "stopped"  # budget or Ctrl-C
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One finished epoch: its metrics and what it had cost by then."""
+
+    epoch: int  # 1-based
+    metrics: Mapping[str, float]  # "train/loss", "val/iou", "learning_rate", …
+    wall_s: float  # seconds of training and validation so far, over all attempts
+    images_seen: int  # training images so far
+    finished_at: float  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One attempt at a cell."""
+
+    cell: str
+    attempt: int  # 1-based
+    outcome: Outcome | None  # None while it runs
+    reason: str  # one sentence; empty when complete
+    device: str  # "cpu", "cuda:0 NVIDIA H200"
+    host: str
+    started_at: float  # unix seconds
+    ended_at: float | None
+    resumed_from_epoch: int  # finished epochs taken over from an earlier attempt; 0 = none
+    folder: str  # relative to the workspace
+    effective: Mapping[str, JsonValue] = field(default_factory=dict)  # read back from live objects
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecord:
+    """One planned point: a fully resolved configuration and one seed."""
+
+    id: str
+    settings: Mapping[str, JsonValue]  # dotted path -> value, every setting
+    seed: int
+    group: str  # the class of a one-model-per-class study, else ""
+    outcome: Outcome | None  # None: planned, not (yet) run
+    reason: str
+    metrics: Mapping[str, float]  # final values; empty unless complete
+    best_epoch: int | None  # the epoch whose weights were scored
+    epochs: tuple[EpochRecord, ...]  # each epoch once, over all attempts
+    trials: tuple[TrialRecord, ...]
+    train_macs: float  # multiply-accumulates spent in training; the deterministic cost
+    source: str | None = None  # after-training cells: the cell whose predictions were scored
+    predictions_strip: str | None = None  # PNG, absolute path: image, truth, prediction, error
+    is_running: bool = False
+    tracking_url: str | None = None  # the cell's run in the MLflow UI
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of training and validation over all attempts."""
+        return self.epochs[-1].wall_s if self.epochs else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRecord:
+    """One candidate of a stage: the inherited winner with some settings changed."""
+
+    id: str
+    parent: str | None  # configuration it inherited from; None in the first stage
+    varied: Mapping[str, JsonValue]  # dotted path -> value, only what this stage varies
+    group: str  # with `per`: the group that decides for itself, e.g. "car"; else ""
+    cells: tuple[str, ...]  # cell ids, in order of (class, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRecord:
+    """What a decision knew about one configuration."""
+
+    configuration: str
+    values: Mapping[str, float]  # replicate ("seed 0" or "car, seed 0") -> objective value
+    missing: tuple[str, ...]  # replicates without a complete cell
+    mean: float
+    low: float | None  # confidence interval of the mean; None with fewer than 2 values
+    high: float | None
+    difference: float | None  # paired mean difference to the best mean; None for the best itself
+    difference_low: float | None
+    difference_high: float | None
+    train_macs: float  # mean over cells
+    seconds: float  # mean over cells
+    is_tied: bool  # not distinguishable from the best mean
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """Why a stage's winner won."""
+
+    stage: str
+    group: str
+    metric: str
+    direction: str  # "maximize" or "minimize"
+    winners: tuple[str, ...]  # configuration ids, best first; more than one with a beam
+    candidates: tuple[CandidateRecord, ...]  # in the order of the stage
+    rule: str  # one sentence: how the winner was chosen
+    confidence: float  # in (0, 1)
+    flips: tuple[str, ...]  # sentences: what would have changed the winner
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One branching point of the tree, in the order it ran."""
+
+    name: str
+    after_training: bool
+    vary: Mapping[str, JsonValue]  # dotted path -> list of values, or a range
+    held: Mapping[str, JsonValue]  # `with`
+    only: Mapping[str, JsonValue]  # `only`
+    configurations: tuple[ConfigurationRecord, ...]  # () while the stage above is undecided
+    decisions: tuple[DecisionRecord, ...]  # one, or one per group; () while undecided
+    planned_cells: int  # what the plan expects, known before the configurations are
+
+
+@dataclass(frozen=True, slots=True)
+class TestScoreRecord:
+    """The test split's one look at a stage winner."""
+
+    __test__ = False  # not a pytest class
+
+    stage: str
+    configuration: str
+    cell: str
+    metrics: Mapping[str, float]  # "test/iou", …
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """Everything a report may say about a study."""
+
+    name: str
+    task: str
+    description: str
+    metric: str  # the objective's, e.g. "val/iou"
+    direction: str  # "maximize" or "minimize"
+    select_on: str  # "validation" or "test"
+    settings: Mapping[str, JsonValue]  # the resolved study, nested as in the YAML
+    base: Mapping[str, JsonValue]  # dotted path -> value: the base settings of a cell
+    stages: tuple[StageRecord, ...]
+    cells: Mapping[str, CellRecord]
+    test_scores: tuple[TestScoreRecord, ...]
+    test_looks: int  # how often the test split was scored
+    baselines: tuple[str, ...]  # e.g. "thesis/table-7"
+    environment: Mapping[str, str]  # versions, machine, git commit, data fingerprint
+    created_at: float  # unix seconds
+    is_finished: bool
+    note: str = ""  # why it is not finished

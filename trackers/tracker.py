@@ -1,0 +1,55 @@
+"""The contract of a tracker: it takes snapshots at once and stores each fact exactly once.
+
+A snapshot replaces the one before it, so whoever calls keeps no upload state: after a restart, or
+an outage of any length, it sends everything again and nothing is stored twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trackers.records import CellRecord, JsonValue, StudyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file to keep with a cell's run."""
+
+    path: Path
+    name: str  # inside the run's artifacts, e.g. "predictions/strip.png"
+
+
+@dataclass(frozen=True, slots=True)
+class CellUpload:
+    """All that is to be stored of a cell, as far as it has come."""
+
+    cell: CellRecord
+    name: str  # of the run, e.g. "learning rate / 0.001 / seed 0"
+    stages: tuple[str, ...]
+    configuration: str  # id
+    varied: Mapping[str, JsonValue]  # dotted path -> value
+    attempts: int
+    artifacts: tuple[Artifact, ...]  # stored once the cell has an outcome
+    resolved_config: str  # YAML, the artifact "config.yaml"
+    weights: Path | None  # best weights, a state_dict file; None: not kept
+    task: str  # e.g. "semantic_segmentation"
+
+
+class Tracker(Protocol):
+    """Where facts go, besides the ledger.
+
+    No method raises for a store that is away, and only `drain` waits for one.
+    """
+
+    def study(self, study: StudyRecord, *, report: Path | None = None) -> None:
+        """Take the study's summary and its HTML report, and return at once."""
+
+    def cell(self, study: str, upload: CellUpload) -> None:
+        """Take a cell's snapshot, which replaces an earlier one, and return at once."""
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until everything is stored; say whether it is."""
+
+    def close(self) -> None:
+        """Stop; what is not stored by now must be sent again another time."""
