@@ -1,0 +1,1 @@
+"""Records become numbers, numbers become figures, and both one HTML file."""

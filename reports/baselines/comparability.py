@@ -1,0 +1,115 @@
+"""May our number stand beside a cited one? Computed from the two protocols, never typed.
+
+Three kinds of fields decide. *Identity*: another task, dataset, class or metric is another
+question, so the numbers are not comparable. *Budget*: more than `BUDGET_FACTOR` times the
+epochs, training images or image side is another experiment; smaller gaps need care.
+*Condition*: any other difference needs care. What the source does not say is listed, and
+cannot be held against either side.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.baselines.citations import Protocol
+from reports.notation import join_words, value_text
+
+BUDGET_FACTOR = 2.0
+IDENTITY = {"task": "task", "dataset": "dataset", "class_name": "class", "metric": "metric"}
+BUDGET = {"train_images": "training images", "epochs": "epochs", "image_size": "image size"}
+CONDITION = {
+    "split": "scored split",
+    "selected_on": "selected on",
+    "classes_per_model": "classes per model",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "optimizer": "optimizer",
+    "loss": "loss",
+    "threshold": "threshold",
+    "scored_images": "scored images",
+}
+
+
+class Verdict(StrEnum):
+    """Whether two numbers answer the same question."""
+
+    SAME = "same protocol"
+    CARE = "comparable with care"
+    NOT = "not comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparability:
+    """A verdict, with every difference that led to it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]  # "image size 96, theirs 128"
+    unstated: tuple[str, ...]  # fields that one of the two protocols does not state
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its reasons, as printed in the report."""
+        if self.verdict is Verdict.SAME:
+            return str(self.verdict)
+        link = " because " if self.verdict is Verdict.NOT else ": "
+        return f"{self.verdict}{link}{'; '.join(self.reasons)}"
+
+
+def compare_protocols(cited: Protocol, ours: Protocol) -> Comparability:
+    """Judge whether our number may stand beside a cited one."""
+    hard = [*_differences(cited, ours, IDENTITY), *_budget_gaps(cited, ours)]
+    soft = _differences(cited, ours, CONDITION | BUDGET)
+    unstated = tuple(
+        words
+        for field, words in (IDENTITY | BUDGET | CONDITION).items()
+        if getattr(cited, field) is None or getattr(ours, field) is None
+    )
+    if hard:
+        return Comparability(Verdict.NOT, tuple(hard), unstated)
+    if soft:
+        return Comparability(Verdict.CARE, tuple(soft), unstated)
+    return Comparability(Verdict.SAME, (), unstated)
+
+
+def missing_counterpart(cited: Protocol, datasets: tuple[str, ...]) -> Comparability:
+    """Say why no number of a study answers a cited one."""
+    if cited.dataset not in datasets:
+        reason = f"dataset {join_words(datasets)}, theirs {cited.dataset}"
+    else:
+        reason = f"this study has no result for class '{cited.class_name}'"
+    return Comparability(Verdict.NOT, (reason,), ())
+
+
+def count_differences(cited: Protocol, ours: Protocol) -> int:
+    """How many stated fields differ; the closest of our configurations has the fewest."""
+    return len(_differences(cited, ours, IDENTITY | BUDGET | CONDITION))
+
+
+def _differences(cited: Protocol, ours: Protocol, fields: dict[str, str]) -> list[str]:
+    found = []
+    for field, words in fields.items():
+        theirs, our_value = getattr(cited, field), getattr(ours, field)
+        if theirs is not None and our_value is not None and not _agree(theirs, our_value):
+            found.append(f"{words} {value_text(our_value)}, theirs {value_text(theirs)}")
+    return found
+
+
+def _agree(theirs: str | float, ours: str | float) -> bool:
+    if isinstance(theirs, str) or isinstance(ours, str):
+        return theirs == ours
+    return math.isclose(theirs, ours, rel_tol=1e-9)
+
+
+def _budget_gaps(cited: Protocol, ours: Protocol) -> list[str]:
+    far = {
+        field: words
+        for field, words in BUDGET.items()
+        if _factor(getattr(cited, field), getattr(ours, field)) > BUDGET_FACTOR
+    }
+    return _differences(cited, ours, far)
+
+
+def _factor(theirs: int | None, ours: int | None) -> float:
+    if not theirs or not ours:
+        return 1.0
+    return max(theirs / ours, ours / theirs)

@@ -1,0 +1,144 @@
+"""Everything that a page shows, as records: numbers and figures, still without any HTML."""
+
+from dataclasses import dataclass
+
+from reports import theme
+from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
+from reports.figures.embedding import EmbeddedFigure, embed
+from reports.figures.response import response, response_figure, response_summary
+from reports.figures.tree import tree_layouts
+from reports.figures.tree_drawing import tree_figure, tree_min_width, tree_summary
+from reports.notation import metric_name, sentence_case, slug
+from reports.tables.comparison import ComparedTable, comparison
+from reports.tables.environment import Environment, commit_of, environment
+from reports.tables.held_out import HeldOutTable, held_out_table
+from reports.tables.ledger import Ledger, ledger
+from reports.tables.predictions import Strip, prediction_strips
+from reports.tables.stages import StageTable, stage_tables
+from reports.tables.summary import Summary, summarise
+from reports.tables.training import TrainingTable, training_tables
+from trackers.records import StudyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Figures that a switch shows or hides together."""
+
+    label: str  # the class; "" when there is nothing to switch
+    figures: tuple[EmbeddedFigure, ...]
+    legend: tuple[tuple[str, int], ...] = ()  # (series, style), shared by the figures
+
+
+@dataclass(frozen=True, slots=True)
+class StageSection:
+    """A stage's part of the page."""
+
+    id: str
+    number: int
+    table: StageTable
+    training: TrainingTable | None
+    curves: tuple[Panel, ...]
+    response: EmbeddedFigure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The page, section by section."""
+
+    study: StudyRecord
+    metric: str
+    commit: str | None
+    summary: Summary
+    trees: tuple[Panel, ...]
+    stages: tuple[StageSection, ...]
+    comparison: tuple[ComparedTable, ...]
+    ledger: Ledger
+    strips: tuple[Strip, ...]
+    held_out: HeldOutTable
+    environment: Environment
+
+
+def contents(study: StudyRecord) -> Contents:
+    """Compute every section of a report."""
+    return Contents(
+        study=study,
+        metric=metric_name(study.metric),
+        commit=commit_of(study),
+        summary=summarise(study),
+        trees=_trees(study),
+        stages=_stages(study),
+        comparison=comparison(study),
+        ledger=ledger(study),
+        strips=prediction_strips(study),
+        held_out=held_out_table(study),
+        environment=environment(study),
+    )
+
+
+def _trees(study: StudyRecord) -> tuple[Panel, ...]:
+    panels = []
+    for index, tree in enumerate(tree_layouts(study)):
+        title = f"Hyperparameter tree, {tree.group}" if tree.group else "Hyperparameter tree"
+        figure = embed(
+            tree_figure(tree),
+            f"tree-{index}",
+            title=title,
+            summary=tree_summary(tree),
+            min_width=tree_min_width(tree),
+        )
+        panels.append(Panel(tree.group, (figure,)))
+    return tuple(panels)
+
+
+def _stages(study: StudyRecord) -> tuple[StageSection, ...]:
+    training = training_tables(study)
+    sections = []
+    for index, table in enumerate(stage_tables(study)):
+        section = StageSection(
+            id=f"stage-{index + 1}-{slug(table.name)}",
+            number=index + 1,
+            table=table,
+            training=training.get(table.name),
+            curves=_curves(study, index),
+            response=_response(study, index, table),
+        )
+        sections.append(section)
+    return tuple(sections)
+
+
+def _curves(study: StudyRecord, index: int) -> tuple[Panel, ...]:
+    by_group: dict[str, list[StageCurves]] = {}
+    for curves in stage_curves(study, index):
+        by_group.setdefault(curves.group, []).append(curves)
+    return tuple(
+        Panel(group, tuple(_curve(index, at, c) for c in members), _legend(members[0]))
+        for at, (group, members) in enumerate(by_group.items())
+    )
+
+
+def _curve(index: int, panel: int, curves: StageCurves) -> EmbeddedFigure:
+    where = f" ({curves.group})" if curves.group else ""
+    return embed(
+        curves_figure(curves),
+        f"curves-{index + 1}-{panel + 1}-{slug(curves.metric)}",
+        title=sentence_case(f"{metric_name(curves.metric)}{where}"),
+        summary=curves_summary(curves),
+    )
+
+
+def _legend(curves: StageCurves) -> tuple[tuple[str, int], ...]:
+    shown = sorted(curves.series, key=lambda series: series.style)
+    return tuple((series.label, series.style) for series in shown[: len(theme.SERIES)])
+
+
+def _response(study: StudyRecord, index: int, table: StageTable) -> EmbeddedFigure | None:
+    stage = study.stages[index]
+    curve = response(stage, table) if stage.after_training else None
+    if curve is None:
+        return None
+    return embed(
+        response_figure(curve),
+        f"response-{index + 1}",
+        title=sentence_case(f"{metric_name(curve.metric)} against {curve.setting}"),
+        summary=response_summary(curve),
+    )

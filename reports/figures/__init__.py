@@ -1,0 +1,1 @@
+"""Figures: each module computes a record and draws it."""

@@ -1,0 +1,167 @@
+"""How numbers, settings and durations are written, the same in every table and figure."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from trackers.records import JsonValue
+
+MISSING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+# Last parts of a dotted path that say nothing without the part before them.
+EMPTY_NAMES = frozenset({"name", "policy"})
+METRIC_WORDS = {
+    "iou": "IoU",
+    "iou_image_mean": "image-mean IoU",
+    "lr": "learning rate",
+    "images_per_s": "images/s",
+    "peak_memory_mb": "peak memory (MB)",
+}
+EXPONENT = re.compile(r"(\de-)(\d)")
+SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}
+
+
+def value_text(value: JsonValue) -> str:
+    """Write a setting's value: 0.0001 as 1e-4, a list with commas, a mapping with its name."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, Mapping):
+        return _mapping_text(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(value_text(item) for item in value) or "none"
+    return str(value)
+
+
+def _float_text(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e6:
+        return str(int(value))
+    if value != 0 and not 0.01 < abs(value) < 1e6:
+        mantissa, exponent = f"{value:.6e}".split("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:g}"
+
+
+def _mapping_text(value: Mapping[str, JsonValue]) -> str:
+    rest = [
+        f"{key.replace('_', ' ')} {value_text(item)}"
+        for key, item in value.items()
+        if key != "name"
+    ]
+    name = value_text(value["name"]) if "name" in value else ""
+    return f"{name} ({', '.join(rest)})" if name and rest else name or ", ".join(rest) or "none"
+
+
+def setting_name(path: str) -> str:
+    """Turn a dotted path into words: "training.learning_rate" into "learning rate"."""
+    parts = path.split(".")
+    if len(parts) > 1 and parts[-1] in EMPTY_NAMES:
+        parts = parts[:-1] if parts[-1] == "name" else [f"{parts[-2]}_{parts[-1]}"]
+    return parts[-1].replace("_", " ")
+
+
+def configuration_label(varied: Mapping[str, JsonValue]) -> str:
+    """Name a configuration by what its stage varied: "learning rate 1e-3, batch size 8"."""
+    if not varied:
+        return "base settings"
+    return ", ".join(f"{setting_name(path)} {value_text(v)}" for path, v in varied.items())
+
+
+def short_label(varied: Mapping[str, JsonValue]) -> str:
+    """Name a configuration by its values alone, where the stage names the settings."""
+    return " · ".join(value_text(value) for value in varied.values()) or "base"
+
+
+def metric_name(metric: str) -> str:
+    """Turn "val/iou" into "validation IoU" and "val/iou_car" into "validation IoU, car"."""
+    split, _, name = metric.rpartition("/")
+    if name in METRIC_WORDS:
+        words = METRIC_WORDS[name]
+    elif name.startswith("iou_"):
+        words = f"IoU, {name.removeprefix('iou_').replace('_', ' ')}"
+    else:
+        words = name.replace("_", " ")
+    return f"{SPLIT_WORDS.get(split, split)} {words}".strip()
+
+
+def sentence_case(text: str) -> str:
+    """Raise the first letter and leave the rest: "IoU" stays "IoU"."""
+    return text[:1].upper() + text[1:]
+
+
+def unbroken(text: str) -> str:
+    """Keep numbers such as 1e-3 on one line, by a word joiner after their hyphen."""
+    return EXPONENT.sub("\\1\N{WORD JOINER}\\2", text)
+
+
+def score(value: float | None) -> str:
+    """Write a metric with three decimals, or four digits when it is large."""
+    if value is None or math.isnan(value):
+        return MISSING
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float | None) -> str:
+    """Write a difference with its sign."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return score(value) if value < 0 else f"+{score(value)}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval: "0.311 to 0.402"."""
+    if low is None or high is None:
+        return MISSING
+    return f"{score(low)} to {score(high)}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the two largest units that matter: "3 h 05 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def macs(count: float) -> str:
+    """Write multiply-accumulates with a metric prefix: "1.23 TMAC"."""
+    if count <= 0:
+        return "0"
+    power = min(int(math.log10(count) // 3), 6)
+    return f"{count / 1000**power:.3g} {['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}MAC"
+
+
+def percent(share: float) -> str:
+    """Write a share in (0, 1) as a percentage: 0.95 as "95 %"."""
+    return f"{100 * share:g}\N{NO-BREAK SPACE}%"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: "1 cell", "2 cells"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Join words as prose: "a, b and c"."""
+    *head, last = list(words) or [""]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def slug(text: str) -> str:
+    """Reduce a text to lower-case letters, digits and hyphens, for ids in the page."""
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in text)
+    return "-".join(kept.lower().split()) or "x"

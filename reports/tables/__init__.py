@@ -1,0 +1,1 @@
+"""Tables: each module computes a record that a template prints."""

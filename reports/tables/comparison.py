@@ -1,0 +1,212 @@
+"""Cited tables beside our numbers, each row with a computed verdict.
+
+A cited row is answered by the configuration of ours whose protocol differs in the fewest stated
+fields; our number is the mean over its seeds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.baselines import Baseline, Comparability, Verdict, load
+from reports.baselines.comparability import (
+    compare_protocols,
+    count_differences,
+    missing_counterpart,
+)
+from reports.lineage import places
+from reports.measurements import cells_of, finite
+from reports.notation import configuration_label
+from reports.tables.protocols import Measured, measure
+from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
+
+# A row's verdict is that of its first metric here that it has.
+HEADLINE = ("iou", "loss", "pixel_accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedNumber:
+    """A cited number and ours."""
+
+    column: str  # "test/iou"
+    printed: str
+    cited: float
+    ours: float | None  # mean over seeds
+    low: float | None  # least over seeds
+    high: float | None  # greatest over seeds
+    seeds: int
+    split: str | None  # where ours was scored
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus theirs."""
+        return None if self.ours is None else self.ours - self.cited
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """One row of a cited table."""
+
+    row: str
+    class_name: str
+    numbers: tuple[ComparedNumber | None, ...]  # as `ComparedTable.columns`
+    ours: str  # our configuration that comes closest; empty when there is none
+    comparability: Comparability
+    notes: tuple[int, ...]  # 1-based, into `ComparedTable.notes`
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTable:
+    """One cited table beside ours."""
+
+    name: str
+    system: str
+    source: str
+    columns: tuple[str, ...]
+    rows: tuple[ComparedRow, ...]
+    notes: tuple[str, ...]  # of single rows
+    shared_notes: tuple[str, ...]  # of every row
+
+    @property
+    def shared_reasons(self) -> tuple[str, ...]:
+        """Reasons that hold for every row, said once above the table."""
+        return _in_all([row.comparability.reasons for row in self.rows])
+
+    @property
+    def why_not(self) -> str:
+        """Every reason of a table in which no row is comparable."""
+        reasons = dict.fromkeys(r for row in self.rows for r in row.comparability.reasons)
+        return "; ".join(self.shared_reasons or reasons)
+
+    @property
+    def shared_unstated(self) -> tuple[str, ...]:
+        """Fields that no row states on both sides."""
+        return _in_all([row.comparability.unstated for row in self.rows])
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether any row may be compared, with care or without."""
+        return any(row.comparability.verdict is not Verdict.NOT for row in self.rows)
+
+
+def _in_all(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    first, *others = parts or [()]
+    return tuple(text for text in first if all(text in other for other in others))
+
+
+def comparison(study: StudyRecord) -> tuple[ComparedTable, ...]:
+    """Set every baseline that the study names beside the study's own numbers."""
+    cited = load(study.baselines)
+    return tuple(
+        _table(study, name, [b for b in cited if b.name == name])
+        for name in dict.fromkeys(study.baselines)
+    )
+
+
+def _table(study: StudyRecord, name: str, cited: Sequence[Baseline]) -> ComparedTable:
+    columns = tuple(dict.fromkeys(_column(b) for b in cited))
+    by_row = [[b for b in cited if b.row == row] for row in dict.fromkeys(b.row for b in cited)]
+    shared = _in_all([tuple(note for b in row for note in b.notes) for row in by_row])
+    every = dict.fromkeys(note for b in cited for note in b.notes)
+    notes = tuple(note for note in every if note not in shared)
+    sources = dict.fromkeys(b.source for b in cited)
+    return ComparedTable(
+        name=name,
+        system=cited[0].system,
+        source="; ".join(sources),
+        columns=columns,
+        rows=tuple(_row(study, row, columns, notes) for row in by_row),
+        notes=notes,
+        shared_notes=tuple(dict.fromkeys(shared)),
+    )
+
+
+def _column(baseline: Baseline) -> str:
+    return f"{baseline.protocol.split}/{baseline.protocol.metric}".removeprefix("/")
+
+
+def _row(
+    study: StudyRecord, cited: Sequence[Baseline], columns: Sequence[str], notes: Sequence[str]
+) -> ComparedRow:
+    head = _headline(cited)
+    closest = _closest(study, head)
+    numbers = {_column(b): _number(study, b, closest) for b in cited}
+    measured = _measurements(study, closest[1], head) if closest else []
+    verdict = (
+        compare_protocols(head.protocol, measured[0].protocol)
+        if measured
+        else missing_counterpart(head.protocol, _datasets(study))
+    )
+    return ComparedRow(
+        row=cited[0].row,
+        class_name=cited[0].printed_class,
+        numbers=tuple(numbers.get(column) for column in columns),
+        ours=_label(closest),
+        comparability=verdict,
+        notes=tuple(sorted({notes.index(n) + 1 for b in cited for n in b.notes if n in notes})),
+    )
+
+
+def _headline(cited: Sequence[Baseline]) -> Baseline:
+    order = {metric: i for i, metric in enumerate(HEADLINE)}
+    return min(cited, key=lambda b: order.get(b.protocol.metric, len(order)))
+
+
+def _datasets(study: StudyRecord) -> tuple[str, ...]:
+    named = (cell.settings.get("data.dataset") for cell in study.cells.values())
+    found = dict.fromkeys(str(name) for name in named if name)
+    return tuple(found) or (str(study.base.get("data.dataset", "of this study")),)
+
+
+def _closest(
+    study: StudyRecord, cited: Baseline
+) -> tuple[StageRecord, ConfigurationRecord] | None:
+    """The configuration with the fewest differing fields; the earliest stage on a draw."""
+    best: tuple[StageRecord, ConfigurationRecord] | None = None
+    fewest = 0
+    for placed in places(study).values():
+        measured = _measurements(study, placed.configuration, cited)
+        if not measured:
+            continue
+        count = count_differences(cited.protocol, measured[0].protocol)
+        if best is None or count < fewest:
+            best, fewest = (placed.stage, placed.configuration), count
+    return best
+
+
+def _measurements(
+    study: StudyRecord, configuration: ConfigurationRecord, cited: Baseline
+) -> list[Measured]:
+    """Our values of a cited metric, one per seed."""
+    protocol = cited.protocol
+    found = (
+        measure(study, cell, protocol.class_name, metric=protocol.metric, split=protocol.split)
+        for cell in cells_of(study, configuration)
+    )
+    return [measured for measured in found if measured is not None]
+
+
+def _number(
+    study: StudyRecord,
+    cited: Baseline,
+    closest: tuple[StageRecord, ConfigurationRecord] | None,
+) -> ComparedNumber:
+    measured = _measurements(study, closest[1], cited) if closest else []
+    values = [m.value for m in measured if finite(m.value) is not None]
+    return ComparedNumber(
+        column=_column(cited),
+        printed=cited.printed,
+        cited=cited.value,
+        ours=sum(values) / len(values) if values else None,
+        low=min(values, default=None),
+        high=max(values, default=None),
+        seeds=len(values),
+        split=measured[0].protocol.split if measured else None,
+    )
+
+
+def _label(closest: tuple[StageRecord, ConfigurationRecord] | None) -> str:
+    if closest is None:
+        return ""
+    stage, configuration = closest
+    label = configuration_label(configuration.varied)
+    return label if label.startswith(stage.name) else f"{label} ({stage.name})"

@@ -1,0 +1,124 @@
+"""How our own numbers were obtained: a cell's protocol and measurements, to compare by."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.baselines.citations import Protocol
+from reports.measurements import finite, scored_epoch, trained_cell
+from trackers.records import CellRecord, JsonValue, Outcome, StudyRecord
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One number of one cell, with its protocol."""
+
+    value: float
+    protocol: Protocol
+
+
+def classes_known(cell: CellRecord) -> tuple[str, ...]:
+    """The classes that a cell has numbers for."""
+    classes = cell.settings.get("data.classes")
+    named = tuple(str(name) for name in classes) if isinstance(classes, list | tuple) else ()
+    return named or ((cell.group,) if cell.group else ())
+
+
+def measure(
+    study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
+) -> Measured | None:
+    """Find a cell's value of a cited metric; validation stands in for a missing test score."""
+    if cell.outcome is not Outcome.COMPLETE or class_name not in classes_known(cell):
+        return None
+    found = _find(study, cell, class_name, metric=metric, split=split)
+    if found is None:
+        return None
+    value, scored_split = found
+    return Measured(value, _protocol(study, cell, class_name, metric=metric, split=scored_split))
+
+
+def _find(
+    study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
+) -> tuple[float, str] | None:
+    trained = trained_cell(study, cell)
+    if metric == "hours":
+        return (trained.seconds / SECONDS_PER_HOUR, split)
+    if split != "test":
+        epoch = scored_epoch(trained)
+        value = finite(epoch.metrics.get(f"{split}/{metric}")) if epoch else None
+        single = len(classes_known(cell)) == 1
+        return (value, split) if value is not None and single else None
+    name = metric if len(classes_known(cell)) == 1 else f"{metric}_{_slug(class_name)}"
+    for where, values in _scores(study, cell):
+        value = finite(values.get(f"{where}/{name}"))
+        if value is not None:
+            return (value, where)
+    return None
+
+
+def _scores(study: StudyRecord, cell: CellRecord) -> list[tuple[str, Mapping[str, float]]]:
+    looks = [record.metrics for record in study.test_scores if record.cell == cell.id]
+    return [("test", cell.metrics), *(("test", m) for m in looks), ("val", cell.metrics)]
+
+
+def _slug(class_name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", class_name.lower()).strip("_")
+
+
+def _protocol(
+    study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
+) -> Protocol:
+    settings = cell.settings
+    thresholded = metric == "iou"
+    accumulate = _whole(settings, "training.accumulate") or 1
+    batch = _whole(settings, "training.batch_size")
+    return Protocol(
+        task=study.task,
+        dataset=str(settings.get("data.dataset", "")),
+        class_name=class_name,
+        metric=metric,
+        split=split,
+        selected_on="test" if study.select_on == "test" else "val",
+        classes_per_model=len(classes_known(cell)),
+        image_size=_whole(settings, "data.image_size"),
+        batch_size=batch * accumulate if batch else None,
+        learning_rate=_number(settings, "training.learning_rate"),
+        optimizer=_text(settings, "training.optimizer"),
+        loss=_text(settings, "training.loss"),
+        threshold=_number(settings, "evaluation.threshold") if thresholded else None,
+        epochs=_epochs(study, cell),
+        train_images=_train_images(study, cell),
+        scored_images=_whole(settings, f"data.limit.{split}") if split else None,
+    )
+
+
+def _epochs(study: StudyRecord, cell: CellRecord) -> int | None:
+    """Epochs that really ran, which a time limit may have cut."""
+    epochs = trained_cell(study, cell).epochs
+    return epochs[-1].epoch if epochs else _whole(cell.settings, "training.epochs")
+
+
+def _train_images(study: StudyRecord, cell: CellRecord) -> int | None:
+    """Images per epoch that were really seen; a limit in the settings is only a ceiling."""
+    epochs = trained_cell(study, cell).epochs
+    if epochs:
+        return round(epochs[-1].images_seen / epochs[-1].epoch)
+    return _whole(cell.settings, "data.limit.train")
+
+
+def _whole(settings: Mapping[str, JsonValue], path: str) -> int | None:
+    value = settings.get(path)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(settings: Mapping[str, JsonValue], path: str) -> float | None:
+    value = settings.get(path)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and isinstance(value, int | float) else None
+
+
+def _text(settings: Mapping[str, JsonValue], path: str) -> str | None:
+    value = settings.get(path)
+    return value if isinstance(value, str) else None

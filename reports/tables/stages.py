@@ -1,0 +1,159 @@
+"""One table per stage: every configuration's replicates, interval, cost, and the decision."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.lineage import Placed, places
+from reports.measurements import (
+    OUTCOME_ORDER,
+    cells_of,
+    classes_of,
+    finite,
+    mean,
+    outcome_text,
+    value_of,
+)
+from reports.notation import configuration_label
+from trackers.records import CellRecord, DecisionRecord, StageRecord, StudyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicateValue:
+    """One cell in a stage's table."""
+
+    cell: str
+    seed: int
+    value: float | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One configuration of a stage."""
+
+    configuration: str
+    label: str
+    group: str
+    columns: tuple[tuple[ReplicateValue, ...], ...]  # as `StageTable.columns`
+    column_means: tuple[float | None, ...]
+    mean: float | None  # the decision's; while undecided, over the complete cells
+    low: float | None
+    high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    train_macs: float  # mean over cells
+    seconds: float  # mean over cells
+    outcomes: tuple[tuple[str, int], ...]
+    rank: int | None  # 0 for the winner; None when not kept
+    is_tied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageTable:
+    """A stage as a reader compares it."""
+
+    name: str
+    after_training: bool
+    metric: str
+    columns: tuple[str, ...]  # "seed 0", …, or classes with their seeds inside
+    by_class: bool
+    rows: tuple[StageRow, ...]
+    decisions: tuple[DecisionRecord, ...]
+    axis: tuple[float, float]  # the span that the interval marks are drawn on
+    planned: int  # cells of this stage
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether classes decide for themselves here."""
+        return any(row.group for row in self.rows)
+
+
+def stage_tables(study: StudyRecord) -> tuple[StageTable, ...]:
+    """Tabulate every stage, in the order it ran."""
+    found = places(study)
+    return tuple(
+        _table(study, stage, [p for p in found.values() if p.place[0] == index])
+        for index, stage in enumerate(study.stages)
+    )
+
+
+def _table(study: StudyRecord, stage: StageRecord, placed: Sequence[Placed]) -> StageTable:
+    by_class = any(len(classes_of(cells_of(study, p.configuration))) > 1 for p in placed)
+    columns = _columns(study, placed, by_class)
+    rows = tuple(_row(study, p, columns, by_class=by_class) for p in placed)
+    return StageTable(
+        name=stage.name,
+        after_training=stage.after_training,
+        metric=study.metric,
+        columns=tuple(columns) if by_class else tuple(f"seed {seed}" for seed in columns),
+        by_class=by_class,
+        rows=rows,
+        decisions=stage.decisions,
+        axis=_axis(rows),
+        planned=max(stage.planned_cells, len({c for p in placed for c in p.configuration.cells})),
+    )
+
+
+def _columns(study: StudyRecord, placed: Sequence[Placed], by_class: bool) -> list[str]:
+    cells = [cell for p in placed for cell in cells_of(study, p.configuration)]
+    if by_class:
+        return list(classes_of(cells))
+    return [str(seed) for seed in sorted({cell.seed for cell in cells})]
+
+
+def _row(
+    study: StudyRecord, placed: Placed, columns: Sequence[str], *, by_class: bool
+) -> StageRow:
+    cells = cells_of(study, placed.configuration)
+    split = tuple(
+        tuple(
+            _replicate(cell, study.metric)
+            for cell in cells
+            if column == (cell.group if by_class else str(cell.seed))
+        )
+        for column in columns
+    )
+    known = placed.candidate
+    values = [value_of(cell, study.metric) for cell in cells]
+    return StageRow(
+        configuration=placed.configuration.id,
+        label=configuration_label(placed.configuration.varied),
+        group=placed.configuration.group,
+        columns=split,
+        column_means=tuple(mean(replicate.value for replicate in part) for part in split),
+        mean=finite(known.mean) if known and known.values else mean(values),
+        low=known.low if known else None,
+        high=known.high if known else None,
+        difference=known.difference if known else None,
+        difference_low=known.difference_low if known else None,
+        difference_high=known.difference_high if known else None,
+        train_macs=known.train_macs if known else mean(c.train_macs for c in cells) or 0.0,
+        seconds=known.seconds if known else mean(c.seconds for c in cells) or 0.0,
+        outcomes=_outcomes(cells),
+        rank=placed.rank,
+        is_tied=bool(known and known.is_tied),
+    )
+
+
+def _replicate(cell: CellRecord, metric: str) -> ReplicateValue:
+    return ReplicateValue(cell.id, cell.seed, value_of(cell, metric), outcome_text(cell))
+
+
+def _outcomes(cells: Sequence[CellRecord]) -> tuple[tuple[str, int], ...]:
+    counts = Counter(outcome_text(cell) for cell in cells)
+    return tuple((name, counts[name]) for name in OUTCOME_ORDER if counts[name])
+
+
+def _axis(rows: Sequence[StageRow]) -> tuple[float, float]:
+    """Span every mean and interval with a little air, so that marks can be compared by eye."""
+    ends = [
+        end for row in rows for end in (row.low, row.high, row.mean) if finite(end) is not None
+    ]
+    known = [end for end in ends if end is not None]
+    if not known:
+        return (0.0, 1.0)
+    low, high = min(known), max(known)
+    air = (high - low) * 0.04 or max(abs(low), 1e-3) * 0.04
+    return (low - air, high + air)

@@ -1,0 +1,147 @@
+"use strict";
+(() => {
+  const CONFIG = {
+    displaylogo: false,
+    responsive: true,
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  };
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const specs = new Map(
+    all("script[data-figure]").map((el) => [el.dataset.figure, JSON.parse(el.textContent)]),
+  );
+
+  // Figures name colours and fonts as CSS variables; Plotly wants their values.
+  function resolved(value, style) {
+    if (typeof value === "string") {
+      return value.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
+    }
+    if (Array.isArray(value)) return value.map((item) => resolved(item, style));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolved(v, style)]));
+    }
+    return value;
+  }
+
+  function draw(id) {
+    const area = document.getElementById(id);
+    if (!area || area.offsetParent === null) return; // hidden: drawn when it is shown
+    const spec = resolved(specs.get(id), getComputedStyle(document.documentElement));
+    const fixed = spec.layout.dragmode === false; // nothing to zoom
+    Plotly.react(area, spec.data, spec.layout, fixed ? { ...CONFIG, modeBarButtons: [["toImage"]] } : CONFIG);
+    area.dataset.drawn = "yes";
+  }
+  const drawAll = () => specs.forEach((_, id) => draw(id));
+
+  function press(button) {
+    all("button", button.parentElement).forEach((b) => b.setAttribute("aria-pressed", b === button));
+  }
+
+  // Panels: one class at a time.
+  all("button[data-panel]").forEach((button) =>
+    button.addEventListener("click", () => {
+      press(button);
+      all(".panel", button.closest("[data-panels]")).forEach((panel) => {
+        panel.classList.toggle("hidden", panel.id !== button.dataset.panel);
+        if (panel.id === button.dataset.panel) all(".plot-area", panel).forEach((a) => draw(a.id));
+      });
+    }),
+  );
+
+  // Curves against epochs or wall time.
+  all("button[data-axis]").forEach((button) =>
+    button.addEventListener("click", () => {
+      press(button);
+      all(".plot-area", button.closest("[data-axes]")).forEach((area) => {
+        const spec = specs.get(area.id);
+        const axis = spec.layout.meta && spec.layout.meta.axes[button.dataset.axis];
+        if (!axis) return;
+        spec.data.forEach((trace, i) => { trace.x = axis.x[i]; });
+        spec.layout.xaxis.title.text = axis.title;
+        draw(area.id);
+      });
+    }),
+  );
+
+  // Legends: show or hide a configuration in every figure of its panel.
+  all(".legend button").forEach((button) =>
+    button.addEventListener("click", () => {
+      const shown = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", shown);
+      all(".plot-area", button.closest(".panel")).forEach((area) => {
+        specs.get(area.id).data.forEach((trace) => {
+          if (trace.legendgroup === button.dataset.series) trace.visible = shown;
+        });
+        draw(area.id);
+      });
+    }),
+  );
+
+  // Tables sort by a column; empty cells stay at the end.
+  const keyOf = (cell) => {
+    const text = cell.dataset.value ?? cell.textContent.trim();
+    return text === "" || text === "–" ? null : isNaN(text) ? text.toLowerCase() : Number(text);
+  };
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
+  all("table.sortable .sort").forEach((button) =>
+    button.addEventListener("click", () => {
+      const head = button.parentElement;
+      const column = [...head.parentElement.children].indexOf(head);
+      const down = head.getAttribute("aria-sort") === "ascending";
+      all("th", head.parentElement).forEach((th) => th.hasAttribute("aria-sort") && th.setAttribute("aria-sort", "none"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const body = head.closest("table").tBodies[0];
+      const rows = [...body.rows].map((row) => [keyOf(row.cells[column]), row]);
+      rows.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : compare(a, b) * (down ? -1 : 1)));
+      body.append(...rows.map(([, row]) => row));
+    }),
+  );
+
+  // The ledger's filters.
+  const find = document.getElementById("ledger-find");
+  const ledger = document.getElementById("ledger-table");
+  let outcome = "";
+  function filter() {
+    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    all("tbody tr", ledger ?? undefined).forEach((row) => {
+      if (!ledger) return;
+      const text = row.textContent.toLowerCase();
+      row.hidden = (outcome && row.dataset.outcome !== outcome) || words.some((w) => !text.includes(w));
+      shown += !row.hidden;
+    });
+    const waiting = document.getElementById("ledger-waiting");
+    if (waiting) waiting.hidden = outcome !== "" && outcome !== "not run";
+    const none = document.getElementById("ledger-none");
+    if (none) none.hidden = shown > 0;
+  }
+  if (find) find.addEventListener("input", filter);
+  all("button[data-outcome]").forEach((button) =>
+    button.addEventListener("click", () => { press(button); outcome = button.dataset.outcome; filter(); }),
+  );
+
+  // The section being read, marked in the list of sections.
+  const links = new Map(all("nav a").map((a) => [a.hash.slice(1), a]));
+  const watcher = new IntersectionObserver(
+    (entries) => entries.forEach((entry) => {
+      if (!entry.isIntersecting) return;
+      links.forEach((a) => a.classList.remove("here"));
+      links.get(entry.target.id)?.classList.add("here");
+    }),
+    { rootMargin: "-15% 0px -75% 0px" },
+  );
+  all("main section[id]").forEach((section) => watcher.observe(section));
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  // On paper everything is light, open and as wide as a page: figures are drawn for that width.
+  const PAGE_WIDTH = 680;
+  const scaled = (area) => Math.min(1, PAGE_WIDTH / (parseInt(area.style.minWidth, 10) || PAGE_WIDTH));
+  function redraw(printing) {
+    document.documentElement.classList.toggle("printing", printing);
+    all(".plot-area").forEach((area) => { area.style.zoom = printing ? scaled(area) : ""; });
+    all(".plot-area[data-drawn]").forEach((area) => Plotly.purge(area)); // forgets the old width
+    drawAll();
+  }
+  addEventListener("beforeprint", () => redraw(true));
+  addEventListener("afterprint", () => redraw(false));
+  drawAll();
+})();

@@ -1,0 +1,84 @@
+import math
+
+import pytest
+
+from reports import notation
+from trackers.records import JsonValue
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e-4, "1e-4"),
+        (0.001, "1e-3"),
+        (5e-5, "5e-5"),
+        (0.05, "0.05"),
+        (0.5, "0.5"),
+        (2.0, "2"),
+        (128, "128"),
+        (True, "yes"),
+        (None, "none"),
+        (["car", "bus"], "car, bus"),
+        ([], "none"),
+        ({"name": "step", "every_epochs": 10}, "step (every epochs 10)"),
+        ({"name": "constant"}, "constant"),
+    ],
+)
+def test_values_are_written_as_in_a_study_file(value: JsonValue, text: str) -> None:
+    assert notation.value_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("training.learning_rate", "learning rate"),
+        ("model.name", "model"),
+        ("training.schedule.name", "schedule"),
+        ("data.split.policy", "split policy"),
+        ("name", "name"),
+    ],
+)
+def test_settings_are_named_by_what_tells_them_apart(path: str, words: str) -> None:
+    assert notation.setting_name(path) == words
+
+
+def test_metrics_keep_their_capitals_at_the_start_of_a_sentence() -> None:
+    assert notation.metric_name("val/iou_stop_sign") == "validation IoU, stop sign"
+    assert notation.sentence_case(notation.metric_name("test/iou")) == "Test IoU"
+    assert notation.sentence_case(notation.metric_name("iou")) == "IoU"
+
+
+def test_numbers_have_three_decimals_a_true_minus_and_a_dash_when_missing() -> None:
+    assert notation.score(0.12345) == "0.123"
+    assert notation.score(12345.6) == "1.235e+04"
+    assert notation.signed(-0.5) == "\N{MINUS SIGN}0.500"
+    assert notation.signed(0.5) == "+0.500"
+    assert notation.score(None) == notation.score(math.nan) == notation.MISSING
+    assert notation.interval(0.1, None) == notation.MISSING
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (3.24, "3.2 s"),
+        (119, "119 s"),
+        (180, "3 min"),
+        (3599, "1 h 00 min"),
+        (3 * 3600 + 5 * 60, "3 h 05 min"),
+        (50 * 3600, "2 d 2 h"),
+    ],
+)
+def test_durations_show_the_two_units_that_matter(seconds: float, text: str) -> None:
+    assert notation.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (999, "999 MAC"), (1.5e3, "1.5 kMAC"), (4.25e17, "425 PMAC")]
+)
+def test_macs_get_a_metric_prefix(count: float, text: str) -> None:
+    assert notation.macs(count) == text
+
+
+def test_an_exponent_is_kept_on_one_line() -> None:
+    assert notation.unbroken("rate 1e-3.") == "rate 1e-\N{WORD JOINER}3."
+    assert notation.unbroken("one-3") == "one-3"

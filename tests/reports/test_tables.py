@@ -1,0 +1,180 @@
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reports.tables.held_out import held_out_table
+from reports.tables.ledger import ledger
+from reports.tables.predictions import prediction_strips
+from reports.tables.stages import stage_tables
+from reports.tables.training import training_tables
+from trackers.records import Outcome, StudyRecord
+
+Build = Callable[[int], StudyRecord]
+
+
+def test_a_stage_shows_every_seed_and_the_decisions_numbers(study: StudyRecord) -> None:
+    table = stage_tables(study)[0]
+    row = table.rows[1]
+    known = study.stages[0].decisions[0].candidates[1]
+    assert table.columns == ("seed 0", "seed 1", "seed 2")
+    assert [part[0].value for part in row.columns] == list(known.values.values())
+    assert (row.mean, row.low, row.high) == (known.mean, known.low, known.high)
+    assert row.rank == 0
+    assert table.rows[0].difference == known_difference(study)
+
+
+def known_difference(study: StudyRecord) -> float | None:
+    return study.stages[0].decisions[0].candidates[0].difference
+
+
+def test_a_cell_without_result_shows_its_outcome_and_no_value(study: StudyRecord) -> None:
+    row = stage_tables(study)[0].rows[0]
+    assert [part[0].value is None for part in row.columns] == [False, True, False]
+    assert row.columns[1][0].outcome == "infeasible"
+    assert row.outcomes == (("infeasible", 1), ("complete", 2))
+
+
+def test_classes_are_columns_with_their_seeds_inside(class_study: StudyRecord) -> None:
+    table = stage_tables(class_study)[1]
+    assert (table.by_class, table.columns) == (True, ("car", "stop sign"))
+    row = table.rows[1]
+    values = [class_study.cells[f"image=256/car/{seed}"].metrics["test/iou"] for seed in range(2)]
+    assert [replicate.value for replicate in row.columns[0]] == values
+    assert row.column_means[0] == pytest.approx(np.mean(values))
+
+
+def test_classes_that_decide_for_themselves_are_rows(class_study: StudyRecord) -> None:
+    table = stage_tables(class_study)[-1]
+    assert table.columns == ("seed 0", "seed 1")
+    assert [(row.group, row.rank) for row in table.rows if row.rank is not None] == [
+        ("car", 0),
+        ("stop sign", 0),
+    ]
+
+
+def test_an_undecided_stage_shows_its_own_means(build: Build) -> None:
+    study = build(1)
+    open_stage = replace(study.stages[0], decisions=())
+    (table, *_) = stage_tables(replace(study, stages=(open_stage, *study.stages[1:])))
+    values = [study.cells[f"le-0.001-{seed}"].metrics["val/iou"] for seed in range(3)]
+    assert table.rows[1].mean == pytest.approx(np.mean(values))
+    assert table.rows[1].rank is None
+    assert stage_tables(study)[1].rows == ()
+
+
+def test_the_axis_of_interval_marks_spans_every_interval(study: StudyRecord) -> None:
+    for table in stage_tables(study):
+        low, high = table.axis
+        lows = [row.low for row in table.rows if row.low is not None]
+        highs = [row.high for row in table.rows if row.high is not None]
+        assert low < min(lows) < max(highs) < high
+
+
+def test_a_metric_that_is_not_a_number_is_no_value(study: StudyRecord) -> None:
+    cell = study.cells["le-0.001-0"]
+    metrics = {"val/iou": math.nan}
+    cells = {**study.cells, cell.id: replace(cell, metrics=metrics)}
+    row = stage_tables(replace(study, cells=cells))[0].rows[1]
+    assert row.columns[0][0].value is None
+
+
+def test_training_columns_come_from_the_scored_epoch(study: StudyRecord) -> None:
+    cell = replace(study.cells["le-0.001-0"], best_epoch=3)
+    cells = {**study.cells, cell.id: cell}
+    table = training_tables(replace(study, cells=cells))["learning rate"]
+    others = [study.cells[f"le-0.001-{seed}"] for seed in (1, 2)]
+    expected = [cell.epochs[2].metrics["train/loss"]]
+    expected += [other.epochs[-1].metrics["train/loss"] for other in others]
+    row = table.rows[1]
+    assert row.metrics[table.metrics.index("train/loss")] == pytest.approx(np.mean(expected))
+    assert row.epoch == pytest.approx((3 + 8 + 8) / 3)
+    assert row.cells == 3
+
+
+def test_training_rows_are_per_class_as_the_thesis_prints_them(class_study: StudyRecord) -> None:
+    table = training_tables(class_study)["batch size"]
+    assert [row.group for row in table.rows] == ["car"] * 3 + ["stop sign"] * 3
+    assert table.metrics == (
+        "train/pixel_accuracy",
+        "train/loss",
+        "val/pixel_accuracy",
+        "val/loss",
+    )
+    assert "threshold" not in training_tables(class_study)
+
+
+def test_the_ledger_holds_every_cell_once_and_trouble_first(study: StudyRecord) -> None:
+    book = ledger(study)
+    assert sorted(row.cell for row in book.rows) == sorted(study.cells)
+    assert [row.outcome for row in book.rows[:4]] == [
+        "failed",
+        "infeasible",
+        "not run",
+        "complete",
+    ]
+    assert book.rows[0].reason == "Image 17.jpg <truncated> cannot be read."
+    lost = next(row for row in book.rows if row.cell == "ba-8-2")
+    assert lost.attempts == ("lost", "complete")
+    assert lost.reason == "Process was killed (signal 9)."
+    assert book.retried == 1
+    assert book.unknown == ()
+
+
+def test_cells_of_undecided_stages_are_counted_but_not_invented(build: Build) -> None:
+    book = ledger(build(2))
+    assert len(book.rows) == 18
+    assert {waiting.stage: waiting.count for waiting in book.unknown} == {
+        "optimizer": 9,
+        "threshold": 12,
+    }
+
+
+def test_a_shared_cell_is_listed_once_with_both_stages(study: StudyRecord) -> None:
+    second = study.stages[1]
+    shared = replace(second.configurations[0], cells=study.stages[0].configurations[1].cells)
+    stages = (
+        study.stages[0],
+        replace(second, configurations=(shared, *second.configurations[1:])),
+        *study.stages[2:],
+    )
+    rows = {row.cell: row for row in ledger(replace(study, stages=stages)).rows}
+    assert rows["le-0.001-0"].stages == ("learning rate", "batch size")
+
+
+def test_running_cells_are_not_failures(study: StudyRecord) -> None:
+    cell = replace(study.cells["op-sgd-2"], is_running=True)
+    rows = ledger(replace(study, cells={**study.cells, cell.id: cell})).rows
+    assert next(row for row in rows if row.cell == cell.id).outcome == "running"
+
+
+def test_test_scores_list_each_look(study: StudyRecord) -> None:
+    table = held_out_table(study)
+    assert table.metrics == ("test/iou", "test/iou_car")
+    assert [row.stage for row in table.rows] == [stage.name for stage in study.stages]
+    assert table.rows[0].values[0] == study.test_scores[0].metrics["test/iou"]
+    assert table.summary == "The test split was scored 4 times, for stage winners only."
+
+
+def test_a_strip_is_shown_once_and_only_if_it_is_a_picture(study: StudyRecord) -> None:
+    (strip,) = prediction_strips(study)
+    assert strip.source.startswith("data:image/png;base64,iVBOR")
+    assert strip.caption.startswith("Winner of batch size: batch size 8, seed 0")
+    gone = replace(study.cells["ba-8-0"], predictions_strip="/nowhere/strip.png")
+    assert prediction_strips(replace(study, cells={**study.cells, "ba-8-0": gone})) == ()
+
+
+def test_losers_show_no_strip(study: StudyRecord) -> None:
+    picture = study.cells["ba-8-0"].predictions_strip
+    loser = replace(study.cells["ba-4-0"], predictions_strip=picture)
+    strips = prediction_strips(replace(study, cells={**study.cells, "ba-4-0": loser}))
+    assert len(strips) == 1
+
+
+def test_a_pruned_cell_is_no_value(study: StudyRecord) -> None:
+    cell = replace(study.cells["le-0.001-0"], outcome=Outcome.PRUNED)
+    row = stage_tables(replace(study, cells={**study.cells, cell.id: cell}))[0].rows[1]
+    assert row.columns[0][0].value is None
+    assert row.outcomes == (("pruned", 1), ("complete", 2))
