@@ -1,0 +1,1 @@
+"""What to try, and running it. The only importer of Optuna."""

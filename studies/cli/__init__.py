@@ -1,0 +1,1 @@
+"""`visionstudy …`: one small file per group of verbs."""

@@ -1,0 +1,107 @@
+"""A forecast as a table for people and as JSON for programs."""
+
+import json
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from studies.running.forecast import Forecast, PlannedRow
+from studies.running.views import duration
+from studies.spec.schema import StudySpec
+from studies.spec.settings import flatten
+from studies.tree.growth import CellResult, label
+
+GIB = 2**30
+
+
+def print_plan(console: Console, spec: StudySpec, forecast: Forecast) -> None:
+    """Print every cell by stage, then what all of it takes."""
+    for stage, rows in groupby(forecast.rows, key=lambda row: row.stage):
+        console.print(_table(stage, list(rows)))
+    for stage, count in forecast.unknown_cells.items():
+        console.print(f"{escape(stage)}: {count} cells, with settings that a sampler will propose")
+    console.print(summary(spec, forecast), highlight=False, soft_wrap=True)
+
+
+def summary(spec: StudySpec, forecast: Forecast) -> str:
+    """Say in a sentence what is left to do."""
+    to_train = [row for row in forecast.rows if row.epochs and not row.is_reused]
+    left = [row for row in to_train if row.outcome is None]
+    parts = [
+        f"study '{spec.study}': {len(left)} cells to train, {forecast.epochs} epochs",
+        f"{sum(1 for row in forecast.rows if not row.epochs)} re-scored without training",
+    ]
+    if len(left) < len(to_train):
+        parts.append(f"{len(to_train) - len(left)} done")
+    if forecast.timed is not None and forecast.seconds is not None:
+        batch = f"{forecast.timed.seconds:.3g} s per batch of {forecast.timed.images}"
+        parts.append(
+            f"about {duration(forecast.seconds)} on {forecast.timed.device} ({batch}, measured)"
+        )
+    if forecast.disk_bytes is not None:
+        parts.append(f"at most {forecast.disk_bytes / GIB:.2f} GiB of disk")
+    return "; ".join(parts)
+
+
+def plan_json(
+    spec: StudySpec,
+    forecast: Forecast,
+    *,
+    results: Mapping[str, CellResult],
+    attempts: Mapping[str, int],
+) -> str:
+    """Write a forecast as JSON; the fields are those that `visionstudy plan --help` names."""
+    cells = [
+        _row_json(row, result=results.get(row.cell.id), attempts=attempts.get(row.cell.id, 0))
+        for row in forecast.rows
+    ]
+    content = {
+        "study": spec.study,
+        "cells": cells,
+        "unknown_cells": dict(forecast.unknown_cells),
+        "epochs": forecast.epochs,
+        "seconds": forecast.seconds,
+        "disk_bytes": forecast.disk_bytes,
+    }
+    return json.dumps(content, indent=2)
+
+
+def _row_json(row: PlannedRow, *, result: CellResult | None, attempts: int) -> dict[str, Any]:
+    return {
+        "id": row.cell.id,
+        "stage": row.stage,
+        "group": row.cell.group,
+        "seed": row.cell.seed,
+        "configuration": dict(row.varied),
+        "settings": flatten(row.cell.settings),
+        "epochs": row.epochs,
+        "seconds": row.seconds,
+        "is_assumed": row.is_assumed,
+        "is_reused": row.is_reused,
+        "outcome": str(row.outcome) if row.outcome else None,
+        "metrics": dict(result.metrics) if result else {},
+        "attempts": attempts,
+    }
+
+
+def _table(stage: str, rows: list[PlannedRow]) -> Table:
+    inherited = "  (~ inherits the winner above)" if rows[0].is_assumed else ""
+    table = Table(title=escape(stage + inherited), title_justify="left", box=None, pad_edge=False)
+    for title in ("cell", "configuration", "class", "seed", "epochs", "time", "outcome"):
+        table.add_column(title, justify="right" if title in ("seed", "epochs", "time") else "left")
+    for row in rows:
+        varied = label(row.varied)
+        table.add_row(
+            f"~{row.cell.id}" if row.is_assumed else row.cell.id,
+            escape(varied),
+            escape(row.cell.group),
+            str(row.cell.seed),
+            str(row.epochs or "re-scored"),
+            duration(row.seconds) if row.seconds else "",
+            "measured by a stage above" if row.is_reused else str(row.outcome or "planned"),
+        )
+    return table

@@ -1,0 +1,109 @@
+"""`visionstudy plan`: what would run, and what would it take?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Overrides, StudyFile, Workspace
+from studies.cli.reading import read_study
+from studies.running.workspace import WorkspaceFolder, open_workspace
+
+if TYPE_CHECKING:
+    from studies.running.forecast import Forecast, TimedBatch
+    from studies.spec.load import LoadedStudy
+    from studies.spec.schema import StudySpec
+    from studies.tree.growth import CellResult
+
+
+def plan(
+    study: StudyFile,
+    overrides: Overrides = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time, as for launch.")
+    ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate/--no-estimate", help="Time one batch to estimate hours.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Print every cell, epochs, time and disk of a study. Trains nothing.
+
+    The time is one batch of the base settings on this machine, scaled by images, pixels and
+    epochs. What a stage inherits is not known before the stages above it have run; it is then
+    planned as if their first candidate won, marked with `~`.
+
+    --json prints {"study", "cells": [...], "unknown_cells", "epochs", "seconds", "disk_bytes"};
+    each cell has id, stage, group, seed, configuration (what the stage varies), settings, epochs,
+    seconds, is_assumed, is_reused, outcome, metrics and attempts.
+    """
+    place = open_workspace(workspace)
+    loaded = read_study(study, overrides)
+    # Lazy: they load SQLAlchemy and more, which `visionstudy --help` must not wait for.
+    from rich.console import Console
+
+    from studies.cli.plan_output import plan_json, print_plan
+    from studies.running.devices import slots
+
+    timed = _time_one_batch(loaded.spec, quiet=as_json) if estimate else None
+    results, attempts = _known(loaded, place)
+    forecast = _forecast(loaded, results, timed=timed, workers=len(slots(workers)))
+    if as_json:
+        typer.echo(plan_json(loaded.spec, forecast, results=results, attempts=attempts))
+    else:
+        print_plan(Console(), loaded.spec, forecast)
+        typer.echo(f"next: visionstudy launch {study}")
+
+
+def _time_one_batch(spec: "StudySpec", *, quiet: bool) -> "TimedBatch | None":
+    # Lazy: as above.
+    from models.catalog import MODELS
+    from studies.running.forecast import time_one_batch
+
+    if not quiet and MODELS[spec.model.name].builder is not None:
+        typer.echo("timing one batch of the base settings ...", err=True)
+    try:
+        return time_one_batch(spec)
+    except RuntimeError as error:
+        typer.echo(f"no estimate: {error}", err=True)
+        return None
+
+
+def _known(
+    loaded: "LoadedStudy", place: WorkspaceFolder
+) -> tuple[dict[str, "CellResult"], dict[str, int]]:
+    """Return what an earlier launch measured: results and attempts by cell."""
+    # Lazy: as above.
+    from studies.tree.ledger import Ledger
+
+    if not place.ledger_file.exists():
+        return {}, {}
+    ledger = Ledger(place.ledger_file)
+    try:
+        attempts: dict[str, int] = {}
+        for trial in ledger.trials(loaded.spec.study):
+            attempts[trial["cell"]] = attempts.get(trial["cell"], 0) + 1
+        return ledger.results(loaded.spec.study), attempts
+    finally:
+        ledger.close()
+
+
+def _forecast(
+    loaded: "LoadedStudy",
+    results: "dict[str, CellResult]",
+    *,
+    timed: "TimedBatch | None",
+    workers: int,
+) -> "Forecast":
+    # Lazy: as above.
+    from data_pipeline.catalog import data_fingerprint
+    from studies.running.forecast import forecast
+    from studies.search.living_tree import data_fingerprints
+
+    return forecast(
+        loaded.spec,
+        results,
+        data_fingerprint=data_fingerprints(data_fingerprint),
+        timed=timed,
+        workers=workers,
+    )

@@ -1,0 +1,141 @@
+"""`visionstudy launch` and `sync`: run a study, and bring MLflow up to date."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Workspace
+from studies.cli.reading import BAD_STUDY, read_study
+from studies.running.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from studies.running.launch import LaunchResult
+    from trackers.mlflow_tracker import MlflowTracker
+
+UNFINISHED = 1  # exit status: something was left over
+BUSY = 3  # exit status: the study runs elsewhere
+
+Tracking: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar="MLFLOW_TRACKING_URI",
+        metavar="URI",
+        help="MLflow server or database; mlflow.db in the workspace when not given.",
+    ),
+]
+
+
+def launch(
+    study: StudyFile,
+    overrides: Overrides = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials at a time: one per GPU, or one on the CPU, when not given. Workers "
+            "share the CPU's cores, and GPUs where there are more workers than GPUs.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Launch it as a study of its own, named so."),
+    ] = None,
+    tracking_uri: Tracking = None,
+) -> None:
+    """Run a study, or what is left of it.
+
+    Launching the same file again resumes: nothing that was measured is trained twice. Ctrl-C
+    stops with checkpoints, a second Ctrl-C kills.
+
+    Exit status: 0 every stage is decided; 1 something was left over; 2 the study was refused;
+    3 another process runs it.
+    """
+    changes = [*(overrides or []), *([f"study={name}"] if name else [])]
+    place = open_workspace(workspace)
+    loaded = read_study(study, changes)
+    # Lazy: they load Optuna and Plotly, which `visionstudy --help` must not wait for.
+    from rich.console import Console
+
+    from studies.running.file_lock import LockHeldError
+    from studies.running.launch import StudyChangedError, leased
+    from studies.running.launch import launch as run
+    from studies.running.views import open_view
+
+    try:
+        with leased(place, loaded.spec.study):
+            tracker, view = _open_tracker(tracking_uri, place.folder), open_view(Console())
+            try:
+                result = run(loaded, place, workers=workers, tracker=tracker, view=view)
+            finally:
+                view.close()
+                tracker.close()
+    except LockHeldError as error:
+        typer.echo(
+            f"study '{loaded.spec.study}' is being run by {error}; "
+            "wait for it, or launch with --as NEW_NAME",
+            err=True,
+        )
+        raise typer.Exit(BUSY) from error
+    except StudyChangedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_STUDY) from error
+    _say_what_next(result, study, workspace)
+
+
+def sync(
+    study: StudyFile,
+    overrides: Overrides = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    tracking_uri: Tracking = None,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", help="Seconds to wait for MLflow.")
+    ] = 600.0,
+) -> None:
+    """Bring MLflow up to date with the workspace, e.g. after its server was down.
+
+    Sends every cell of a study again; MLflow keeps each fact once.
+    """
+    place = open_workspace(workspace)
+    loaded = read_study(study, overrides, check_data=False)
+    # Lazy: they load Optuna and Plotly, which `visionstudy --help` must not wait for.
+    from studies.running.file_lock import LockHeldError
+    from studies.running.launch import leased
+    from studies.running.synchronise import synchronise
+
+    tracker = _open_tracker(tracking_uri, place.folder)
+    try:
+        with leased(place, loaded.spec.study):
+            is_uploaded = synchronise(loaded.spec, place, tracker=tracker, timeout_s=timeout_s)
+    except LockHeldError as error:
+        typer.echo(f"study '{loaded.spec.study}' is being run by {error}", err=True)
+        raise typer.Exit(BUSY) from error
+    finally:
+        tracker.close()
+    if not is_uploaded:
+        typer.echo("MLflow has not taken everything; is its server up?", err=True)
+        raise typer.Exit(UNFINISHED)
+    typer.echo(f"MLflow holds all of study '{loaded.spec.study}'")
+
+
+def _open_tracker(tracking_uri: str | None, folder: Path) -> "MlflowTracker":
+    # Lazy: only verbs that track need it.
+    from trackers.mlflow_server import workspace_uri
+    from trackers.mlflow_tracker import MlflowTracker
+
+    return MlflowTracker(tracking_uri or workspace_uri(folder), folder / "artifacts")
+
+
+def _say_what_next(result: "LaunchResult", study: Path, workspace: Path) -> None:
+    """Print where the results are and how to go on; exit 1 when something was left over."""
+    option = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
+    typer.echo(f"report: {result.report}")
+    typer.echo(f"browse: visionstudy ui{option}")
+    if not result.is_uploaded:
+        typer.echo(f"MLflow is behind; later: visionstudy sync {study}{option}", err=True)
+    if not result.end.is_finished:
+        typer.echo(f"unfinished: {result.end.note}", err=True)
+        typer.echo(f"go on: visionstudy launch {study}{option}", err=True)
+        raise typer.Exit(UNFINISHED)

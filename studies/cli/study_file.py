@@ -1,0 +1,49 @@
+"""`visionstudy validate` and `visionstudy schema`: the study file itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studies.cli.options import Overrides, StudyFile
+from studies.cli.reading import read_study
+
+
+def validate(
+    study: StudyFile,
+    overrides: Overrides = None,
+    data: Annotated[
+        bool, typer.Option("--data/--no-data", help="Look at the data on disk as well.")
+    ] = True,
+) -> None:
+    """Check a study file.
+
+    Everything that is wrong is listed at once, by line and column, with status 2. Trains nothing.
+    """
+    spec = read_study(study, overrides, check_data=data).spec
+    stages = ", ".join(stage.stage for stage in spec.search.tree)
+    search = f"stages: {stages}" if stages else "one joint search"
+    typer.echo(f"{study}: in order: study '{spec.study}', {search}")
+    typer.echo(f"next: visionstudy plan {study}")
+
+
+def schema(
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it there; else to stdout."),
+    ] = None,
+) -> None:
+    """Print the study file's JSON Schema.
+
+    Editors complete and check by it, when the first line of a study names it:
+    # yaml-language-server: $schema=FILE
+    """
+    # Lazy: pydantic and the catalogs would make `visionstudy --help` wait.
+    from studies.spec.json_schema import study_schema_text
+
+    text = study_schema_text()
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {output}")

@@ -1,0 +1,246 @@
+"""The one process that owns a study's state while it runs.
+
+    grow the tree ─► start trials in free slots ─► wait for what they write and how they end
+          ▲                                                     │
+          └──────── write it into the ledger, tell the tracker ◄┘
+
+It may be killed at any point: what was written down is enough to go on from.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studies.running.bookkeeping import record_exit
+from studies.running.budgets import BudgetMeter
+from studies.running.failure_policy import Verdict
+from studies.running.orders import training_order
+from studies.running.pool import Exited, Pool, Progressed, Signal
+from studies.running.progress import RunningRow, View
+from studies.running.rescoring import rescore_cell
+from studies.running.running_trial import RunningTrial
+from studies.running.snapshots import snapshot
+from studies.running.test_scoring import TestDesk
+from studies.running.trial_order import TrialOrder
+from studies.running.uploads import UploadDesk
+from studies.search.living_tree import LivingTree
+from studies.spec.schema import StudySpec, duration_s
+from studies.tree.cell_history import CellHistory
+from studies.tree.growth import PlannedCell, Tree
+from studies.tree.ledger import Ledger
+from trackers.records import Outcome
+from trackers.tracker import Tracker
+
+WAIT_S = 0.2
+STOP_GRACE_S = 60.0  # a trial that does not stop when asked is killed
+SAME_FAILURES = 3  # so many cells failing alike end the study
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Set from a signal handler: once to stop with checkpoints, twice to kill."""
+
+    count: int = 0
+    reason: str = ""
+
+    def ask(self, reason: str) -> None:
+        """Ask to stop; the first reason stays."""
+        self.count += 1
+        self.reason = self.reason or reason
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchEnd:
+    """How a launch ended."""
+
+    is_finished: bool
+    note: str  # why it is not finished
+
+
+@dataclass(slots=True)
+class Coordinator:
+    """Runs a study to its end, or until something stops it."""
+
+    spec: StudySpec
+    ledger: Ledger
+    workspace: Path
+    pool: Pool
+    tracker: Tracker
+    view: View
+    living_tree: LivingTree
+    meter: BudgetMeter
+    stop: StopRequest
+    desk: UploadDesk
+    stop_grace_s: float = STOP_GRACE_S
+    _tree: Tree = field(default_factory=lambda: Tree(()))
+    _waiting: dict[str, PlannedCell] = field(default_factory=dict)
+    _running: dict[str, RunningTrial] = field(default_factory=dict)
+    _failures: Counter[str] = field(default_factory=Counter)
+    _test_desk: TestDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._test_desk = TestDesk(self.spec, self.ledger, self.workspace)
+
+    def run(self) -> LaunchEnd:
+        """Run until nothing is left to do, or a stop was asked for."""
+        self._grow()
+        while True:
+            self._start_trials()
+            if not self._running:
+                break
+            for signal in self.pool.wait(WAIT_S):
+                self._take_in(signal)
+            self._enforce_limits()
+            self._show()
+        return self._end()
+
+    def _grow(self) -> None:
+        """Grow the tree, and re-score whatever needs no training, until neither gives more."""
+        while True:
+            self._tree = self.living_tree.refresh()
+            results = self.ledger.results(self.spec.study)
+            for cell in self.desk.follow(self._tree) & results.keys():
+                self._upload(cell)
+            open_cells = {
+                cell.id: cell for cell in self._tree.cells().values() if cell.id not in results
+            }
+            ready = [cell for cell in open_cells.values() if cell.source in results]
+            if not ready:
+                break
+            for each in ready:
+                self._rescore(each)
+        self._waiting = {
+            cell.id: cell
+            for cell in open_cells.values()
+            if cell.source is None and cell.id not in self._running
+        }
+
+    def _rescore(self, cell: PlannedCell) -> None:
+        end = rescore_cell(
+            self.ledger, self.workspace, study=self.spec.study, task=self.spec.task, cell=cell.id
+        )
+        self.ledger.settle(self.spec.study, end)
+        self._upload(cell.id)
+
+    def _start_trials(self) -> None:
+        while not self.stop.count and (self._waiting or self._test_desk.may_start(self._tree)):
+            slot = self.pool.take()
+            if slot is None:
+                return
+            if self._waiting:
+                cell = next(iter(self._waiting))
+                del self._waiting[cell]
+                order, history = training_order(
+                    self.spec, self.ledger, self.workspace, cell=cell, slot=slot
+                )
+            else:
+                order, history = self._test_desk.next_order(), CellHistory()
+            self._running[order.cell] = RunningTrial(
+                order, slot, self._row(order, slot.device), history
+            )
+            self.pool.start(order, slot)
+
+    def _row(self, order: TrialOrder, device: str) -> RunningRow:
+        name = self.desk.name(order.cell)
+        label = f"test split: {name}" if order.purpose == "test" else name
+        epochs = order.settings["training"]["epochs"] if order.purpose == "train" else 0
+        return RunningRow(order.cell, label, order.attempt, device, epochs)
+
+    def _take_in(self, signal: Signal) -> None:
+        trial = self._running[signal.cell]
+        if isinstance(signal, Progressed):
+            trial.moved_at = time.monotonic()
+            trial.row.step, trial.row.steps = signal.step, signal.steps
+            return
+        epochs = trial.read()
+        self.meter.epochs += len(epochs)
+        if isinstance(signal, Exited):
+            self._take_in_exit(trial, signal)
+        elif epochs:
+            self._upload(signal.cell, trial.history)
+
+    def _take_in_exit(self, trial: RunningTrial, signal: Exited) -> None:
+        del self._running[signal.cell]
+        self.meter.device_s += trial.running_s()
+        if trial.order.purpose == "test":
+            self.view.say(self._test_desk.record_exit(trial, signal.exit_code))
+            return
+        verdict = record_exit(self.ledger, self.spec.study, trial, exit_code=signal.exit_code)
+        self._announce(trial, verdict)
+        self._upload(signal.cell, trial.history)
+        self._react(verdict)
+        self._grow()
+
+    def _react(self, verdict: Verdict) -> None:
+        if verdict.stops_study:
+            self.stop.ask(verdict.reason)
+        if verdict.outcome is Outcome.FAILED:
+            self._failures[verdict.signature] += 1
+            if self._failures[verdict.signature] >= SAME_FAILURES:
+                self.stop.ask(f"{SAME_FAILURES} cells failed alike: {verdict.reason}")
+
+    def _announce(self, trial: RunningTrial, verdict: Verdict) -> None:
+        text = f"{self.desk.name(trial.order.cell)}: {verdict.outcome}"
+        if verdict.outcome is Outcome.COMPLETE and trial.history.end is not None:
+            metric = self.spec.objective.metric
+            text += f", {metric} {trial.history.end.fields['metrics'][metric]:.4f}"
+        if verdict.reason:
+            text += f" ({verdict.reason})"
+        if verdict.retries:
+            text += "; it is tried again"
+        self.view.say(text)
+        if verdict.outcome is Outcome.FAILED and trial.history.end is not None:
+            self.view.say(str(trial.history.end.fields.get("traceback", "")))
+
+    def _upload(self, cell: str, history: CellHistory | None = None) -> None:
+        with_weights = self.spec.weights == "all"
+        upload = self.desk.snapshot(cell, history=history, with_weights=with_weights)
+        self.tracker.cell(self.spec.study, upload)
+
+    def _enforce_limits(self) -> None:
+        running_s = sum(trial.running_s() for trial in self._running.values())
+        if not self.stop.count and (limit := self.meter.exceeded(running_s)):
+            self.stop.ask(limit)
+        for trial in self._running.values():
+            self._enforce_limits_of(trial)
+
+    def _enforce_limits_of(self, trial: RunningTrial) -> None:
+        silence_s = duration_s(self.spec.budget.per_trial.silence)
+        time_limit_s = trial.order.time_limit_s
+        if self.stop.count and trial.stop_asked_at is None:
+            trial.stop_asked_at = time.monotonic()
+            self.pool.stop(trial.order.cell)
+        elif self.stop.count > 1:
+            self._kill(trial, "killed by a second request to stop")
+        elif trial.stop_asked_at is not None:
+            if time.monotonic() - trial.stop_asked_at > self.stop_grace_s:
+                self._kill(trial, f"did not stop within {self.stop_grace_s:g} s, killed")
+        elif trial.silent_s() > silence_s:
+            limit = self.spec.budget.per_trial.silence
+            self._kill(trial, f"hung: no step for {limit} (budget.per_trial.silence), killed")
+        elif time_limit_s is not None and trial.running_s() > time_limit_s + silence_s:
+            limit = str(self.spec.budget.per_trial.time)
+            self._kill(trial, f"went on after its {limit} (budget.per_trial.time), killed")
+
+    def _kill(self, trial: RunningTrial, reason: str) -> None:
+        if not trial.killed_because:
+            trial.killed_because = reason
+            self.pool.kill(trial.order.cell)
+
+    def _show(self) -> None:
+        rows = tuple(trial.row for trial in self._running.values())
+        self.view.update(
+            snapshot(self.spec, self._tree, self.ledger, running=rows, meter=self.meter)
+        )
+
+    def _end(self) -> LaunchEnd:
+        if self.stop.count:
+            return LaunchEnd(False, self.stop.reason)
+        if blocked := self._tree.blocked:
+            note = f"stage '{blocked.stage.name}' has no complete cell to choose a winner from"
+            return LaunchEnd(False, note)
+        failed = self._test_desk.failed()
+        if failed:
+            return LaunchEnd(False, f"the test split could not be scored: {failed}")
+        return LaunchEnd(True, "")

@@ -1,0 +1,91 @@
+"""Locks that the kernel releases when their holder dies, with the holder's name in them."""
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+class LockHeldError(RuntimeError):
+    """Another process holds the lock."""
+
+    def __init__(self, holder: dict[str, Any]) -> None:
+        self.holder = holder
+        super().__init__(describe_holder(holder))
+
+
+class FileLock:
+    """An exclusive lock on a file; also a context manager."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock and write who holds it.
+
+        Raises:
+            LockHeldError: another living process holds it.
+        """
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise LockHeldError(read_holder(self._file)) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(_self()).encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> "FileLock":
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def read_holder(file: Path) -> dict[str, Any]:
+    """Return who wrote a lock file last; {} when that cannot be read."""
+    try:
+        holder = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def describe_holder(holder: dict[str, Any]) -> str:
+    """Name a lock's holder for people."""
+    if not holder:
+        return "another process"
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.get("since", 0)))
+    return (
+        f"process {holder.get('pid')} of {holder.get('user')} on {holder.get('host')}, "
+        f"since {since}"
+    )
+
+
+def _self() -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "user": getpass.getuser(),
+        "host": socket.gethostname(),
+        "since": time.time(),
+    }

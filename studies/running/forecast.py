@@ -1,0 +1,192 @@
+"""What a study is going to run and take, before anything is trained.
+
+Stages below an undecided one are planned as if the first candidate won: the numbers of cells and
+epochs do not depend on it, the time does, and the plan says so.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from data_pipeline.settings import DataSettings
+from models.catalog import MODELS
+from studies.spec.schema import StudySpec
+from studies.spec.settings import base_settings
+from studies.tree.growth import CellResult, GrownStage, PlannedCell, Tree, grow
+from studies.tree.ledger import RETRIED_AT_LAUNCH
+from trackers.records import JsonValue, Outcome
+
+TIMING_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class TimedBatch:
+    """One training step of the base settings on this machine."""
+
+    device: str
+    seconds: float  # of one optimizer step
+    images: int  # in the batch
+    image_size: int  # pixels
+    train_images: int
+    val_images: int
+    weights_bytes: int
+    checkpoint_bytes: int  # weights and optimizer state
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """A cell, or the reason why a stage's cells are not known yet."""
+
+    stage: str
+    cell: PlannedCell
+    varied: Mapping[str, JsonValue]
+    is_assumed: bool  # a winner above was assumed
+    is_reused: bool  # an earlier stage measures it already
+    epochs: int  # 0: re-scored
+    seconds: float | None  # None: not estimated
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A study's plan."""
+
+    rows: tuple[PlannedRow, ...]
+    unknown_cells: Mapping[str, int]  # stage -> cells whose settings a sampler will propose
+    timed: TimedBatch | None
+    epochs: int
+    seconds: float | None
+    disk_bytes: int | None
+
+
+def forecast(
+    spec: StudySpec,
+    results: Mapping[str, CellResult],
+    *,
+    data_fingerprint: Callable[[DataSettings], str],
+    timed: TimedBatch | None,
+    workers: int,
+) -> Forecast:
+    """Plan every cell that can be known."""
+    tree, decided = _assume_winners(spec, results, data_fingerprint)
+    rows: list[PlannedRow] = []
+    seen: set[str] = set()
+    for number, grown in enumerate(tree.stages):
+        varied = {c.id: each.varied for each in grown.configurations for c in each.cells}
+        for cell in grown.cells():
+            seconds = estimate_s(cell, timed)
+            rows.append(
+                PlannedRow(
+                    stage=grown.stage.name,
+                    cell=cell,
+                    varied=varied.get(cell.id, {}),
+                    is_assumed=number > decided,
+                    is_reused=cell.id in seen,
+                    epochs=0 if cell.source else cell.settings.training.epochs,
+                    seconds=seconds,
+                    outcome=results[cell.id].outcome if cell.id in results else None,
+                )
+            )
+            seen.add(cell.id)
+    to_train = [row for row in rows if not row.is_reused and row.epochs and _is_open(row.outcome)]
+    estimates = [row.seconds for row in to_train if row.seconds is not None]
+    is_estimated = timed is not None and len(estimates) == len(to_train)
+    return Forecast(
+        rows=tuple(rows),
+        unknown_cells={
+            each.stage.name: each.planned_cells for each in tree.stages if not each.configurations
+        },
+        timed=timed,
+        epochs=sum(row.epochs for row in to_train),
+        seconds=sum(estimates) / workers if is_estimated else None,
+        disk_bytes=_disk_bytes(timed, cells=len(to_train), workers=workers) if timed else None,
+    )
+
+
+def time_one_batch(spec: StudySpec) -> TimedBatch | None:
+    """Time one step of the base settings in a process of its own; None for scripted models.
+
+    Raises:
+        RuntimeError: the step failed; the message is the process's last line.
+    """
+    if MODELS[spec.model.name].builder is None:
+        return None
+    settings = base_settings(spec)
+    order = {"task": spec.task, "settings": settings.model_dump(mode="json")}
+    done = subprocess.run(
+        [sys.executable, "-m", "studies.running.timed_batch"],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=TIMING_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise RuntimeError(f"timing one batch failed: {last}")
+    fields: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return TimedBatch(**fields)
+
+
+def estimate_s(cell: PlannedCell, timed: TimedBatch | None) -> float | None:
+    """Scale the timed batch to a cell: by images, pixels and epochs; validation costs a third."""
+    if cell.source is not None:
+        return 0.0
+    if timed is None:
+        return None
+    data = cell.settings.data
+    train = min(timed.train_images, data.limit.train or timed.train_images)
+    val = min(timed.val_images, data.limit.val or timed.val_images)
+    pixels = (data.image_size / timed.image_size) ** 2
+    per_image = timed.seconds / timed.images * pixels
+    return per_image * (train + val / 3) * cell.settings.training.epochs
+
+
+def _is_open(outcome: Outcome | None) -> bool:
+    return outcome is None or outcome in RETRIED_AT_LAUNCH
+
+
+def _assume_winners(
+    spec: StudySpec,
+    results: Mapping[str, CellResult],
+    data_fingerprint: Callable[[DataSettings], str],
+) -> tuple[Tree, int]:
+    """Grow to the end, the first candidate winning where nothing is decided yet.
+
+    Returns:
+        The tree, and the number of stages that are truly decided.
+    """
+    tree = grow(spec, results, data_fingerprint=data_fingerprint)
+    decided = sum(bool(grown.decisions) for grown in tree.stages)
+    assumed = dict(results)
+    while True:
+        open_stages = [each for each in tree.stages if not each.decisions and each.configurations]
+        if not open_stages or all(cell.id in assumed for cell in open_stages[0].cells()):
+            return tree, decided
+        assumed |= _assumed_results(open_stages[0], spec, assumed)
+        tree = grow(spec, assumed, data_fingerprint=data_fingerprint)
+
+
+def _assumed_results(
+    grown: GrownStage, spec: StudySpec, known: Mapping[str, CellResult]
+) -> dict[str, CellResult]:
+    sign = 1.0 if spec.objective.direction == "maximize" else -1.0
+    assumed = {}
+    for cell in grown.sources:
+        assumed[cell.id] = _assumed_result(spec, cell, 0.0)
+    for rank, configuration in enumerate(grown.configurations):
+        for cell in configuration.cells:
+            assumed.setdefault(cell.id, _assumed_result(spec, cell, -sign * rank))
+    return {cell: result for cell, result in assumed.items() if cell not in known}
+
+
+def _assumed_result(spec: StudySpec, cell: PlannedCell, value: float) -> CellResult:
+    return CellResult(Outcome.COMPLETE, {spec.objective.metric: value}, 0.0, 0.0, cell.source)
+
+
+def _disk_bytes(timed: TimedBatch, *, cells: int, workers: int) -> int:
+    """Best weights of every cell until the end, two checkpoints per running trial."""
+    return cells * timed.weights_bytes + workers * 2 * timed.checkpoint_bytes

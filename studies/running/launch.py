@@ -1,0 +1,211 @@
+"""Launch a study: lease it, compare it with what was launched before, run it, report.
+
+Everything that can be refused is refused before a trial starts.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_pipeline.catalog import data_fingerprint, prepare_data
+from models.catalog import MODELS
+from reports.page import write as write_report
+from studies.running.bookkeeping import reap
+from studies.running.budgets import BudgetMeter, device_seconds
+from studies.running.coordinator import Coordinator, LaunchEnd, StopRequest
+from studies.running.devices import slots
+from studies.running.environment import describe_environment
+from studies.running.file_lock import FileLock
+from studies.running.local_pool import TORCH_PRELOAD, LocalPool
+from studies.running.pool import Pool
+from studies.running.progress import View
+from studies.running.uploads import UploadDesk
+from studies.running.weights import drop_weights, kept_cells
+from studies.running.workspace import WorkspaceFolder
+from studies.search.living_tree import LivingTree, data_fingerprints
+from studies.search.storage import open_storage
+from studies.spec.diff import Change, classify_changes, is_refused, render_changes
+from studies.spec.load import LoadedStudy
+from studies.spec.schema import StudySpec
+from studies.tree.cell_history import read_history
+from studies.tree.ledger import Ledger
+from studies.tree.study_record import read_study
+from trackers.tracker import Tracker
+
+DRAIN_TIMEOUT_S = 60.0
+
+
+class StudyChangedError(ValueError):
+    """The study file asks something else than when the study was first launched."""
+
+    def __init__(self, changes: list[Change], study: str) -> None:
+        self.changes = changes
+        super().__init__(render_changes(changes, study))
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchResult:
+    """What a launch tells its caller."""
+
+    end: LaunchEnd
+    report: Path
+    is_uploaded: bool  # the tracker has everything
+
+
+def launch(
+    loaded: LoadedStudy,
+    workspace: WorkspaceFolder,
+    *,
+    workers: int | None,
+    tracker: Tracker,
+    view: View,
+) -> LaunchResult:
+    """Run a study, or what is left of it; the caller holds its lease.
+
+    Raises:
+        StudyChangedError: the file asks something else than the study in the workspace.
+    """
+    ledger = Ledger(workspace.ledger_file)
+    try:
+        _accept(loaded, ledger, view)
+        desk = UploadDesk(loaded.spec, ledger, workspace.folder)
+        end = _run(loaded, workspace, desk, workers=workers, tracker=tracker, view=view)
+        return _finish(workspace, desk, end=end, tracker=tracker)
+    finally:
+        ledger.close()
+
+
+def leased(workspace: WorkspaceFolder, study: str) -> FileLock:
+    """Return the lock that only one process running a study can hold."""
+    return FileLock(workspace.lease(study))
+
+
+def _accept(loaded: LoadedStudy, ledger: Ledger, view: View) -> None:
+    """Refuse a study that became another one; show what else changed."""
+    earlier = ledger.study(loaded.spec.study)
+    if earlier is None:
+        return
+    changes = classify_changes(earlier["resolved"], loaded.resolved)
+    if is_refused(changes):
+        raise StudyChangedError(changes, loaded.spec.study)
+    if changes:
+        view.say(render_changes(changes, loaded.spec.study))
+
+
+def _run(
+    loaded: LoadedStudy,
+    workspace: WorkspaceFolder,
+    desk: UploadDesk,
+    *,
+    workers: int | None,
+    tracker: Tracker,
+    view: View,
+) -> LaunchEnd:
+    spec, ledger = loaded.spec, desk.ledger
+    started_at = time.monotonic()
+    fingerprints = data_fingerprints(data_fingerprint)
+    environment = {**describe_environment(), "data_fingerprint": fingerprints(spec.data)}
+    ledger.save_study(
+        spec.study, text=loaded.text, resolved=loaded.resolved, environment=environment
+    )
+    prepare_data(spec.data)
+    _resume(ledger, workspace, spec.study, view=view)
+    living_tree = LivingTree(
+        spec,
+        ledger,
+        storage=open_storage(workspace.optuna_file),
+        data_fingerprint=fingerprints,
+    )
+    pool = _open_pool(spec, workers)
+    end = LaunchEnd(False, "the launch itself failed")
+    try:
+        with _stop_on_signals() as stop:
+            coordinator = Coordinator(
+                spec=spec,
+                ledger=ledger,
+                workspace=workspace.folder,
+                pool=pool,
+                tracker=tracker,
+                view=view,
+                living_tree=living_tree,
+                meter=_meter(spec, ledger, workspace, started_at=started_at),
+                stop=stop,
+                desk=desk,
+            )
+            end = coordinator.run()
+    finally:
+        pool.close()
+        wall_s = time.monotonic() - started_at
+        ledger.end_launch(spec.study, wall_s=wall_s, is_finished=end.is_finished, note=end.note)
+    return end
+
+
+def _resume(ledger: Ledger, workspace: WorkspaceFolder, study: str, *, view: View) -> None:
+    """Take up what an earlier launch left."""
+    if count := reap(ledger, workspace.folder, study):
+        view.say(f"{count} trials of a coordinator that was killed are taken up again")
+    if count := ledger.reopen_unfinished(study):
+        view.say(f"{count} cells that failed, were lost or stopped are tried again")
+
+
+def _open_pool(spec: StudySpec, workers: int | None) -> Pool:
+    needs_torch = MODELS[spec.model.name].builder is not None
+    return LocalPool(slots(workers), TORCH_PRELOAD if needs_torch else ())
+
+
+def _meter(
+    spec: StudySpec, ledger: Ledger, workspace: WorkspaceFolder, *, started_at: float
+) -> BudgetMeter:
+    """Count what earlier launches used."""
+    trials = ledger.trials(spec.study)
+    by_cell: dict[str, list[Path]] = {}
+    for trial in trials:
+        by_cell.setdefault(trial["cell"], []).append(workspace.folder / trial["folder"])
+    row = ledger.study(spec.study)
+    return BudgetMeter(
+        budget=spec.budget.study,
+        epochs=sum(len(read_history(folders).epochs) for folders in by_cell.values()),
+        earlier_wall_s=row["wall_s"] if row is not None else 0.0,
+        device_s=device_seconds(trials),
+        started_at=started_at,
+    )
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into requests to stop, as long as the study runs."""
+    stop = StopRequest()
+    reasons = {signal.SIGINT: "interrupted (Ctrl-C)", signal.SIGTERM: "terminated (SIGTERM)"}
+    previous = {
+        number: signal.signal(number, lambda *_, reason=reason: stop.ask(reason))
+        for number, reason in reasons.items()
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _finish(
+    workspace: WorkspaceFolder, desk: UploadDesk, *, end: LaunchEnd, tracker: Tracker
+) -> LaunchResult:
+    """Keep the weights that were asked for, write the report, and wait for the tracker."""
+    spec = desk.spec
+    record = read_study(desk.ledger, workspace.folder, spec.study)
+    if end.is_finished:
+        for cell in sorted(kept_cells(spec, record)):
+            tracker.cell(spec.study, desk.snapshot(cell, with_weights=True))
+    report = workspace.report(spec.study)
+    # The tracker's thread may be importing pandas just now; Plotly would meet it half-made.
+    import pandas  # noqa: F401
+
+    write_report(record, report)
+    tracker.study(record, report=report)
+    is_uploaded = tracker.drain(DRAIN_TIMEOUT_S)
+    if end.is_finished:
+        drop_weights(spec, desk.ledger, workspace.folder, record=record)
+    return LaunchResult(end, report, is_uploaded)

@@ -1,0 +1,110 @@
+"""Trials on this machine: a process each, forked from a server that has torch loaded."""
+
+import contextlib
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import connection as mp_connection
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+
+from studies.running.pool import Exited, Progressed, Signal, Wrote
+from studies.running.trial_order import Slot, TrialOrder
+from studies.running.trial_process import run_trial
+
+TORCH_PRELOAD = (
+    "models.training",
+    "models.tasks.segmentation",
+    "models.segmentation.unet",
+    "data_pipeline.source",
+)
+EXIT_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class _Running:
+    process: ForkServerProcess
+    connection: Connection
+    slot: Slot
+    is_open: bool = True
+
+
+class LocalPool:
+    """A `Pool` of processes on this machine."""
+
+    def __init__(self, slots: Sequence[Slot], preload: Sequence[str] = TORCH_PRELOAD) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["studies.running.trial_process", *preload])
+        self._free = list(slots)
+        self._running: dict[str, _Running] = {}
+
+    def take(self) -> Slot | None:
+        """Lease the slot with the lowest number."""
+        if not self._free:
+            return None
+        self._free.sort(key=lambda slot: slot.number)
+        return self._free.pop(0)
+
+    def start(self, order: TrialOrder, slot: Slot) -> None:
+        """Fork a trial process."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=run_trial, args=(order, slot, theirs), name=f"trial {order.cell}"
+        )
+        process.start()
+        theirs.close()
+        self._running[order.cell] = _Running(process, ours, slot)
+
+    def wait(self, timeout_s: float) -> list[Signal]:
+        """Return messages and exits; a trial's messages come before its exit."""
+        sources: dict[object, str] = {}
+        for cell, running in self._running.items():
+            sources[running.process.sentinel] = cell
+            if running.is_open:
+                sources[running.connection] = cell
+        ready = mp_connection.wait(list(sources), timeout_s) if sources else []  # type: ignore[arg-type]
+        signals: list[Signal] = []
+        for cell in dict.fromkeys(sources[each] for each in ready):
+            signals.extend(self._messages(cell))
+            if self._running[cell].process.sentinel in ready:
+                signals.append(self._reap(cell))
+        return signals
+
+    def stop(self, cell: str) -> None:
+        """Ask a trial to write a checkpoint and end."""
+        with contextlib.suppress(OSError):  # it ended on its own
+            self._running[cell].connection.send_bytes(b"stop")
+
+    def kill(self, cell: str) -> None:
+        """End a trial at once."""
+        self._running[cell].process.kill()
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for cell in list(self._running):
+            self.kill(cell)
+            self._reap(cell)
+
+    def _messages(self, cell: str) -> list[Signal]:
+        running = self._running[cell]
+        signals: list[Signal] = []
+        try:
+            while running.is_open and running.connection.poll():
+                signals.append(_signal(cell, running.connection.recv()))
+        except (EOFError, OSError):
+            running.is_open = False
+        return signals
+
+    def _reap(self, cell: str) -> Exited:
+        running = self._running.pop(cell)
+        running.process.join(EXIT_TIMEOUT_S)
+        exit_code = running.process.exitcode
+        running.connection.close()
+        self._free.append(running.slot)
+        return Exited(cell, exit_code)
+
+
+def _signal(cell: str, message: tuple[str, int, int, int] | tuple[str]) -> Signal:
+    if len(message) == 4:
+        return Progressed(cell, message[1], message[2], message[3])
+    return Wrote(cell)

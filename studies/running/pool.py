@@ -1,0 +1,56 @@
+"""What the coordinator asks of whatever runs its trials, here or on a cluster."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from studies.running.trial_order import Slot, TrialOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A trial took a step."""
+
+    cell: str
+    epoch: int
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A trial wrote to its event log."""
+
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A trial's process is gone; its event log says how it ended, if it could."""
+
+    cell: str
+    exit_code: int | None  # negative: the signal that ended it; None: unknown
+
+
+Signal: TypeAlias = Progressed | Wrote | Exited
+
+
+class Pool(Protocol):
+    """Runs trials, each in a process of its own."""
+
+    def take(self) -> Slot | None:
+        """Lease a slot, or None when all are in use."""
+
+    def start(self, order: TrialOrder, slot: Slot) -> None:
+        """Run a trial in a leased slot, which is given back when it exits."""
+
+    def wait(self, timeout_s: float) -> list[Signal]:
+        """Return what happened, after at most `timeout_s`."""
+
+    def stop(self, cell: str) -> None:
+        """Ask a trial to write a checkpoint and end."""
+
+    def kill(self, cell: str) -> None:
+        """End a trial at once."""
+
+    def close(self) -> None:
+        """Kill what still runs."""

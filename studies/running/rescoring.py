@@ -1,0 +1,38 @@
+"""Score a cell from the predictions another cell saved: no training, no process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import RowMapping
+
+from models.catalog import TASKS
+from models.resolve import resolve
+from studies.spec.schema import CellSettings
+from studies.tree.ledger import CellEnd, Ledger
+from trackers.records import Outcome
+
+PREDICTIONS = {"val": "predictions_val.npz", "test": "predictions_test.npz"}
+
+
+def rescore_cell(ledger: Ledger, workspace: Path, *, study: str, task: str, cell: str) -> CellEnd:
+    """Score a cell whose source has ended."""
+    row = ledger.cell(study, cell)
+    source = ledger.cell(study, row["source"])
+    if source["outcome"] != Outcome.COMPLETE:
+        reason = f"its training (cell {source['id']}) ended {source['outcome']}"
+        return CellEnd(cell, Outcome(source["outcome"]), reason, {}, None, 0.0, 0.0)
+    settings = CellSettings.model_validate(row["settings"])
+    folder = predictions_folder(workspace, ledger.trials(study, source["id"]))
+    rescore = resolve(TASKS[task].rescore or "")
+    metrics: dict[str, float] = {}
+    for split, name in PREDICTIONS.items():
+        if (folder / name).exists():
+            scores = rescore(folder / name, settings.evaluation)
+            metrics |= {f"{split}/{key}": value for key, value in scores.items()}
+    return CellEnd(cell, Outcome.COMPLETE, "", metrics, source["best_epoch"], 0.0, 0.0)
+
+
+def predictions_folder(workspace: Path, trials: Sequence[RowMapping]) -> Path:
+    """Return the folder of the trial that completed a cell."""
+    complete = [each for each in trials if each["outcome"] == Outcome.COMPLETE]
+    return workspace / str(complete[-1]["folder"])

@@ -1,0 +1,61 @@
+"""A trial as the coordinator sees it: its order, its log so far, and when it last moved."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studies.running.progress import RunningRow
+from studies.running.trial_order import Slot, TrialOrder
+from studies.tree.cell_history import EVENTS_FILE, CellHistory
+from trackers.event_log import Event, read_events
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """One trial process and what it has said."""
+
+    order: TrialOrder
+    slot: Slot
+    row: RunningRow
+    history: CellHistory  # of all attempts
+    earlier_epochs: int = 0  # finished before this attempt
+    started_at: float = field(default_factory=time.monotonic)
+    moved_at: float = field(default_factory=time.monotonic)
+    stop_asked_at: float | None = None
+    killed_because: str = ""
+    _offset: int = 0
+
+    def __post_init__(self) -> None:
+        self.earlier_epochs = len(self.history.epochs)
+        self.history.end = None
+
+    @property
+    def log_file(self) -> Path:
+        """Return where the trial writes its events."""
+        return self.order.folder / EVENTS_FILE
+
+    @property
+    def made_progress(self) -> bool:
+        """Whether this attempt finished an epoch that none before it had."""
+        return len(self.history.epochs) > self.earlier_epochs
+
+    def read(self) -> list[Event]:
+        """Take in what the trial wrote since the last reading; return new epochs."""
+        events, self._offset = read_events(self.log_file, offset=self._offset)
+        self.history.add(events)
+        if events:
+            self.moved_at = time.monotonic()
+        epochs = [event for event in events if event.name == "epoch"]
+        if epochs:
+            self.row.epoch = int(epochs[-1].fields["epoch"])
+            self.row.metrics = dict(epochs[-1].fields["metrics"])
+            self.row.step = 0
+        return epochs
+
+    def running_s(self) -> float:
+        """Return the seconds since the trial was started."""
+        return time.monotonic() - self.started_at
+
+    def silent_s(self) -> float:
+        """Return the seconds since the trial last took a step or wrote something."""
+        return time.monotonic() - self.moved_at

@@ -1,0 +1,37 @@
+"""Send everything a workspace knows of a study to the tracker again."""
+
+from data_pipeline.catalog import data_fingerprint
+from studies.running.uploads import UploadDesk
+from studies.running.weights import kept_cells
+from studies.running.workspace import WorkspaceFolder
+from studies.search.living_tree import data_fingerprints
+from studies.spec.schema import StudySpec
+from studies.tree.growth import grow
+from studies.tree.ledger import Ledger
+from studies.tree.study_record import read_study
+from trackers.tracker import Tracker
+
+
+def synchronise(
+    spec: StudySpec, workspace: WorkspaceFolder, *, tracker: Tracker, timeout_s: float
+) -> bool:
+    """Upload every cell and the report; say whether the tracker took everything in time."""
+    ledger = Ledger(workspace.ledger_file)
+    try:
+        record = read_study(ledger, workspace.folder, spec.study)
+        tree = grow(
+            spec,
+            ledger.results(spec.study),
+            data_fingerprint=data_fingerprints(data_fingerprint),
+            proposals=ledger.proposals(spec.study),
+        )
+        desk = UploadDesk(spec, ledger, workspace.folder)
+        desk.follow(tree)
+        kept = kept_cells(spec, record) if record.is_finished else set()
+        for cell in record.cells:
+            tracker.cell(spec.study, desk.snapshot(cell, with_weights=cell in kept))
+        report = workspace.report(spec.study)
+        tracker.study(record, report=report if report.exists() else None)
+        return tracker.drain(timeout_s)
+    finally:
+        ledger.close()

@@ -1,0 +1,120 @@
+"""What the schema cannot say of a study: its parts must fit each other, the data and the task."""
+
+from collections.abc import Iterator, Sequence
+
+from data_pipeline.catalog import DATASETS, check_data, class_names
+from data_pipeline.errors import DataError
+from data_pipeline.settings import DataSettings
+from models.catalog import MODELS, TASKS
+from reports import baselines
+from studies.spec.draft import Draft
+from studies.spec.problems import Finding, closest, did_you_mean
+from studies.spec.settings import with_changes
+
+
+def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
+    """Check everything but the search.
+
+    Args:
+        draft: The study as far as it could be read.
+        on_disk: Whether to look at the data on disk.
+    """
+    yield from _task_findings(draft)
+    yield from _size_findings(draft)
+    yield from _objective_findings(draft)
+    yield from _baseline_findings(draft)
+    if on_disk:
+        yield from _data_findings(draft)
+
+
+def known_classes(draft: Draft, *, on_disk: bool) -> tuple[str, ...] | None:
+    """Return the classes the study trains on; None where that cannot be told."""
+    if draft.data is None or not draft.is_certain("data", "classes"):
+        return None
+    if draft.data.classes:
+        return tuple(draft.data.classes)
+    return _classes_on_disk(draft.data) if on_disk else None
+
+
+def _task_findings(draft: Draft) -> Iterator[Finding]:
+    """Model and dataset must serve the task."""
+    entries = (
+        (("model", "name"), draft.model and MODELS[draft.model.name], "model", "models"),
+        (("data", "dataset"), draft.data and DATASETS[draft.data.dataset], "dataset", "data"),
+    )
+    for loc, entry, kind, command in entries:
+        if entry and draft.task and draft.task not in entry.tasks:
+            tasks = ", ".join(sorted(entry.tasks))
+            yield Finding(
+                loc,
+                f"this {kind} is for {tasks}, and the study's task is {draft.task}; "
+                f"choose another (visionstudy {command} list) or change the task",
+            )
+
+
+def _size_findings(draft: Draft) -> Iterator[Finding]:
+    """The model must take the base image size."""
+    if draft.model is None or draft.data is None:
+        return
+    message = MODELS[draft.model.name].size_rule(draft.model, draft.data.image_size)
+    if message:
+        yield Finding(("data", "image_size"), message)
+
+
+def _objective_findings(draft: Draft) -> Iterator[Finding]:
+    """The metric must be one that the task computes, in the direction it is read."""
+    if draft.task is None or draft.objective is None:
+        return
+    known = TASKS[draft.task].metrics
+    split, metric = draft.objective.metric.split("/", 1)
+    if metric not in known:
+        hint = did_you_mean(metric, known)
+        yield Finding(
+            ("objective", "metric"),
+            f"unknown metric '{metric}' of task {draft.task}{hint} (known: {', '.join(known)})",
+        )
+    elif metric == "loss" and draft.objective.direction == "maximize":
+        yield Finding(
+            ("objective", "metric"),
+            f"a lower {split}/loss is better; add `direction: minimize` to the objective",
+        )
+
+
+def _baseline_findings(draft: Draft) -> Iterator[Finding]:
+    known = baselines.known_names()
+    names: Sequence[str] = draft.values.get("baselines") or ()
+    for index, name in enumerate(names):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            message = f"unknown baseline '{name}'{hint} (known: {', '.join(known)})"
+            yield Finding(("baselines", index), message)
+
+
+def _data_findings(draft: Draft) -> Iterator[Finding]:
+    """The data must be on disk and know the classes."""
+    if draft.data is None or draft.base is None or not draft.is_certain("data", "root"):
+        return
+    on_disk = _classes_on_disk(draft.data) or ()
+    unknown = [name for name in draft.data.classes if on_disk and name not in on_disk]
+    for index, name in enumerate(draft.data.classes):
+        if name in unknown:
+            hint = did_you_mean(name, on_disk)
+            hint = hint or f"; there are {', '.join(on_disk[:12])}" + ", …" * (len(on_disk) > 12)
+            message = f"unknown class '{name}' of dataset '{draft.data.dataset}'{hint}"
+            yield Finding(("data", "classes", index), message)
+        elif draft.data.classes.index(name) < index:
+            message = f"class '{name}' is there twice; remove one"
+            yield Finding(("data", "classes", index), message)
+    # With the unknown classes corrected, the dataset speaks of everything else.
+    meant = [closest(c, on_disk) or on_disk[0] if c in unknown else c for c in draft.data.classes]
+    settings = with_changes(draft.base, {"data.classes": list(dict.fromkeys(meant))}).data
+    key = "root" if "root" in type(draft.data).model_fields else "dataset"
+    for message in check_data(settings):
+        yield Finding(("data", key), message.removeprefix(f"data.{key} "))
+
+
+def _classes_on_disk(settings: DataSettings) -> tuple[str, ...] | None:
+    try:
+        return class_names(settings)
+    except (DataError, OSError):  # `check_data` says what is missing
+        return None

@@ -1,0 +1,68 @@
+"""Read a study file, or say everything that is wrong with it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studies.spec.checks import known_classes, study_findings
+from studies.spec.document import Document, read_document
+from studies.spec.draft import Draft, read_draft
+from studies.spec.overrides import apply_overrides
+from studies.spec.problems import Problem, StudyFileError
+from studies.spec.schema import StudySpec
+from studies.spec.stage_checks import stage_findings
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStudy:
+    """A study file that is in order."""
+
+    spec: StudySpec
+    text: str  # of the file, as it stands
+    path: Path
+    overrides: tuple[str, ...]  # "a.b=c", in the order they were applied
+    resolved: Mapping[str, Any]  # every setting with its default, nested as in the file; JSON
+
+
+def load_study(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    check_data: bool = True,
+) -> LoadedStudy:
+    """Read and check a study file.
+
+    Args:
+        path: The YAML file.
+        overrides: `a.b=c` each, replacing values of the file.
+        environ: Variables for `${NAME}`; the process's own by default.
+        check_data: Whether to look at the data on disk.
+
+    Raises:
+        StudyFileError: Something is wrong; it holds all problems, by line.
+    """
+    document = read_document(path, os.environ if environ is None else environ)
+    apply_overrides(document, overrides)
+    draft = read_draft(document.data, {loc for loc, _ in document.found})
+    draft.report(list(study_findings(draft, on_disk=check_data)))
+    classes = known_classes(draft, on_disk=check_data)
+    draft.report(list(stage_findings(draft, classes)))
+    problems = _problems(document, draft, overrides)
+    if problems:
+        raise StudyFileError(problems)
+    spec = StudySpec.model_validate(document.data)
+    resolved = spec.model_dump(mode="json", by_alias=True)
+    return LoadedStudy(spec, document.text, path, tuple(overrides), resolved)
+
+
+def _problems(document: Document, draft: Draft, overrides: Sequence[str]) -> list[Problem]:
+    """Return everything that is wrong, in the order of the file and then of the overrides."""
+    for old, new in draft.renamed:
+        document.rename(old, new)
+    problems = [problem for _, problem in document.found]
+    problems += [document.problem(finding) for finding in draft.findings]
+    order = {f"--set {override}": index for index, override in enumerate(overrides, start=1)}
+    return sorted(problems, key=lambda p: (order.get(p.file, 0), p.line or 0, p.col or 0))

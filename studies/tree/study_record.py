@@ -1,0 +1,181 @@
+"""From the ledger and the event logs to the record that reports and trackers read."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from pkgutil import resolve_name
+
+from sqlalchemy import RowMapping
+
+from models.catalog import TASKS
+from models.settings import EvaluationSettings
+from studies.spec.schema import CellSettings, StudySpec
+from studies.spec.settings import base_settings, flatten
+from studies.tree.cell_history import CellHistory, read_history
+from studies.tree.ledger import Ledger
+from trackers.records import (
+    CellRecord,
+    ConfigurationRecord,
+    Outcome,
+    StageRecord,
+    StudyRecord,
+    TestScoreRecord,
+    TrialRecord,
+)
+
+TrackingUrls = Mapping[str, str]  # cell id -> its run in the MLflow UI
+
+
+class UnknownStudyError(LookupError):
+    """The workspace has no study of that name."""
+
+
+def read_study(
+    ledger: Ledger, workspace: Path, name: str, *, tracking_urls: TrackingUrls | None = None
+) -> StudyRecord:
+    """Read everything that is known of a study.
+
+    Raises:
+        UnknownStudyError: the ledger has no such study; the message lists those it has.
+    """
+    row = ledger.study(name)
+    if row is None:
+        known = ", ".join(ledger.study_names()) or "none yet"
+        raise UnknownStudyError(
+            f"unknown study '{name}' in workspace {workspace}; studies there: {known}"
+        )
+    spec = StudySpec.model_validate(row["resolved"])
+    cells = _cells(ledger, workspace, name, tracking_urls=tracking_urls or {})
+    stages = ledger.stage_records(name)
+    scores = _test_scores(ledger, workspace, spec, stages=stages, cells=cells)
+    return StudyRecord(
+        name=name,
+        task=spec.task,
+        description=spec.description,
+        metric=spec.objective.metric,
+        direction=spec.objective.direction,
+        select_on=spec.objective.select_on,
+        settings=row["resolved"],
+        base=flatten(base_settings(spec)),
+        stages=stages,
+        cells=cells,
+        test_scores=scores,
+        test_looks=_test_looks(ledger, spec, cells),
+        baselines=tuple(spec.baselines),
+        environment=row["environment"],
+        created_at=row["created_at"],
+        is_finished=row["is_finished"],
+        note=row["note"],
+    )
+
+
+def cell_record(
+    row: RowMapping, trials: tuple[RowMapping, ...], *, history: CellHistory, workspace: Path
+) -> CellRecord:
+    """Build a cell's record from its ledger row, its trials and its event logs."""
+    strip = next(
+        (file for each in reversed(trials) if (file := _strip(workspace, each)).exists()), None
+    )
+    return CellRecord(
+        id=row["id"],
+        settings=flatten(CellSettings.model_validate(row["settings"])),
+        seed=row["seed"],
+        group=row["grp"],
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        reason=row["reason"],
+        metrics=row["metrics"],
+        best_epoch=row["best_epoch"],
+        epochs=history.in_order(),
+        trials=tuple(trial_record(each) for each in trials),
+        train_macs=row["train_macs"],
+        source=row["source"],
+        predictions_strip=str(strip) if strip else None,
+        is_running=bool(trials) and trials[-1]["outcome"] is None,
+    )
+
+
+def trial_record(row: RowMapping) -> TrialRecord:
+    """Build a trial's record from its ledger row."""
+    return TrialRecord(
+        cell=row["cell"],
+        attempt=row["attempt"],
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        reason=row["reason"],
+        device=row["device"],
+        host=row["host"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        resumed_from_epoch=row["resumed_from_epoch"],
+        folder=row["folder"],
+        effective=row["effective"],
+    )
+
+
+def _strip(workspace: Path, trial: RowMapping) -> Path:
+    return workspace / str(trial["folder"]) / "predictions_strip.png"
+
+
+def _cells(
+    ledger: Ledger, workspace: Path, study: str, *, tracking_urls: TrackingUrls
+) -> dict[str, CellRecord]:
+    by_cell: dict[str, list[RowMapping]] = {}
+    for trial in ledger.trials(study):
+        by_cell.setdefault(trial["cell"], []).append(trial)
+    found = {}
+    for row in ledger.cells(study):
+        trials = tuple(by_cell.get(row["id"], ()))
+        history = read_history(workspace / each["folder"] for each in trials)
+        record = cell_record(row, trials, history=history, workspace=workspace)
+        found[row["id"]] = _with_url(record, tracking_urls.get(row["id"]))
+    return found
+
+
+def _with_url(record: CellRecord, url: str | None) -> CellRecord:
+    return record if url is None else replace(record, tracking_url=url)
+
+
+def _test_scores(
+    ledger: Ledger,
+    workspace: Path,
+    spec: StudySpec,
+    *,
+    stages: tuple[StageRecord, ...],
+    cells: Mapping[str, CellRecord],
+) -> tuple[TestScoreRecord, ...]:
+    """Score the saved test predictions of every stage winner at the winner's threshold."""
+    rows = ledger.test_scores(spec.study)
+    reference = TASKS[spec.task].rescore
+    if reference is None:
+        return ()
+    rescore = resolve_name(reference)
+    scores = []
+    for stage in stages:
+        for configuration in winners(stage):
+            for cell in (cells[each] for each in configuration.cells if each in cells):
+                row = rows.get(cell.source or cell.id)
+                if row is None or row["outcome"] != Outcome.COMPLETE:
+                    continue
+                file = workspace / row["folder"] / "predictions_test.npz"
+                threshold = cell.settings["evaluation.threshold"]
+                metrics = rescore(
+                    file, EvaluationSettings.model_validate({"threshold": threshold})
+                )
+                named = {f"test/{key}": value for key, value in metrics.items()}
+                scores.append(TestScoreRecord(stage.name, configuration.id, cell.id, named))
+    return tuple(scores)
+
+
+def _test_looks(ledger: Ledger, spec: StudySpec, cells: Mapping[str, CellRecord]) -> int:
+    """Count the trained cells whose test scores were seen, winners or not."""
+    if spec.objective.select_on == "test":
+        return sum(
+            cell.outcome is Outcome.COMPLETE and cell.source is None for cell in cells.values()
+        )
+    rows = ledger.test_scores(spec.study).values()
+    return sum(row["outcome"] == Outcome.COMPLETE for row in rows)
+
+
+def winners(stage: StageRecord) -> tuple[ConfigurationRecord, ...]:
+    """Return a stage's winning configurations, best first, group by group."""
+    by_id = {each.id: each for each in stage.configurations}
+    return tuple(by_id[winner] for each in stage.decisions for winner in each.winners)

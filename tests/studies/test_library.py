@@ -1,0 +1,159 @@
+"""Every study we ship is in order, says what it is for, and does what it claims."""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from reports.baselines import Protocol, load
+from studies.spec.document import parse_value
+from studies.spec.json_schema import study_schema_text
+from studies.spec.load import load_study
+from studies.spec.schema import CellSettings, StageSpec, StudySpec
+from studies.spec.settings import base_settings, for_class, with_changes
+
+LIBRARY = Path(__file__).parents[2] / "studies" / "library"
+SCHEMA = LIBRARY.parent / "study.schema.json"
+STUDIES = sorted(LIBRARY.rglob("*.yaml"))
+NOWHERE = {"COCO_ROOT": "/nowhere", "CAMVID_ROOT": "/nowhere"}
+WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 to 10
+    "image size": {"data.image_size": 256},
+    "batch size": {"training.batch_size": 5},
+    "learning rate": {"training.learning_rate": 1e-4},
+}
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(LIBRARY))
+
+
+@pytest.fixture(scope="module")
+def thesis() -> StudySpec:
+    file = LIBRARY / "thesis" / "unet_coco.yaml"
+    return load_study(file, environ=NOWHERE, check_data=False).spec
+
+
+def test_the_library_is_complete() -> None:
+    assert {
+        "quickstart.yaml",
+        "small/camvid_unet.yaml",
+        "small/coco_unet.yaml",
+        "thesis/unet_coco.yaml",
+    } <= {name_of(file) for file in STUDIES}
+
+
+def test_study_names_are_unique() -> None:
+    names = [load_study(f, environ=NOWHERE, check_data=False).spec.study for f in STUDIES]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=name_of)
+def test_a_study_is_in_order_on_real_data(file: Path, real_data: Path) -> None:
+    roots = {"COCO_ROOT": real_data / "coco_mini", "CAMVID_ROOT": real_data / "camvid_mini"}
+
+    load_study(file, environ={name: str(root) for name, root in roots.items()})
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=name_of)
+def test_a_study_opens_with_what_it_is_for(file: Path) -> None:
+    header = [line for line in file.read_text(encoding="utf-8").splitlines() if line[:1] == "#"]
+
+    for word in ("Purpose", "Command", "Time", "Score"):
+        assert any(line.startswith(f"# {word} ") for line in header), word
+    command = next(line for line in header if line.startswith("# Command"))
+    assert f"visionstudy launch studies/library/{name_of(file)}" in command
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=name_of)
+def test_a_study_names_the_schema_and_is_valid_by_it(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    named = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+
+    assert (file.parent / named).resolve() == SCHEMA
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(
+        parse_value(text)
+    )
+
+
+def test_the_committed_schema_is_current() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == study_schema_text(), (
+        "the study file changed; run: visionstudy schema -o studies/study.schema.json"
+    )
+
+
+def base_cells(spec: StudySpec) -> list[CellSettings]:
+    return [for_class(base_settings(spec), name) for name in spec.data.classes]
+
+
+def stage_configurations(spec: StudySpec, stage: StageSpec) -> Iterator[CellSettings]:
+    """Yield what a stage trains or scores when the stages above chose as the thesis did."""
+    inherited: dict[str, Any] = {}
+    for earlier in spec.search.tree[: spec.search.tree.index(stage)]:
+        inherited |= WINNERS[earlier.stage]
+    classes = stage.only.get("data.classes", spec.data.classes)
+    values = [list_of(stage.vary[path]) for path in stage.vary]
+    for name, *chosen in product(classes, *values):
+        changes = inherited | stage.with_ | dict(zip(stage.vary, chosen, strict=True))
+        yield for_class(with_changes(base_settings(spec), changes), name)
+
+
+def list_of(values: object) -> list[Any]:
+    assert isinstance(values, list)
+    return values
+
+
+def is_cell(protocol: Protocol, settings: CellSettings) -> bool:
+    """Say whether a printed row was obtained with these settings."""
+    training, data = settings.training, settings.data
+    facts: Mapping[str, tuple[object, object]] = {
+        "class": (protocol.class_name, data.classes[0]),
+        "dataset": (protocol.dataset, data.dataset),
+        "image_size": (protocol.image_size, data.image_size),
+        "batch_size": (protocol.batch_size, training.batch_size),
+        "learning_rate": (protocol.learning_rate, training.learning_rate),
+        "optimizer": (protocol.optimizer, training.optimizer),
+        "loss": (protocol.loss, training.loss),
+        "epochs": (protocol.epochs, training.epochs),
+        "train_images": (protocol.train_images, data.limit.train),
+        "threshold": (protocol.threshold, settings.evaluation.threshold),
+    }
+    return all(printed in (None, ours) for printed, ours in facts.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "stage"),
+    [
+        ("thesis/table-8", "image size"),
+        ("thesis/table-9", "batch size"),
+        ("thesis/table-10", "learning rate"),
+        ("thesis/table-11", "threshold"),
+    ],
+)
+def test_every_row_of_a_thesis_table_is_a_cell_of_its_stage(
+    thesis: StudySpec, table: str, stage: str
+) -> None:
+    spec = next(s for s in thesis.search.tree if s.stage == stage)
+    cells = [*stage_configurations(thesis, spec), *base_cells(thesis)]  # 11 repeats Table 7
+    rows = load([table])
+
+    assert rows
+    assert [row.row for row in rows if not any(is_cell(row.protocol, c) for c in cells)] == []
+
+
+def test_every_row_of_table_7_is_a_base_cell(thesis: StudySpec) -> None:
+    cells = base_cells(thesis)
+    rows = load(["thesis/table-7"])
+
+    assert thesis.search.base
+    assert {row.protocol.class_name for row in rows} == set(thesis.data.classes)
+    assert [row.row for row in rows if not any(is_cell(row.protocol, c) for c in cells)] == []
+
+
+def test_the_thesis_study_selects_on_test_as_the_thesis_did(thesis: StudySpec) -> None:
+    assert thesis.objective.select_on == "test"
+    assert thesis.data.split.policy == "random"  # COCO's own test split has no labels

@@ -1,0 +1,50 @@
+"""A ledger with a planned study."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_pipeline.catalog import data_fingerprint
+from studies.search.living_tree import stage_record
+from studies.spec.schema import StudySpec
+from studies.tree.growth import CellResult, Tree, grow
+from studies.tree.ledger import Ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path / "workspace.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def spec(make_spec: Callable[..., StudySpec]) -> StudySpec:
+    stages: list[dict[str, Any]] = [
+        {"stage": "rate", "vary": {"training.learning_rate": [0.1, 0.01]}},
+        {
+            "stage": "threshold",
+            "after_training": True,
+            "vary": {"evaluation.threshold": [0.3, 0.5]},
+        },
+    ]
+    return make_spec(*stages, search={"replicates": 2})
+
+
+@pytest.fixture
+def plan_in() -> Callable[..., Tree]:
+    """Return a function that grows a study and writes its plan into a ledger."""
+
+    def plan(
+        ledger: Ledger, spec: StudySpec, results: dict[str, CellResult] | None = None
+    ) -> Tree:
+        tree = grow(spec, results or {}, data_fingerprint=data_fingerprint)
+        resolved = spec.model_dump(mode="json")
+        ledger.save_study(spec.study, text="study: demo", resolved=resolved, environment={"os": "x"})
+        records = [stage_record(stage) for stage in tree.stages]
+        ledger.plan(spec.study, tree.cells().values(), records)
+        return tree
+
+    return plan
