@@ -34,7 +34,6 @@ $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 
 quickstart: setup ## run a small study on generated images and write its report
 	$(BIN)/visionstudy launch studies/library/quickstart.yaml --workers 2
-	$(BIN)/visionstudy report quickstart
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest

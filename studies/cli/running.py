@@ -1,5 +1,7 @@
 """`visionstudy launch` and `sync`: run a study, and bring MLflow up to date."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -131,11 +133,19 @@ def _open_tracker(tracking_uri: str | None, folder: Path) -> "MlflowTracker":
 def _say_what_next(result: "LaunchResult", study: Path, workspace: Path) -> None:
     """Print where the results are and how to go on; exit 1 when something was left over."""
     option = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
+    command = _command()
     typer.echo(f"report: {result.report}")
-    typer.echo(f"browse: visionstudy ui{option}")
+    typer.echo(f"browse: {command} ui{option}")
     if not result.is_uploaded:
-        typer.echo(f"MLflow is behind; later: visionstudy sync {study}{option}", err=True)
+        typer.echo(f"MLflow is behind; later: {command} sync {study}{option}", err=True)
     if not result.end.is_finished:
         typer.echo(f"unfinished: {result.end.note}", err=True)
-        typer.echo(f"go on: visionstudy launch {study}{option}", err=True)
+        typer.echo(f"go on: {command} launch {study}{option}", err=True)
         raise typer.Exit(UNFINISHED)
+
+
+def _command() -> str:
+    """Return how to call this program again: by name, or by path where it is not on PATH."""
+    called = Path(sys.argv[0])
+    is_known = shutil.which("visionstudy") or called.name != "visionstudy"
+    return "visionstudy" if is_known else str(called)

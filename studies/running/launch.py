@@ -73,7 +73,7 @@ def launch(
         _accept(loaded, ledger, view)
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
         end = _run(loaded, workspace, desk, workers=workers, tracker=tracker, view=view)
-        return _finish(workspace, desk, end=end, tracker=tracker)
+        return _finish(workspace, desk, end=end, tracker=tracker, view=view)
     finally:
         ledger.close()
 
@@ -191,7 +191,12 @@ def _stop_on_signals() -> Iterator[StopRequest]:
 
 
 def _finish(
-    workspace: WorkspaceFolder, desk: UploadDesk, *, end: LaunchEnd, tracker: Tracker
+    workspace: WorkspaceFolder,
+    desk: UploadDesk,
+    *,
+    end: LaunchEnd,
+    tracker: Tracker,
+    view: View,
 ) -> LaunchResult:
     """Keep the weights that were asked for, write the report, and wait for the tracker."""
     spec = desk.spec
@@ -205,6 +210,7 @@ def _finish(
 
     write_report(record, report)
     tracker.study(record, report=report)
+    view.say(f"waiting for MLflow to take the rest, at most {DRAIN_TIMEOUT_S:g} s")
     is_uploaded = tracker.drain(DRAIN_TIMEOUT_S)
     if end.is_finished:
         drop_weights(spec, desk.ledger, workspace.folder, record=record)

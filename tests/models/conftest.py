@@ -95,7 +95,7 @@ class Attempts:
         *,
         stop_at_poll: int | None = None,
         on_progress: Callable[[int, int, int], None] = lambda *_: None,
-        **changes: Any,  # noqa: ANN401  # fields of TrainingSession
+        **changes: Any,  # fields of TrainingSession
     ) -> TrainingSession:
         folder = self.root / f"attempt-{len(self.folders) + 1}"
         folder.mkdir(parents=True)
@@ -146,7 +146,7 @@ def attempts(tmp_path: Path) -> Callable[..., Attempts]:
         model: ModelSettings | None = None,
         training: Mapping[str, Any] | None = None,
         data: TinyData | None = None,
-        **options: Any,  # noqa: ANN401  # fields of TrainingSession
+        **options: Any,  # fields of TrainingSession
     ) -> Attempts:
         small = UNetSettings(base_channels=2, depth=1)
         settings = {"batch_size": 2, "epochs": 3, "learning_rate": 0.01, **(training or {})}

@@ -18,7 +18,7 @@ def dump(state: object, stream: BinaryIO) -> None:
     stream.write(json.dumps(state).encode())
 
 
-def load(stream: BinaryIO) -> Any:  # noqa: ANN401  # whatever was dumped
+def load(stream: BinaryIO) -> Any:  # whatever was dumped
     return json.load(stream)
 
 

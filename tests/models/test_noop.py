@@ -16,7 +16,7 @@ from models.settings import EvaluationSettings
 Make = Callable[..., Any]
 
 
-def noop(**settings: Any) -> NoopSettings:  # noqa: ANN401  # fields of NoopSettings
+def noop(**settings: Any) -> NoopSettings:  # fields of NoopSettings
     return NoopSettings.model_validate(settings)
 
 
@@ -152,7 +152,7 @@ train(TrainingSession(
 """
 
 
-def in_a_process(folder: Path, timeout_s: float = 60, **fault: Any) -> int:  # noqa: ANN401
+def in_a_process(folder: Path, timeout_s: float = 60, **fault: Any) -> int:
     settings = noop(faults=[{"at_epoch": 2, **fault}]).model_dump_json()
     command = [sys.executable, "-c", SCRIPT, str(folder), settings]
     done = subprocess.run(command, timeout=timeout_s, capture_output=True, check=False)

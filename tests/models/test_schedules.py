@@ -9,7 +9,7 @@ from models.schedules import learning_rate
 from models.settings import TrainingSettings
 
 
-def settings(**schedule: Any) -> TrainingSettings:  # noqa: ANN401  # fields of a schedule
+def settings(**schedule: Any) -> TrainingSettings:  # fields of a schedule
     return TrainingSettings.model_validate(
         {"learning_rate": 0.4, "epochs": 12, "schedule": schedule}
     )
@@ -20,7 +20,7 @@ def falling_then_flat(epochs: int) -> list[float]:
     return [max(0.5, 2 - 0.3 * epoch) + 0.02 * noise.random() for epoch in range(epochs)]
 
 
-def torch_rates(scheduler: Any, losses: list[float]) -> list[float]:  # noqa: ANN401
+def torch_rates(scheduler: Any, losses: list[float]) -> list[float]:
     rates = []
     for loss in losses:
         rates.append(scheduler.optimizer.param_groups[0]["lr"])
@@ -54,7 +54,7 @@ def torch_rates(scheduler: Any, losses: list[float]) -> list[float]:  # noqa: AN
     ],
     ids=["step", "cosine", "plateau", "constant"],
 )
-def test_rates_are_those_of_torchs_scheduler(training: TrainingSettings, build: Any) -> None:  # noqa: ANN401
+def test_rates_are_those_of_torchs_scheduler(training: TrainingSettings, build: Any) -> None:
     losses = falling_then_flat(12)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
     expected = torch_rates(build(optimizer), losses)

@@ -28,7 +28,7 @@ class Painter(nn.Module):
         return self.logits[: len(images)]
 
 
-def task(loss: str = "bce", names: tuple[str, ...] = NAMES, **evaluation: Any) -> SegmentationTask:  # noqa: ANN401
+def task(loss: str = "bce", names: tuple[str, ...] = NAMES, **evaluation: Any) -> SegmentationTask:
     training = TrainingSettings.model_validate({"loss": loss})
     return SegmentationTask(training, EvaluationSettings(**evaluation), names)
 

@@ -117,7 +117,7 @@ def workshop(tmp_path: Path, mlflow_template: Path) -> Iterator[Build]:
         for process in each.launches:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-                process.wait()
+            process.communicate()
 
 
 @pytest.fixture

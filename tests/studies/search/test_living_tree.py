@@ -7,7 +7,6 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from data_pipeline.catalog import data_fingerprint
@@ -42,7 +41,7 @@ class Bench:
         self.spec = spec
         self.ledger = Ledger(folder / "workspace.db")
         self.storage = open_storage(optuna_file)
-        resolved = spec.model_dump(mode="json")
+        resolved = spec.model_dump(mode="json", by_alias=True)
         self.ledger.save_study(spec.study, text="", resolved=resolved, environment={})
         self.tree = LivingTree(
             spec, self.ledger, storage=self.storage, data_fingerprint=data_fingerprint
@@ -53,12 +52,12 @@ class Bench:
         return [cell for cell in self.tree.refresh().cells().values() if cell.id not in done]
 
     def settle(self, cell: PlannedCell, score: float | Outcome) -> None:
-        is_complete = not isinstance(score, Outcome)
+        outcome = score if isinstance(score, Outcome) else Outcome.COMPLETE
         end = CellEnd(
             cell=cell.id,
-            outcome=Outcome.COMPLETE if is_complete else score,
+            outcome=outcome,
             reason="",
-            metrics={"val/iou": float(score)} if is_complete else {},
+            metrics={"val/iou": float(score)} if outcome is Outcome.COMPLETE else {},
             best_epoch=1,
             train_macs=1.0,
             seconds=1.0,
@@ -288,5 +287,7 @@ def test_data_is_fingerprinted_once_per_setting(make_spec: MakeSpec) -> None:
         return str(len(asked))
 
     fingerprint = data_fingerprints(read)
-    small, large = (make_spec(RATE, data={"dataset": "none", "image_size": n}).data for n in (8, 9))
+    small, large = (
+        make_spec(RATE, data={"dataset": "none", "image_size": n}).data for n in (8, 9)
+    )
     assert [fingerprint(each) for each in (small, large, small)] == ["1", "2", "1"]

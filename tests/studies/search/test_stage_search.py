@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -12,7 +11,6 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.search.stage_search import PARALLEL_PROPOSALS, ConfigurationResult, StageSearch
-from studies.search.storage import open_storage
 from studies.spec.schema import Range, Sampler
 from studies.tree.stages import Stage
 
@@ -194,7 +192,7 @@ def test_a_copy_in_the_other_direction_is_made_anew(storage: BaseStorage) -> Non
 
 def test_a_model_based_sampler_proposes_a_few_ahead_of_the_results(storage: BaseStorage) -> None:
     search = open_search(storage, stage("tpe", 20))
-    found: list[Varied] = search.advance([], [])
+    found = search.advance([], [])
     assert len(found) == PARALLEL_PROPOSALS
     results: list[ConfigurationResult | None] = [None, scored(0.5), scored(0.4), None]
     assert search.advance(found, results) == [], "the first is not known yet"

@@ -41,8 +41,10 @@ def plan_in() -> Callable[..., Tree]:
         ledger: Ledger, spec: StudySpec, results: dict[str, CellResult] | None = None
     ) -> Tree:
         tree = grow(spec, results or {}, data_fingerprint=data_fingerprint)
-        resolved = spec.model_dump(mode="json")
-        ledger.save_study(spec.study, text="study: demo", resolved=resolved, environment={"os": "x"})
+        resolved = spec.model_dump(mode="json", by_alias=True)
+        ledger.save_study(
+            spec.study, text="study: demo", resolved=resolved, environment={"os": "x"}
+        )
         records = [stage_record(stage) for stage in tree.stages]
         ledger.plan(spec.study, tree.cells().values(), records)
         return tree

@@ -12,6 +12,7 @@ from scipy import stats
 from studies.tree.decisions import Candidate, Rule, decide, t_interval
 from trackers.records import CandidateRecord, DecisionRecord
 
+COSTS = {"a": 3.0, "b": 1.0, "c": 2.0}  # multiply-accumulates
 RULE = Rule("lr", "", "val/iou", True, 0.95, True, 1)
 
 
@@ -133,7 +134,8 @@ def test_among_equally_cheap_ties_the_best_mean_wins() -> None:
 @pytest.mark.parametrize("prefers_cheapest", [True, False])
 def test_of_exactly_equal_means_the_cheaper_one_wins(prefers_cheapest: bool) -> None:
     rule = replace(RULE, prefers_cheapest=prefers_cheapest)
-    dear, cheap = candidate("dear", [0.5], macs=2.0), candidate("cheap", [0.5])
+    dear = candidate("dear", [0.1, 0.2, 0.3], macs=2.0)  # the sum in this order is rounded up
+    cheap = candidate("cheap", [0.3, 0.2, 0.1], macs=1.0)
     assert decision(dear, cheap, rule=rule).winners == ("cheap",)
 
 
@@ -177,7 +179,7 @@ def test_one_replicate_gives_no_interval_and_says_so() -> None:
 @pytest.mark.parametrize("seeds", [1, 2, 5])
 def test_identical_values_cannot_be_told_apart(seeds: int) -> None:
     same = [0.5, 0.25, 0.75, 0.5, 0.5][:seeds]
-    found = decision(*(candidate(name, same, macs=macs) for name, macs in zip("abc", (3, 1, 2))))
+    found = decision(*(candidate(name, same, macs=macs) for name, macs in COSTS.items()))
     assert all(each.is_tied for each in found.candidates)
     assert found.winners == ("b",), "the cheapest"
     assert "2 other candidates cannot be told from it" in found.rule
@@ -211,9 +213,7 @@ def test_flips_name_the_replicate_without_which_another_had_won() -> None:
 
 
 @pytest.mark.parametrize(("maximize", "goal"), [(True, "high"), (False, "low")])
-def test_flips_name_the_margin_to_the_next_best_mean(
-    maximize: bool, goal: str
-) -> None:
+def test_flips_name_the_margin_to_the_next_best_mean(maximize: bool, goal: str) -> None:
     rule = replace(RULE, maximize=maximize)
     sign = 1 if maximize else -1
     found = decision(
@@ -222,9 +222,7 @@ def test_flips_name_the_margin_to_the_next_best_mean(
         candidate("near", [0.375 * sign] * 2),
         rule=rule,
     )
-    assert found.flips == (
-        f"near would have the {goal}est mean if its mean were 0.125 {goal}er.",
-    )
+    assert found.flips == (f"near would have the {goal}est mean if its mean were 0.125 {goal}er.",)
 
 
 def test_single_candidate_has_nothing_to_flip() -> None:
@@ -237,9 +235,9 @@ def test_single_candidate_has_nothing_to_flip() -> None:
 def test_decision_does_not_depend_on_the_order_of_candidates(prefers_cheapest: bool) -> None:
     rule = replace(RULE, prefers_cheapest=prefers_cheapest, beam=2)
     candidates = [
-        candidate("a", [0.5, 0.7, 0.6], macs=4.0),
-        candidate("b", [0.6, 0.5, 0.7], macs=3.0),  # the same mean
-        candidate("c", [0.1, 0.2, 0.1], macs=1.0),
+        candidate("a", [0.1, 0.2, 0.3], macs=4.0),
+        candidate("b", [0.3, 0.2, 0.1], macs=3.0),  # the same mean, but for rounding
+        candidate("c", [0.01, 0.02, 0.01], macs=5.0),
         candidate("d", [0.9, None, None], macs=1.0),
     ]
     found = [decision(*order, rule=rule) for order in itertools.permutations(candidates)]

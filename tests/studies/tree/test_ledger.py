@@ -168,9 +168,7 @@ def test_a_trial_that_does_not_settle_its_cell_leaves_it_open(
     assert lost["next_micro_batch_divisor"] == 2
 
 
-def test_a_trial_ends_when_it_is_said_to(
-    ledger: Ledger, spec: StudySpec, plan_in: PlanIn
-) -> None:
+def test_a_trial_ends_when_it_is_said_to(ledger: Ledger, spec: StudySpec, plan_in: PlanIn) -> None:
     cell = first_cell(plan_in(ledger, spec))
     start(ledger, cell)
     end = TrialEnd(cell, 1, Outcome.LOST, "", False, 0, 1, {}, ended_at=12.5)
@@ -213,9 +211,7 @@ def test_a_launch_tries_again_what_did_not_end_for_good(
 ) -> None:
     cell = first_cell(plan_in(ledger, spec))
     start(ledger, cell)
-    ledger.end_trial(
-        "demo", trial_end(cell, 1, outcome, is_fault=True), cell_end(cell, outcome)
-    )
+    ledger.end_trial("demo", trial_end(cell, 1, outcome, is_fault=True), cell_end(cell, outcome))
     assert ledger.reopen_unfinished("demo") == is_reopened
     assert (cell in ledger.results("demo")) is not is_reopened
     (trial,) = ledger.trials("demo", cell)
