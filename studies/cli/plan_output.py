@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from reports.notation import configuration_label
 from studies.running.forecast import Forecast, PlannedRow
 from studies.running.views import duration
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
-from studies.tree.growth import CellResult, label
+from studies.tree.growth import CellResult
 
 GIB = 2**30
 
@@ -94,7 +95,7 @@ def _table(stage: str, rows: list[PlannedRow]) -> Table:
     for title in ("cell", "configuration", "class", "seed", "epochs", "time", "outcome"):
         table.add_column(title, justify="right" if title in ("seed", "epochs", "time") else "left")
     for row in rows:
-        varied = label(row.varied)
+        varied = configuration_label(row.varied)
         table.add_row(
             f"~{row.cell.id}" if row.is_assumed else row.cell.id,
             escape(varied),

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from reports.notation import configuration_label
 from studies.running.views import duration
-from studies.tree.growth import label
 from trackers.records import CellRecord, ConfigurationRecord, StudyRecord
 
 
@@ -51,7 +51,7 @@ def status_json(record: StudyRecord) -> str:
 def _row(
     cell: CellRecord, configuration: ConfigurationRecord, *, winners: set[str], metric: str
 ) -> list[str]:
-    varied = label(configuration.varied)
+    varied = configuration_label(configuration.varied)
     mark = " *" if configuration.id in winners else ""
     state = "running" if cell.is_running else str(cell.outcome or "planned")
     return [

@@ -1,6 +1,7 @@
 """From how a trial ended to the ledger's rows."""
 
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from sqlalchemy import RowMapping
@@ -21,7 +22,8 @@ def record_exit(
 ) -> Verdict:
     """Judge a trial that exited and write it down, in one transaction."""
     cell = trial.order.cell
-    faults = sum(bool(each["is_fault"]) for each in ledger.trials(study, cell))
+    earlier = reversed(ledger.trials(study, cell)[:-1])
+    faults = sum(1 for _ in takewhile(lambda each: each["is_fault"], earlier))
     verdict = judge(
         TrialExit(
             end=trial.history.end,

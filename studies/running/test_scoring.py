@@ -37,9 +37,23 @@ class TestDesk:
             self._open = [
                 cell
                 for cell in winning_trainings(tree)
-                if cell not in done or done[cell]["outcome"] != Outcome.COMPLETE
+                if (cell not in done or done[cell]["outcome"] != Outcome.COMPLETE)
+                and self._has_weights(cell)
             ]
         return bool(self._open)
+
+    def _has_weights(self, cell: str) -> bool:
+        """Whether a winner can be scored: weights of earlier losers are not kept."""
+        if best_weights(self.workspace, self.ledger.trials(self.spec.study, cell)) is not None:
+            return True
+        self.ledger.save_test_score(
+            self.spec.study,
+            cell,
+            outcome=Outcome.FAILED,
+            reason="its weights were dropped when it had not won; keep them by `weights: all`",
+            folder=trial_folder(self.spec.study, cell, "test"),
+        )
+        return False
 
     def next_order(self) -> TrialOrder:
         """Return the order for the next winner."""

@@ -89,6 +89,13 @@ def _class_findings(
                 "set data.one_model_per_class: true, or remove it",
                 on_key=True,
             )
+    if stage.per is not None and (stage.beam or 1) > 1:
+        yield Finding(
+            (*loc, "beam"),
+            f"beam {stage.beam} has no effect with `per`: each class keeps its one winner; "
+            "remove one of the two",
+            on_key=True,
+        )
     for path, names in stage.only.items():
         if path == "data.classes":
             yield from _only_findings(names, (*loc, "only", path), classes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data_pipeline.settings import DataSettings
+from reports.notation import configuration_label
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import (
     base_settings,
@@ -62,7 +63,7 @@ class Configuration:
     @property
     def label(self) -> str:
         """Name the varied settings for people."""
-        return label(self.varied)
+        return configuration_label(self.varied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +158,6 @@ def grow(
 def search_name(stage: str, branch: int, group: str) -> str:
     """Name the Optuna study of one branch (and group) of a stage."""
     return stage + (f" / {group}" if group else "") + (f" #{branch + 1}" if branch else "")
-
-
-def label(varied: Mapping[str, Any]) -> str:
-    """Name varied settings for people: "learning_rate 0.001, batch_size 4"."""
-    parts = [
-        f"{path.rsplit('.', 1)[-1]} {f'{value:g}' if isinstance(value, float) else value}"
-        for path, value in varied.items()
-    ]
-    return ", ".join(parts) or "the base settings"
 
 
 def _base_branch(spec: StudySpec) -> Branch:
@@ -366,28 +358,34 @@ def _inherit(grown: GrownStage, branches: Sequence[Branch]) -> list[Branch]:
         return list(branches)
     by_id = {each.id: each for each in grown.configurations}
     if grown.stage.decides_per_group:
-        return [_follow_each(branches[0], [by_id[each.winners[0]] for each in grown.decisions])]
+        return [_follow_each(branches, [by_id[each.winners[0]] for each in grown.decisions])]
     inherited = []
     for winner in grown.decisions[0].winners:
         configuration = by_id[winner]
         parent = next(
             branch for branch in branches if configuration.parent in branch.origin.values()
         )
-        inherited.append(_follow(parent, configuration, grown.stage))
+        inherited.append(_follow(parent, configuration))
     return inherited
 
 
-def _follow(branch: Branch, winner: Configuration, stage: Stage) -> Branch:
-    """Apply a winner to its branch; classes that `only` left out take its settings too."""
-    changes = {**stage.held, **winner.varied}
-    settings = {group: with_changes(each, changes) for group, each in branch.settings.items()}
+def _follow(branch: Branch, winner: Configuration) -> Branch:
+    """Apply what a winner varied to its branch, also for classes that `only` left out.
+
+    What `with` held was for the stage alone: an early stage may screen with few epochs.
+    """
+    settings = {
+        group: with_changes(each, winner.varied) for group, each in branch.settings.items()
+    }
     return Branch(settings, dict.fromkeys(settings, winner.id))
 
 
-def _follow_each(branch: Branch, winners: Sequence[Configuration]) -> Branch:
+def _follow_each(branches: Sequence[Branch], winners: Sequence[Configuration]) -> Branch:
     """Give each class the settings of its own winner; classes left out keep the best branch's."""
-    settings, origin = dict(branch.settings), dict(branch.origin)
+    settings, origin = dict(branches[0].settings), dict(branches[0].origin)
     for winner in winners:
-        settings[winner.group] = winner.settings[winner.group]
-        origin[winner.group] = winner.id
+        group = winner.group
+        parent = next(branch for branch in branches if branch.origin[group] == winner.parent)
+        settings[group] = with_changes(parent.settings[group], winner.varied)
+        origin[group] = winner.id
     return Branch(settings, origin)
