@@ -12,6 +12,8 @@ from models.session import BatchSource, Interrupted, TrainingResult, TrainingSes
 from models.tasks.task import Evaluator
 from models.workbench import Workbench, load_weights, set_up
 
+NO_TEST_SPLIT = "the dataset has no test split"
+
 
 def micro_batch_size(session: TrainingSession) -> int:
     """Return the most images that go through the network at once."""
@@ -69,12 +71,15 @@ def score_split(
 def score_test(session: TrainingSession, weights: Path) -> TrainingResult:
     """Score saved weights on the test split, once, for a stage's winner.
 
-    `best_epoch` is read off the name `best-<epoch>.pt`, 0 where it has another; `train_macs` is 0.
+    Without a test split there are no metrics, and the note says so. `best_epoch` is read off the
+    name `best-<epoch>.pt`, 0 where it has another; `train_macs` is 0.
     """
     with out_of_memory_named():
         bench = set_up(session)
+        named = re.fullmatch(r"best-(\d+)", weights.stem)
+        epoch = int(named[1]) if named else 0
+        if bench.data.test(1) is None:
+            return TrainingResult({}, epoch, epoch, train_macs=0.0, note=NO_TEST_SPLIT)
         load_weights(bench.model, weights)
         metrics, files = score_split(session, bench, "test")
-    named = re.fullmatch(r"best-(\d+)", weights.stem)
-    epoch = int(named[1]) if named else 0
-    return TrainingResult(metrics, best_epoch=epoch, epochs=epoch, train_macs=0.0, files=files)
+    return TrainingResult(metrics, epoch, epoch, train_macs=0.0, files=files)

@@ -76,6 +76,11 @@ class MlflowTracker:
         """Wait until everything is stored; say whether it is."""
         return self._queue.drain(timeout_s)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether MLflow could not be reached when it was last tried."""
+        return self._queue.is_away
+
     def close(self) -> None:
         """Stop; what is not stored by now must be sent again another time."""
         self._queue.close()

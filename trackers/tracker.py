@@ -51,5 +51,9 @@ class Tracker(Protocol):
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything is stored; say whether it is."""
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the store could not be reached when it was last tried."""
+
     def close(self) -> None:
         """Stop; what is not stored by now must be sent again another time."""

@@ -79,6 +79,11 @@ class UploadQueue(Generic[Upload]):
             )
             return is_empty and not self._refused
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the last attempt to store something found no store."""
+        return self._failures > 0
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Stop after the upload that is under way, and wait for that at most `timeout_s`."""
         with self._changed:

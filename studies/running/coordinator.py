@@ -21,9 +21,9 @@ from studies.running.progress import RunningRow, View
 from studies.running.rescoring import rescore_cell
 from studies.running.running_trial import RunningTrial
 from studies.running.snapshots import snapshot
-from studies.running.test_scoring import TestDesk
 from studies.running.trial_order import TrialOrder
 from studies.running.uploads import UploadDesk
+from studies.running.winner_scoring import WinnerDesk
 from studies.search.living_tree import LivingTree
 from studies.spec.schema import StudySpec, duration_s
 from studies.tree.cell_history import CellHistory
@@ -77,10 +77,10 @@ class Coordinator:
     _waiting: dict[str, PlannedCell] = field(default_factory=dict)
     _running: dict[str, RunningTrial] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
-    _test_desk: TestDesk = field(init=False)
+    _winner_desk: WinnerDesk = field(init=False)
 
     def __post_init__(self) -> None:
-        self._test_desk = TestDesk(self.spec, self.ledger, self.workspace)
+        self._winner_desk = WinnerDesk(self.spec, self.ledger, self.workspace)
 
     def run(self) -> LaunchEnd:
         """Run until nothing is left to do, or a stop was asked for."""
@@ -124,7 +124,7 @@ class Coordinator:
         self._upload(cell.id)
 
     def _start_trials(self) -> None:
-        while not self.stop.count and (self._waiting or self._test_desk.may_start(self._tree)):
+        while not self.stop.count and (self._waiting or self._winner_desk.may_start(self._tree)):
             slot = self.pool.take()
             if slot is None:
                 return
@@ -135,7 +135,7 @@ class Coordinator:
                     self.spec, self.ledger, self.workspace, cell=cell, slot=slot
                 )
             else:
-                order, history = self._test_desk.next_order(), CellHistory()
+                order, history = self._winner_desk.next_order(), CellHistory()
             self._running[order.cell] = RunningTrial(
                 order, slot, self._row(order, slot.device), history
             )
@@ -164,7 +164,7 @@ class Coordinator:
         del self._running[signal.cell]
         self.meter.device_s += trial.running_s()
         if trial.order.purpose == "test":
-            self.view.say(self._test_desk.record_exit(trial, signal.exit_code))
+            self.view.say(self._winner_desk.record_exit(trial, signal.exit_code))
             return
         verdict = record_exit(self.ledger, self.spec.study, trial, exit_code=signal.exit_code)
         self._announce(trial, verdict)
@@ -240,7 +240,7 @@ class Coordinator:
         if blocked := self._tree.blocked:
             note = f"stage '{blocked.stage.name}' has no complete cell to choose a winner from"
             return LaunchEnd(False, note)
-        failed = self._test_desk.failed()
+        failed = self._winner_desk.failed()
         if failed:
             return LaunchEnd(False, f"the test split could not be scored: {failed}")
         return LaunchEnd(True, "")

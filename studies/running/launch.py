@@ -35,7 +35,8 @@ from studies.tree.ledger import Ledger
 from studies.tree.study_record import read_study
 from trackers.tracker import Tracker
 
-DRAIN_TIMEOUT_S = 60.0
+UPLOAD_TIMEOUT_S = 120.0  # for the tracker to take the rest
+UPLOAD_PAUSE_S = 10.0  # between looks whether it is there at all
 
 
 class StudyChangedError(ValueError):
@@ -210,8 +211,20 @@ def _finish(
 
     write_report(record, report)
     tracker.study(record, report=report)
-    view.say(f"waiting for MLflow to take the rest, at most {DRAIN_TIMEOUT_S:g} s")
-    is_uploaded = tracker.drain(DRAIN_TIMEOUT_S)
+    is_uploaded = _wait_for_uploads(tracker, view)
     if end.is_finished:
         drop_weights(spec, desk.ledger, workspace.folder, record=record)
     return LaunchResult(end, report, is_uploaded)
+
+
+def _wait_for_uploads(tracker: Tracker, view: View) -> bool:
+    """Wait for a tracker that is still taking uploads, but not for one that is away."""
+    view.say("waiting for MLflow to take the rest")
+    deadline = time.monotonic() + UPLOAD_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if tracker.drain(UPLOAD_PAUSE_S):
+            return True
+        if tracker.is_away:
+            break
+        time.sleep(0.1)  # something was refused: drain does not wait then
+    return False

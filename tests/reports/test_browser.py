@@ -27,11 +27,11 @@ class Opened:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
-    def _hear(self, message: Any) -> None:  # noqa: ANN401  (an event of Playwright's)
+    def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
-    def value(self, script: str) -> Any:  # noqa: ANN401  (whatever the script returns)
+    def value(self, script: str) -> Any:
         return self.page.evaluate(script)
 
 

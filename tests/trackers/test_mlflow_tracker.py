@@ -44,7 +44,7 @@ def rows(workspace: Path) -> dict[str, list[Any]]:
         }
 
 
-def the_run(client: MlflowClient) -> Any:  # noqa: ANN401 - MLflow's Run, read as a person would
+def the_run(client: MlflowClient) -> Any:
     experiment = client.get_experiment_by_name("roads")
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])

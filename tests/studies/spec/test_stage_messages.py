@@ -227,6 +227,17 @@ def test_only_names_classes_of_the_study(
     assert problems(f"{text}      only: {only}\n") == [message.format(f"{AT}.only")]
 
 
+def test_a_beam_with_winners_per_class_is_refused(
+    problems: Callable[[str], list[str]], study_text: str
+) -> None:
+    text = study_text.replace("image_size: 64", "one_model_per_class: true")
+
+    assert problems(f"{text}      per: data.classes\n      beam: 2\n") == [
+        f"12:7: {AT}.beam: beam 2 has no effect with `per`: each class keeps its one winner; "
+        "remove one of the two"
+    ]
+
+
 def test_a_joint_search_is_checked_like_a_stage(
     problems: Callable[[str], list[str]], study_text: str
 ) -> None:

@@ -15,12 +15,12 @@ from studies.tree.growth import PlannedCell, Tree
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 
+SETTLED = (Outcome.COMPLETE, Outcome.INFEASIBLE)  # infeasible: there is no test split
+
 
 @dataclass(slots=True)
-class TestDesk:
+class WinnerDesk:
     """Knows which trained cells still need their test predictions."""
-
-    __test__ = False  # not a pytest class
 
     spec: StudySpec
     ledger: Ledger
@@ -37,7 +37,7 @@ class TestDesk:
             self._open = [
                 cell
                 for cell in winning_trainings(tree)
-                if (cell not in done or done[cell]["outcome"] != Outcome.COMPLETE)
+                if (cell not in done or done[cell]["outcome"] not in SETTLED)
                 and self._has_weights(cell)
             ]
         return bool(self._open)
@@ -87,7 +87,10 @@ class TestDesk:
         end = trial.history.end
         cell = trial.order.cell
         if end is not None and end.name == "finished":
-            outcome, reason = Outcome.COMPLETE, str(end.fields.get("note", ""))
+            outcome = Outcome.COMPLETE if end.fields["metrics"] else Outcome.INFEASIBLE
+            reason = str(end.fields.get("note", ""))
+            if outcome is Outcome.INFEASIBLE:
+                self._open = []  # the others have none either
         elif trial.stop_asked_at is not None:
             outcome, reason = Outcome.STOPPED, "stopped"
         else:
