@@ -10,7 +10,7 @@ from multiprocessing.context import ForkServerProcess
 
 from studies.running.pool import Exited, Progressed, Signal, Wrote
 from studies.running.trial_order import Slot, TrialOrder
-from studies.running.trial_process import run_trial
+from studies.running.trial_process import GO, READY, STOP, run_trial
 
 TORCH_PRELOAD = (
     "models.training",
@@ -73,7 +73,7 @@ class LocalPool:
     def stop(self, cell: str) -> None:
         """Ask a trial to write a checkpoint and end."""
         with contextlib.suppress(OSError):  # it ended on its own
-            self._running[cell].connection.send_bytes(b"stop")
+            self._running[cell].connection.send_bytes(STOP)
 
     def kill(self, cell: str) -> None:
         """End a trial at once."""
@@ -90,7 +90,11 @@ class LocalPool:
         signals: list[Signal] = []
         try:
             while running.is_open and running.connection.poll():
-                signals.append(_signal(cell, running.connection.recv()))
+                message = running.connection.recv()
+                if message == (READY,):
+                    running.connection.send_bytes(GO)
+                else:
+                    signals.append(_signal(cell, message))
         except (EOFError, OSError):
             running.is_open = False
         return signals

@@ -38,6 +38,7 @@ from trackers.records import JsonValue
 
 PROGRESS_INTERVAL_S = 0.2
 ORPHAN_GRACE_S = 30.0  # a trial that does not stop for a vanished coordinator is ended
+READY, GO, STOP = "ready", b"go", b"stop"
 ORPHANED_EXIT_CODE = 75  # EX_TEMPFAIL
 
 
@@ -46,8 +47,10 @@ def run_trial(order: TrialOrder, slot: Slot, connection: Connection) -> None:
     _use_slot(slot)
     order.folder.mkdir(parents=True, exist_ok=True)
     _redirect_output(order.folder / "output.log")
-    stop = _listen(connection)
     with FileLock(order.folder / LOCK_FILE):
+        if not _is_wanted(connection):
+            return
+        stop = _listen(connection)
         log = EventLog(order.folder / EVENTS_FILE)
         trial = _Trial(order, log, connection, stop)
         trial.note("started", pid=os.getpid(), attempt=order.attempt, device=slot.device)
@@ -71,6 +74,19 @@ def _redirect_output(file: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+
+
+def _is_wanted(connection: Connection) -> bool:
+    """Ask the coordinator, now that the folder is locked, whether to begin.
+
+    A process that comes up after its coordinator died must not touch anything: the next
+    coordinator found its folder free, and may have started another attempt.
+    """
+    try:
+        connection.send((READY,))
+        return connection.recv_bytes() == GO
+    except (EOFError, OSError):
+        return False
 
 
 def _listen(connection: Connection) -> threading.Event:
