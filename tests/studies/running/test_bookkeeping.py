@@ -5,9 +5,7 @@ from typing import Any
 from trackers.records import Outcome
 
 
-def test_only_losses_in_a_row_use_up_the_tries(
-    workshop: Any, noop_study: Any
-) -> None:
+def test_only_losses_in_a_row_use_up_the_tries(workshop: Any, noop_study: Any) -> None:
     noop_study["model"]["faults"] = [
         {"action": "kill", "at_epoch": 1, "attempts": 2},
         {"action": "kill", "at_epoch": 3, "attempts": 5},  # the third one finished two epochs
