@@ -1,7 +1,6 @@
 """Score weights on a split: metrics, saved predictions and a picture."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ def micro_batch_size(session: TrainingSession) -> int:
 
 
 def evaluate(
-    bench: Workbench, source: BatchSource, should_stop: Callable[[], bool]
+    bench: Workbench, source: BatchSource, session: TrainingSession, *, epoch: int
 ) -> Evaluator[Any]:
-    """Run the network over a split.
+    """Run the network over a split, telling the coordinator that it moves.
 
     Raises:
         Interrupted: asked to stop; nothing was changed, so it can be done again.
@@ -31,9 +30,10 @@ def evaluate(
     evaluator = bench.task.evaluator()
     bench.network.eval()
     with torch.no_grad():
-        for batch in source.epoch(1):
-            if should_stop():
+        for step, batch in enumerate(source.epoch(1), start=1):
+            if session.should_stop():
                 raise Interrupted("asked to stop while scoring")
+            session.report_progress(epoch, step, len(source))
             evaluator.update(bench.network, bench.task.to_device(batch, bench.device))
     bench.network.train()
     return evaluator
@@ -59,7 +59,7 @@ def score_split(
             "a dataset must have a test split to be scored on it, got none; "
             "give it one in data.split, or select on validation"
         )
-    evaluator = evaluate(bench, source, session.should_stop)
+    evaluator = evaluate(bench, source, session, epoch=session.training.epochs)
     files = {f"predictions_{split}": f"predictions_{split}.npz"}
     evaluator.save_predictions(session.folder / files[f"predictions_{split}"])
     if split == "val":

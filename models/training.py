@@ -149,7 +149,9 @@ class _Training:
     def _finish_epoch(self) -> None:
         progress, bench = self.progress, self.bench
         try:
-            evaluator = evaluate(bench, self.validation, self.session.should_stop)
+            evaluator = evaluate(
+                bench, self.validation, self.session, epoch=self.progress.epoch + 1
+            )
         except Interrupted:
             self._stop()
         seconds = self.lap()

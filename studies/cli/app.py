@@ -3,13 +3,16 @@
 Only typer is imported here, so that `--help` answers at once; a verb imports what it needs.
 """
 
+import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from studies.cli import catalogs, looking, planning, running, study_file
+from trackers.event_log import EventLogError
 
+UNUSABLE = 2  # exit status: something on disk cannot be used
 # "\b" keeps the lines of a paragraph as they stand.
 HELP = """Hyperparameter studies for computer vision: one YAML in, one report out.
 
@@ -73,5 +76,22 @@ app.add_typer(catalogs.data_app, name="data")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what a user can mend ends in a sentence, not in a traceback."""
+    try:
+        app()
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _end(f"{error.strerror or error}{where}")
+    except EventLogError as error:
+        _end(str(error))
+    except Exception as error:
+        # Only looked up: SQLAlchemy is loaded by the verbs that can fail by it.
+        database = sys.modules.get("sqlalchemy.exc")
+        if database is None or not isinstance(error, database.DatabaseError):
+            raise
+        _end(f"a database of the workspace cannot be used: {error.orig}")
+
+
+def _end(message: str) -> NoReturn:
+    typer.echo(f"visionstudy: {message}", err=True)
+    raise SystemExit(UNUSABLE)

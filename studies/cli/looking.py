@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from trackers.records import StudyRecord
 
 SERVER_TIMEOUT_S = 180.0
+SERVER_LOOK_S = 2.0  # between looks whether its process still lives
+INTERRUPTED = "interrupted; launch it again to go on"
 StudyName = Annotated[
     str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
 ]
@@ -74,7 +78,6 @@ def ui(
         experiment_links,
         server_command,
         server_environment,
-        wait_until_healthy,
         workspace_uri,
     )
 
@@ -83,7 +86,7 @@ def ui(
     base = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(server_command(workspace, port=port), env=server_environment())
     try:
-        wait_until_healthy(base, SERVER_TIMEOUT_S)
+        _wait_for_server(server, base)
         for name, path in experiment_links(workspace_uri(workspace)):
             typer.echo(f"{name}: {base}{path}")
         server.wait()
@@ -96,11 +99,25 @@ def ui(
         raise fail(f"the server ended with exit code {server.returncode}; is port {port} in use?")
 
 
+def _wait_for_server(server: "subprocess.Popen[bytes]", base: str) -> None:
+    """Wait until the server answers, as long as it lives."""
+    # Lazy: it loads MLflow, which `visionstudy --help` must not wait for.
+    from trackers.mlflow_server import wait_until_healthy
+
+    deadline = time.monotonic() + SERVER_TIMEOUT_S
+    while True:
+        try:
+            return wait_until_healthy(base, SERVER_LOOK_S)
+        except TimeoutError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise fail(f"the server at {base} did not come up; see above why") from error
+
+
 def _read(study: str, workspace: Path) -> "StudyRecord":
     """Read a study by name, or by its file."""
     # Lazy: they load SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
     from studies.cli.reading import read_study as read_file
-    from studies.tree.ledger import Ledger
+    from studies.tree.ledger import RUNNING, Ledger
     from studies.tree.study_record import UnknownStudyError, read_study
 
     place = open_workspace(workspace)
@@ -110,7 +127,9 @@ def _read(study: str, workspace: Path) -> "StudyRecord":
     name = read_file(Path(study), check_data=False).spec.study if is_file else study
     ledger = Ledger(place.ledger_file)
     try:
-        return read_study(ledger, place.folder, name)
+        record = read_study(ledger, place.folder, name)
+        is_interrupted = record.note == RUNNING and not place.lease(name).is_held()
+        return replace(record, note=INTERRUPTED) if is_interrupted else record
     except UnknownStudyError as error:
         raise fail(str(error)) from error
     finally:

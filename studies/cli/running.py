@@ -1,5 +1,6 @@
 """`visionstudy launch` and `sync`: run a study, and bring MLflow up to date."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Workspace
-from studies.cli.reading import BAD_STUDY, read_study
-from studies.running.workspace import open_workspace
+from studies.cli.reading import BAD_STUDY, fail, read_study
+from studies.running.file_lock import LockHeldError
+from studies.running.workspace import WorkspaceFolder, open_workspace
 
 if TYPE_CHECKING:
     from studies.running.launch import LaunchResult
+    from studies.spec.load import LoadedStudy
     from trackers.mlflow_tracker import MlflowTracker
 
 UNFINISHED = 1  # exit status: something was left over
@@ -58,33 +61,18 @@ def launch(
     changes = [*(overrides or []), *([f"study={name}"] if name else [])]
     place = open_workspace(workspace)
     loaded = read_study(study, changes)
-    # Lazy: they load Optuna and Plotly, which `visionstudy --help` must not wait for.
-    from rich.console import Console
-
-    from studies.running.file_lock import LockHeldError
-    from studies.running.launch import StudyChangedError, leased
-    from studies.running.launch import launch as run
-    from studies.running.views import open_view
-
+    study_name = loaded.spec.study
     try:
-        with leased(place, loaded.spec.study):
-            tracker, view = _open_tracker(tracking_uri, place.folder), open_view(Console())
-            try:
-                result = run(loaded, place, workers=workers, tracker=tracker, view=view)
-            finally:
-                view.close()
-                tracker.close()
+        with place.lease(study_name):
+            result = _run(loaded, place, workers=workers, tracking_uri=tracking_uri)
     except LockHeldError as error:
         typer.echo(
-            f"study '{loaded.spec.study}' is being run by {error}; "
+            f"study '{study_name}' is being run by {error}; "
             "wait for it, or launch with --as NEW_NAME",
             err=True,
         )
         raise typer.Exit(BUSY) from error
-    except StudyChangedError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD_STUDY) from error
-    _say_what_next(result, study, workspace)
+    _say_what_next(result, study, changes, workspace=workspace, tracking_uri=tracking_uri)
 
 
 def sync(
@@ -102,24 +90,51 @@ def sync(
     """
     place = open_workspace(workspace)
     loaded = read_study(study, overrides, check_data=False)
-    # Lazy: they load Optuna and Plotly, which `visionstudy --help` must not wait for.
-    from studies.running.file_lock import LockHeldError
-    from studies.running.launch import leased
+    # Lazy: it loads SQLAlchemy, which `visionstudy --help` must not wait for.
     from studies.running.synchronise import synchronise
+    from studies.tree.study_record import UnknownStudyError
 
     tracker = _open_tracker(tracking_uri, place.folder)
     try:
-        with leased(place, loaded.spec.study):
+        with place.lease(loaded.spec.study):
             is_uploaded = synchronise(loaded.spec, place, tracker=tracker, timeout_s=timeout_s)
     except LockHeldError as error:
         typer.echo(f"study '{loaded.spec.study}' is being run by {error}", err=True)
         raise typer.Exit(BUSY) from error
+    except UnknownStudyError as error:
+        raise fail(str(error)) from error
     finally:
         tracker.close()
     if not is_uploaded:
         typer.echo("MLflow has not taken everything; is its server up?", err=True)
         raise typer.Exit(UNFINISHED)
     typer.echo(f"MLflow holds all of study '{loaded.spec.study}'")
+
+
+def _run(
+    loaded: "LoadedStudy",
+    place: WorkspaceFolder,
+    *,
+    workers: int | None,
+    tracking_uri: str | None,
+) -> "LaunchResult":
+    """Run a study whose lease is held."""
+    # Lazy: they load Optuna and Plotly, which neither `--help` nor a refusal must wait for.
+    from rich.console import Console
+
+    from studies.running.launch import StudyChangedError
+    from studies.running.launch import launch as run
+    from studies.running.views import open_view
+
+    tracker, view = _open_tracker(tracking_uri, place.folder), open_view(Console())
+    try:
+        return run(loaded, place, workers=workers, tracker=tracker, view=view)
+    except StudyChangedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_STUDY) from error
+    finally:
+        view.close()
+        tracker.close()
 
 
 def _open_tracker(tracking_uri: str | None, folder: Path) -> "MlflowTracker":
@@ -130,17 +145,27 @@ def _open_tracker(tracking_uri: str | None, folder: Path) -> "MlflowTracker":
     return MlflowTracker(tracking_uri or workspace_uri(folder), folder / "artifacts")
 
 
-def _say_what_next(result: "LaunchResult", study: Path, workspace: Path) -> None:
+def _say_what_next(
+    result: "LaunchResult",
+    study: Path,
+    changes: list[str],
+    *,
+    workspace: Path,
+    tracking_uri: str | None,
+) -> None:
     """Print where the results are and how to go on; exit 1 when something was left over."""
-    option = "" if workspace == DEFAULT_WORKSPACE else f" --workspace {workspace}"
     command = _command()
+    place = [] if workspace == DEFAULT_WORKSPACE else ["--workspace", str(workspace)]
     typer.echo(f"report: {result.report}")
-    typer.echo(f"browse: {command} ui{option}")
+    typer.echo(f"browse: {shlex.join([command, 'ui', *place])}")
     if not result.is_uploaded:
-        typer.echo(f"MLflow is behind; later: {command} sync {study}{option}", err=True)
+        changed = [part for change in changes for part in ("--set", change)]
+        server = ["--tracking-uri", tracking_uri] if tracking_uri else []
+        sync = shlex.join([command, "sync", str(study), *changed, *place, *server])
+        typer.echo(f"MLflow is behind; later: {sync}", err=True)
     if not result.end.is_finished:
         typer.echo(f"unfinished: {result.end.note}", err=True)
-        typer.echo(f"go on: {command} launch {study}{option}", err=True)
+        typer.echo(f"go on: {shlex.join([command, *sys.argv[1:]])}", err=True)
         raise typer.Exit(UNFINISHED)
 
 

@@ -36,7 +36,13 @@ def record_exit(
             batch_size=batch_size(trial.order),
         )
     )
-    end = _trial_end(cell, trial.order.attempt, verdict=verdict, history=trial.history)
+    end = _trial_end(
+        cell,
+        trial.order.attempt,
+        verdict=verdict,
+        history=trial.history,
+        micro_batch_divisor=trial.order.micro_batch_divisor,
+    )
     settled = None if verdict.retries else cell_end(cell, verdict, trial.history)
     ledger.end_trial(study, end, settled)
     return verdict
@@ -82,19 +88,27 @@ def _reap_trial(ledger: Ledger, workspace: Path, study: str, *, trial: RowMappin
         verdict = Verdict(Outcome.COMPLETE, str(own.end.fields.get("note", "")))
         settled = cell_end(trial["cell"], verdict, history)
     else:
-        verdict = Verdict(
-            Outcome.LOST,
-            KILLED_WITH_COORDINATOR,
-            retries=True,
-            micro_batch_divisor=trial["micro_batch_divisor"],
-        )
+        verdict = Verdict(Outcome.LOST, KILLED_WITH_COORDINATOR, retries=True)
         settled = None
-    end = _trial_end(trial["cell"], trial["attempt"], verdict=verdict, history=own)
+    end = _trial_end(
+        trial["cell"],
+        trial["attempt"],
+        verdict=verdict,
+        history=own,
+        micro_batch_divisor=trial["micro_batch_divisor"],
+    )
     ended_at = own.last_at or trial["started_at"]  # it holds no device since then
     ledger.end_trial(study, replace(end, ended_at=ended_at), settled)
 
 
-def _trial_end(cell: str, attempt: int, *, verdict: Verdict, history: CellHistory) -> TrialEnd:
+def _trial_end(
+    cell: str,
+    attempt: int,
+    *,
+    verdict: Verdict,
+    history: CellHistory,
+    micro_batch_divisor: int,
+) -> TrialEnd:
     return TrialEnd(
         cell=cell,
         attempt=attempt,
@@ -102,6 +116,6 @@ def _trial_end(cell: str, attempt: int, *, verdict: Verdict, history: CellHistor
         reason=verdict.reason,
         is_fault=verdict.is_fault,
         resumed_from_epoch=history.resumed_from_epoch,
-        next_micro_batch_divisor=verdict.micro_batch_divisor,
+        next_micro_batch_divisor=verdict.micro_batch_divisor or micro_batch_divisor,
         effective=history.effective,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from studies.running.bookkeeping import record_exit
 from studies.running.budgets import BudgetMeter
+from studies.running.eviction import evict
 from studies.running.failure_policy import Verdict
 from studies.running.orders import training_order
 from studies.running.pool import Exited, Pool, Progressed, Signal
@@ -33,6 +34,7 @@ from trackers.records import Outcome
 from trackers.tracker import Tracker
 
 WAIT_S = 0.2
+ABSENCE_S = 5.0  # a longer turn of the loop means that this process was suspended
 STOP_GRACE_S = 60.0  # a trial that does not stop when asked is killed
 SAME_FAILURES = 3  # so many cells failing alike end the study
 
@@ -77,6 +79,8 @@ class Coordinator:
     _waiting: dict[str, PlannedCell] = field(default_factory=dict)
     _running: dict[str, RunningTrial] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
+    _is_stopping: bool = False
+    _looked_at: float = field(default_factory=time.monotonic)
     _winner_desk: WinnerDesk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,9 +95,25 @@ class Coordinator:
                 break
             for signal in self.pool.wait(WAIT_S):
                 self._take_in(signal)
+            self._forgive_absence()
             self._enforce_limits()
             self._show()
+        self._save_wall_time()
         return self._end()
+
+    def _forgive_absence(self) -> None:
+        """Hold the time this process itself was suspended against no trial."""
+        now = time.monotonic()
+        away_s = now - self._looked_at - ABSENCE_S
+        self._looked_at = now
+        if away_s > 0:
+            for trial in self._running.values():
+                trial.moved_at += away_s + ABSENCE_S
+
+    def _save_wall_time(self) -> None:
+        """Write down the time used so far: a killed coordinator must not give it back."""
+        wall_s = self.meter.wall_s()
+        self.ledger.save_wall_time(self.spec.study, wall_s)
 
     def _grow(self) -> None:
         """Grow the tree, and re-score whatever needs no training, until neither gives more."""
@@ -161,8 +181,11 @@ class Coordinator:
             self._upload(signal.cell, trial.history)
 
     def _take_in_exit(self, trial: RunningTrial, signal: Exited) -> None:
+        evict(trial.order.folder)  # a dead fork server makes living trials look dead
+        self.meter.epochs += len(trial.read())
         del self._running[signal.cell]
         self.meter.device_s += trial.running_s()
+        self._save_wall_time()
         if trial.order.purpose == "test":
             self.view.say(self._winner_desk.record_exit(trial, signal.exit_code))
             return
@@ -170,7 +193,8 @@ class Coordinator:
         self._announce(trial, verdict)
         self._upload(signal.cell, trial.history)
         self._react(verdict)
-        self._grow()
+        if not self.stop.count:  # a cell that was stopped has not ended: nothing follows from it
+            self._grow()
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.stops_study:
@@ -202,6 +226,12 @@ class Coordinator:
         running_s = sum(trial.running_s() for trial in self._running.values())
         if not self.stop.count and (limit := self.meter.exceeded(running_s)):
             self.stop.ask(limit)
+        if self.stop.count and not self._is_stopping:
+            self._is_stopping = True
+            self.view.say(
+                f"stopping: {self.stop.reason}; {len(self._running)} trials write checkpoints "
+                "(asking again kills them)"
+            )
         for trial in self._running.values():
             self._enforce_limits_of(trial)
 

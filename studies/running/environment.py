@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+import data_pipeline
+import models
 from studies.running.devices import cpu_count, visible_gpus
 
 PACKAGES = ("visionstudy", "torch", "torchvision", "lightning-fabric", "numpy", "optuna", "mlflow")
@@ -26,6 +28,7 @@ def describe_environment() -> dict[str, str]:
         f"{cpu_count()} CPU cores, {psutil.virtual_memory().total / GIB:.0f} GiB memory"
     )
     facts["gpus"] = ", ".join(name for _, name in visible_gpus()) or "none"
+    facts["numerics"] = f"models {models.NUMERICS}, data_pipeline {data_pipeline.NUMERICS}"
     facts["git_commit"] = _git_commit(root)
     facts["source_hash"] = _source_hash(root)
     return facts

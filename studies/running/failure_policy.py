@@ -48,7 +48,7 @@ class Verdict:
     reason: str
     retries: bool = False  # else the cell is settled with the trial's outcome
     is_fault: bool = False
-    micro_batch_divisor: int = 1  # of the next attempt
+    micro_batch_divisor: int | None = None  # of the next attempt; None: as it was
     signature: str = ""  # of a failure, to recognise the same one in other cells
     stops_study: bool = False
 
@@ -111,7 +111,6 @@ def _resume(trial: TrialExit, outcome: Outcome, reason: str) -> Verdict:
         reason,
         retries=True,
         is_fault=is_fault,
-        micro_batch_divisor=trial.micro_batch_divisor,
     )
 
 

@@ -43,6 +43,17 @@ class FileLock:
         os.pwrite(descriptor, json.dumps(_self()).encode(), 0)
         self._descriptor = descriptor
 
+    def is_held(self) -> bool:
+        """Whether another process holds the lock now."""
+        if not self._file.exists():
+            return False
+        with self._file.open("r+") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def release(self) -> None:
         """Let go of the lock."""
         if self._descriptor is not None:
@@ -85,7 +96,15 @@ def describe_holder(holder: dict[str, Any]) -> str:
 def _self() -> dict[str, Any]:
     return {
         "pid": os.getpid(),
-        "user": getpass.getuser(),
+        "user": _user(),
         "host": socket.gethostname(),
         "since": time.time(),
     }
+
+
+def _user() -> str:
+    """Return the user's name, or the number where a container has no names."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

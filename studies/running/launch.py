@@ -5,12 +5,13 @@ Everything that can be refused is refused before a trial starts.
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.catalog import data_fingerprint, prepare_data
+from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from reports.page import write as write_report
 from studies.running.bookkeeping import reap
@@ -18,7 +19,6 @@ from studies.running.budgets import BudgetMeter, device_seconds
 from studies.running.coordinator import Coordinator, LaunchEnd, StopRequest
 from studies.running.devices import slots
 from studies.running.environment import describe_environment
-from studies.running.file_lock import FileLock
 from studies.running.local_pool import TORCH_PRELOAD, LocalPool
 from studies.running.pool import Pool
 from studies.running.progress import View
@@ -71,47 +71,61 @@ def launch(
     """
     ledger = Ledger(workspace.ledger_file)
     try:
-        _accept(loaded, ledger, view)
+        fingerprints = data_fingerprints(data_fingerprint)
+        environment = {
+            **describe_environment(),
+            "data_fingerprint": fingerprints(loaded.spec.data),
+        }
+        _accept(loaded, ledger, view, environment=environment)
+        ledger.save_study(
+            loaded.spec.study,
+            text=loaded.text,
+            resolved=loaded.resolved,
+            environment=environment,
+        )
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
-        end = _run(loaded, workspace, desk, workers=workers, tracker=tracker, view=view)
+        end = _run(workspace, desk, fingerprints, workers=workers, tracker=tracker, view=view)
         return _finish(workspace, desk, end=end, tracker=tracker, view=view)
     finally:
         ledger.close()
 
 
-def leased(workspace: WorkspaceFolder, study: str) -> FileLock:
-    """Return the lock that only one process running a study can hold."""
-    return FileLock(workspace.lease(study))
-
-
-def _accept(loaded: LoadedStudy, ledger: Ledger, view: View) -> None:
+def _accept(
+    loaded: LoadedStudy, ledger: Ledger, view: View, *, environment: Mapping[str, str]
+) -> None:
     """Refuse a study that became another one; show what else changed."""
     earlier = ledger.study(loaded.spec.study)
     if earlier is None:
         return
     changes = classify_changes(earlier["resolved"], loaded.resolved)
+    if ledger.results(loaded.spec.study):
+        changes += _changed_ground(earlier["environment"], environment)
     if is_refused(changes):
         raise StudyChangedError(changes, loaded.spec.study)
     if changes:
         view.say(render_changes(changes, loaded.spec.study))
 
 
+def _changed_ground(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+    """Return what is not in the file and yet makes every measured cell another one."""
+    return [
+        Change(f"({fact.replace('_', ' ')})", before.get(fact), now.get(fact), "refused")
+        for fact in ("data_fingerprint", "numerics")
+        if before.get(fact) != now.get(fact)
+    ]
+
+
 def _run(
-    loaded: LoadedStudy,
     workspace: WorkspaceFolder,
     desk: UploadDesk,
+    fingerprints: Callable[[DataSettings], str],
     *,
     workers: int | None,
     tracker: Tracker,
     view: View,
 ) -> LaunchEnd:
-    spec, ledger = loaded.spec, desk.ledger
+    spec, ledger = desk.spec, desk.ledger
     started_at = time.monotonic()
-    fingerprints = data_fingerprints(data_fingerprint)
-    environment = {**describe_environment(), "data_fingerprint": fingerprints(spec.data)}
-    ledger.save_study(
-        spec.study, text=loaded.text, resolved=loaded.resolved, environment=environment
-    )
     prepare_data(spec.data)
     _resume(ledger, workspace, spec.study, view=view)
     living_tree = LivingTree(
@@ -139,8 +153,7 @@ def _run(
             end = coordinator.run()
     finally:
         pool.close()
-        wall_s = time.monotonic() - started_at
-        ledger.end_launch(spec.study, wall_s=wall_s, is_finished=end.is_finished, note=end.note)
+        ledger.end_launch(spec.study, is_finished=end.is_finished, note=end.note)
     return end
 
 
@@ -222,9 +235,10 @@ def _wait_for_uploads(tracker: Tracker, view: View) -> bool:
     view.say("waiting for MLflow to take the rest")
     deadline = time.monotonic() + UPLOAD_TIMEOUT_S
     while time.monotonic() < deadline:
+        asked_at = time.monotonic()
         if tracker.drain(UPLOAD_PAUSE_S):
             return True
-        if tracker.is_away:
+        is_refused = time.monotonic() - asked_at < UPLOAD_PAUSE_S / 2  # drain waits no further
+        if tracker.is_away or is_refused:
             break
-        time.sleep(0.1)  # something was refused: drain does not wait then
     return False

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import connection as mp_connection
@@ -10,7 +11,13 @@ from multiprocessing.context import ForkServerProcess
 
 from studies.running.pool import Exited, Progressed, Signal, Wrote
 from studies.running.trial_order import Slot, TrialOrder
-from studies.running.trial_process import GO, READY, STOP, run_trial
+from studies.running.trial_process import (
+    GO,
+    ORPHAN_GRACE_S,
+    READY,
+    STOP,
+    run_trial,
+)
 
 TORCH_PRELOAD = (
     "models.training",
@@ -80,9 +87,14 @@ class LocalPool:
         self._running[cell].process.kill()
 
     def close(self) -> None:
-        """Kill what still runs."""
-        for cell in list(self._running):
-            self.kill(cell)
+        """Leave the trials alone, so that they write checkpoints and end; kill those that hang."""
+        for running in self._running.values():
+            running.connection.close()
+        deadline = time.monotonic() + ORPHAN_GRACE_S
+        for cell, running in list(self._running.items()):
+            running.process.join(max(0.0, deadline - time.monotonic()))
+            if running.process.is_alive():
+                self.kill(cell)
             self._reap(cell)
 
     def _messages(self, cell: str) -> list[Signal]:

@@ -53,4 +53,4 @@ class Pool(Protocol):
         """End a trial at once."""
 
     def close(self) -> None:
-        """Kill what still runs."""
+        """Let what still runs write a checkpoint and end."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 from sqlalchemy import RowMapping
 
@@ -26,9 +27,17 @@ def rescore_cell(ledger: Ledger, workspace: Path, *, study: str, task: str, cell
     rescore = resolve(TASKS[task].rescore or "")
     metrics: dict[str, float] = {}
     for split, name in PREDICTIONS.items():
-        if (folder / name).exists():
+        try:
             scores = rescore(folder / name, settings.evaluation)
-            metrics |= {f"{split}/{key}": value for key, value in scores.items()}
+        except FileNotFoundError:
+            continue  # that split was not scored; without any, see below
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            reason = f"saved predictions {folder / name} cannot be read: {error}"
+            return CellEnd(cell, Outcome.FAILED, reason, {}, None, 0.0, 0.0)
+        metrics |= {f"{split}/{key}": value for key, value in scores.items()}
+    if not metrics:
+        reason = f"saved predictions are missing: {folder / PREDICTIONS['val']}"
+        return CellEnd(cell, Outcome.FAILED, reason, {}, None, 0.0, 0.0)
     return CellEnd(cell, Outcome.COMPLETE, "", metrics, source["best_epoch"], 0.0, 0.0)
 
 

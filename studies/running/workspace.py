@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from studies.running.file_lock import FileLock
+
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFolder:
@@ -25,9 +27,9 @@ class WorkspaceFolder:
         """Return a study's own folder."""
         return self.folder / "studies" / name
 
-    def lease(self, name: str) -> Path:
-        """Return the lock of whoever runs a study."""
-        return self.study(name) / "lease"
+    def lease(self, name: str) -> FileLock:
+        """Return the lock that only one process running a study can hold."""
+        return FileLock(self.study(name) / "lease")
 
     def report(self, name: str) -> Path:
         """Return where a launch writes a study's report."""

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import optuna
+from sqlalchemy.exc import DatabaseError
 
 LOCK_TIMEOUT_S = 60
 
@@ -18,7 +19,12 @@ def open_storage(file: Path) -> optuna.storages.RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not file.exists():
         _create(file)
-    return _storage(file)
+    try:
+        return _storage(file)
+    except DatabaseError:  # only a copy: the ledger holds all that is in it
+        file.replace(file.with_suffix(".damaged"))
+        _create(file)
+        return _storage(file)
 
 
 def _storage(file: Path) -> optuna.storages.RDBStorage:

@@ -9,8 +9,8 @@ Relaunching resumes. Each changed setting is one of three kinds:
 * **neutral**: touches no result. Description, baselines, whose weights are kept, a smaller
   budget, where the data lies and how it is loaded, checkpoint frequency.
 * **refused**: makes it another study, whose numbers cannot stand beside the old ones. All else:
-  task, objective, data, model, base settings, stages removed, renamed, reordered or asked
-  something else, the rule of selection.
+  task, objective, data, model, base settings, the time a cell may train, stages removed, renamed,
+  reordered or asked something else, the rule of selection.
 """
 
 import json
@@ -94,6 +94,8 @@ def _kind(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Kin
     old, new = before.get(path), after.get(path)
     if path in NEUTRAL:
         return "neutral"
+    if path == "budget.per_trial.time":
+        return "refused"
     if path.startswith("budget."):
         return "extends" if _is_larger_budget(old, new) else "neutral"
     if path in GROWING and _grew(old, new):

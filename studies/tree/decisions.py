@@ -185,7 +185,7 @@ def _sentence(
         sentence = (
             f"{winner.label} has the {goal} mean, but {others} cannot be told from it {level}."
         )
-    elif len(best.values) < 2:
+    elif any(compared[each.id].difference_low is None for each in eligible if each.id != best.id):
         sentence = (
             f"{winner.label} has the {goal} value; one replicate gives no interval, so this may "
             "be chance."

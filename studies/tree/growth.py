@@ -326,7 +326,7 @@ def _candidate(
             missing.append(name)
         else:
             values[name] = value
-            measured.append(result)
+            measured.append(growth.results.get(result.source or cell.id, result))
     count = max(1, len(measured))
     branch = f" from {configuration.parent}" if is_beam else ""  # else two have one name
     return Candidate(

@@ -40,6 +40,7 @@ from studies.tree.ledger_tables import (
 )
 from trackers.records import Outcome, StageRecord
 
+RUNNING = "running"  # a study's note from launch to end
 BUSY_TIMEOUT_MS = 30_000
 RETRIED_AT_LAUNCH = (Outcome.FAILED, Outcome.LOST, Outcome.STOPPED)
 _STAGE_RECORD = TypeAdapter(StageRecord)
@@ -122,18 +123,22 @@ class Ledger:
             "resolved": dict(resolved),
             "environment": dict(environment),
             "is_finished": False,
-            "note": "running",
+            "note": RUNNING,
         }
         first = {"name": name, "created_at": time.time(), "wall_s": 0.0}
         statement = insert(studies).values(**first, **values)
         self._write(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
-    def end_launch(self, name: str, *, wall_s: float, is_finished: bool, note: str) -> None:
-        """Add a launch's wall time and say how the study stands."""
+    def save_wall_time(self, name: str, wall_s: float) -> None:
+        """Write how long a study has run, over all its launches."""
+        self._write(update(studies).where(studies.c.name == name).values(wall_s=wall_s))
+
+    def end_launch(self, name: str, *, is_finished: bool, note: str) -> None:
+        """Say how a study stands."""
         self._write(
             update(studies)
             .where(studies.c.name == name)
-            .values(wall_s=studies.c.wall_s + wall_s, is_finished=is_finished, note=note)
+            .values(is_finished=is_finished, note=note)
         )
 
     def plan(

@@ -156,6 +156,8 @@ def _test_scores(
                 if row is None or row["outcome"] != Outcome.COMPLETE:
                     continue
                 file = workspace / row["folder"] / "predictions_test.npz"
+                if not file.exists():
+                    continue  # deleted since: what was scored cannot be told any more
                 threshold = cell.settings["evaluation.threshold"]
                 metrics = rescore(
                     file, EvaluationSettings.model_validate({"threshold": threshold})

@@ -36,6 +36,10 @@ class Workshop:
         """The workspace."""
         return self.folder / "runs"
 
+    def write(self, study: dict[str, Any]) -> None:
+        """Write the study file anew."""
+        YAML().dump(study, self.file)
+
     def command(self, *arguments: str) -> list[str]:
         """Return a command line of the installed CLI for this workspace."""
         code = "from studies.cli.app import main; main()"

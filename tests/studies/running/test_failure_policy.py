@@ -73,7 +73,6 @@ TABLE: dict[str, tuple[dict[str, Any], Verdict]] = {
             "exit code -9 (SIGKILL)",
             retries=True,
             is_fault=True,
-            micro_batch_divisor=4,
         ),
     ),
     "was killed, after an epoch": (
@@ -115,7 +114,6 @@ TABLE: dict[str, tuple[dict[str, Any], Verdict]] = {
             "asked to stop from outside",
             retries=True,
             is_fault=True,
-            micro_batch_divisor=2,
         ),
     ),
     "was asked to stop by another, again and again": (
@@ -147,7 +145,8 @@ def test_memory_is_tried_down_to_a_micro_batch_of_one(batch_size: int, sizes: li
     tried = []
     verdict = Verdict(Outcome.INFEASIBLE, "", retries=True)
     while verdict.retries:
-        trial = replace(trial, micro_batch_divisor=verdict.micro_batch_divisor)
+        divisor = verdict.micro_batch_divisor or trial.micro_batch_divisor
+        trial = replace(trial, micro_batch_divisor=divisor)
         tried.append(-(-batch_size // trial.micro_batch_divisor))
         verdict = judge(trial)
         assert verdict.outcome is Outcome.INFEASIBLE

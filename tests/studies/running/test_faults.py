@@ -1,8 +1,11 @@
 """Every way a trial can go wrong has its outcome, and none of them is scored."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from trackers.records import CellRecord, Outcome, StudyRecord
@@ -175,3 +178,71 @@ def test_status_and_plan_print_documented_json(workshop: Any, noop_study: Any) -
         assert cell["attempts"] == (0 if cell["epochs"] == 0 else 1)
     assert plan["epochs"] == 0
     assert {cell["id"] for cell in plan["cells"]} == {cell["id"] for cell in status["cells"]}
+
+
+def test_missing_predictions_fail_the_cell_that_needs_them(workshop: Any, noop_study: Any) -> None:
+    shop = workshop(noop_study)
+    shop.launch()
+    for file in shop.runs.glob("studies/noop/trials/*/predictions_val.npz"):
+        file.unlink()
+    noop_study["search"]["tree"][2]["vary"]["evaluation.threshold"].append(0.8)
+    shop.write(noop_study)
+    shop.launch()
+    added = [
+        cell
+        for cell in shop.record().cells.values()
+        if cell.settings["evaluation.threshold"] == 0.8
+    ]
+
+    assert [cell.outcome for cell in added] == [Outcome.FAILED, Outcome.FAILED]
+    assert all("saved predictions are missing" in cell.reason for cell in added)
+
+
+def test_damaged_optuna_copy_is_rebuilt_from_the_ledger(workshop: Any, noop_study: Any) -> None:
+    shop = workshop(noop_study)
+    shop.launch()
+    (shop.runs / "optuna.db").write_bytes(b"not a database" * 100)
+    shop.launch("--set", "search.replicates=3")
+
+    assert shop.record().is_finished
+    assert (shop.runs / "optuna.damaged").exists()
+
+
+def test_halved_micro_batch_survives_a_stop(workshop: Any, noop_study: Any) -> None:
+    noop_study["training"]["batch_size"] = 4
+    noop_study["search"] = {
+        "tree": [{"stage": "rate", "vary": {"training.learning_rate": [1e-2]}}],
+    }
+    noop_study["model"]["faults"] = [
+        {"action": "oom", "fits_micro_batch": 2, "at_epoch": 1},
+        {"action": "hang", "at_epoch": 2, "attempts": 2},
+    ]
+    noop_study["budget"] = {"per_trial": {"silence": "2s"}}
+    shop = workshop(noop_study)
+    shop.launch(exit_code=1)
+    shop.launch()
+    (cell,) = shop.record().cells.values()
+
+    assert [trial.outcome for trial in cell.trials] == [
+        Outcome.INFEASIBLE,
+        Outcome.STOPPED,
+        Outcome.COMPLETE,
+    ]
+
+
+def test_changed_data_is_refused_instead_of_training_everything_again(
+    workshop: Any, noop_study: Any, tmp_path: Path
+) -> None:
+    lists = tmp_path / "camvid"
+    for split in ("train", "val"):
+        for folder in (split, f"{split}annot"):
+            (lists / folder).mkdir(parents=True)
+            cv2.imwrite(str(lists / folder / "a.png"), np.zeros((8, 8), np.uint8))
+        (lists / f"{split}.txt").write_text(f"{split}/a.png {split}annot/a.png\n")
+    noop_study["data"] = {"dataset": "camvid", "root": str(lists)}
+    shop = workshop(noop_study)
+    shop.launch()
+    (lists / "train.txt").write_text("train/a.png trainannot/a.png\n" * 2)
+    output = shop.launch(exit_code=2)
+
+    assert "(data fingerprint)" in output

@@ -1,5 +1,6 @@
 """Killed at any moment, a study ends as if it had not been."""
 
+import itertools
 import json
 import os
 import random
@@ -145,3 +146,52 @@ def test_second_launch_of_a_running_study_exits_at_once_and_names_the_holder(
     assert f"is being run by process {first.pid}" in output
     assert "--as NEW_NAME" in output
     assert first.poll() is None
+
+
+def test_stopped_study_decides_nothing_from_half_a_stage(workshop: Any, long_study: Any) -> None:
+    long_study["model"]["epoch_seconds"] = 0.1
+    shop = workshop(long_study)
+    coordinator = shop.start()
+    while len(list(shop.runs.glob("studies/*/trials/*/events.jsonl"))) < 3:
+        time.sleep(0.02)
+    coordinator.send_signal(signal.SIGINT)
+    output, _ = coordinator.communicate(timeout=60)
+    record = shop.record()
+
+    assert "stopping: interrupted (Ctrl-C)" in output
+    assert Outcome.COMPLETE in {cell.outcome for cell in record.cells.values()}
+    assert [stage.decisions for stage in record.stages] == [(), (), ()]
+
+
+def test_trials_outlive_a_killed_fork_server_and_are_not_run_twice_at_once(
+    workshop: Any, long_study: Any
+) -> None:
+    shop = workshop(long_study)
+    coordinator = shop.start()
+    while not any(shop.runs.glob("studies/*/trials/*/events.jsonl")):
+        time.sleep(0.02)
+    pid = living_trials(shop.runs)[0]
+    server = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    os.kill(server, signal.SIGKILL)
+    output, _ = coordinator.communicate(timeout=120)
+    record = shop.record()
+
+    assert coordinator.returncode == 0, output
+    assert record.is_finished
+    assert_no_finished_epoch_ran_twice(shop.runs, record)
+    for cell in record.cells.values():
+        spans = [(trial.started_at, trial.ended_at) for trial in cell.trials]
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+
+
+def test_killed_study_says_that_it_was_interrupted(workshop: Any, long_study: Any) -> None:
+    shop = workshop(long_study)
+    coordinator = shop.start()
+    while not living_trials(shop.runs):
+        time.sleep(0.02)
+    running = shop.run("status", "noop")
+    coordinator.kill()
+    coordinator.wait()
+
+    assert "is not finished: running" in running
+    assert "interrupted; launch it again to go on" in shop.run("status", "noop")

@@ -236,7 +236,8 @@ def test_studies_are_named_oldest_first_and_kept_apart(
 def test_a_relaunch_keeps_what_earlier_launches_used_up(ledger: Ledger) -> None:
     for number in (1, 2):
         ledger.save_study("demo", text=str(number), resolved={"n": number}, environment={})
-        ledger.end_launch("demo", wall_s=10.0, is_finished=number == 2, note="")
+        ledger.save_wall_time("demo", 10.0 * number)
+        ledger.end_launch("demo", is_finished=number == 2, note="")
     row = ledger.study("demo")
     assert row is not None
     assert (row["wall_s"], row["text"], row["resolved"]) == (20.0, "2", {"n": 2})
