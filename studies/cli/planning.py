@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from studies.running.forecast import Forecast, TimedBatch
     from studies.spec.load import LoadedStudy
     from studies.spec.schema import StudySpec
-    from studies.tree.growth import CellResult
+    from studies.tree.growth import CellResult, Proposals
 
 
 def plan(
@@ -46,8 +46,10 @@ def plan(
     from studies.running.devices import slots
 
     timed = _time_one_batch(loaded.spec, quiet=as_json) if estimate else None
-    results, attempts = _known(loaded, place)
-    forecast = _forecast(loaded, results, timed=timed, workers=len(slots(workers)))
+    results, proposals, attempts = _known(loaded, place)
+    forecast = _forecast(
+        loaded, results, proposals=proposals, timed=timed, workers=len(slots(workers))
+    )
     if as_json:
         typer.echo(plan_json(loaded.spec, forecast, results=results, attempts=attempts))
     else:
@@ -71,19 +73,20 @@ def _time_one_batch(spec: "StudySpec", *, quiet: bool) -> "TimedBatch | None":
 
 def _known(
     loaded: "LoadedStudy", place: WorkspaceFolder
-) -> tuple[dict[str, "CellResult"], dict[str, int]]:
-    """Return what an earlier launch measured: results and attempts by cell."""
+) -> "tuple[dict[str, CellResult], Proposals, dict[str, int]]":
+    """Return what an earlier launch left: results by cell, proposals, attempts by cell."""
     # Lazy: as above.
     from studies.tree.ledger import Ledger
 
     if not place.ledger_file.exists():
-        return {}, {}
+        return {}, {}, {}
     ledger = Ledger(place.ledger_file)
     try:
         attempts: dict[str, int] = {}
         for trial in ledger.trials(loaded.spec.study):
             attempts[trial["cell"]] = attempts.get(trial["cell"], 0) + 1
-        return ledger.results(loaded.spec.study), attempts
+        name = loaded.spec.study
+        return ledger.results(name), ledger.proposals(name), attempts
     finally:
         ledger.close()
 
@@ -92,6 +95,7 @@ def _forecast(
     loaded: "LoadedStudy",
     results: "dict[str, CellResult]",
     *,
+    proposals: "Proposals",
     timed: "TimedBatch | None",
     workers: int,
 ) -> "Forecast":
@@ -106,4 +110,5 @@ def _forecast(
         data_fingerprint=data_fingerprints(data_fingerprint),
         timed=timed,
         workers=workers,
+        proposals=proposals,
     )

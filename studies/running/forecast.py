@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from studies.spec.schema import StudySpec
 from studies.spec.settings import base_settings
-from studies.tree.growth import CellResult, GrownStage, PlannedCell, Tree, grow
+from studies.tree.growth import CellResult, GrownStage, PlannedCell, Proposals, Tree, grow
 from studies.tree.ledger import RETRIED_AT_LAUNCH
 from trackers.records import JsonValue, Outcome
 
@@ -69,9 +70,11 @@ def forecast(
     data_fingerprint: Callable[[DataSettings], str],
     timed: TimedBatch | None,
     workers: int,
+    proposals: Proposals | None = None,
 ) -> Forecast:
-    """Plan every cell that can be known."""
-    tree, decided = _assume_winners(spec, results, data_fingerprint)
+    """Plan every cell that can be known; those a sampler will propose count as the base's."""
+    regrow = partial(grow, spec, data_fingerprint=data_fingerprint, proposals=proposals or {})
+    tree, decided = _assume_winners(spec, results, regrow)
     rows: list[PlannedRow] = []
     seen: set[str] = set()
     for number, grown in enumerate(tree.stages):
@@ -92,18 +95,27 @@ def forecast(
             )
             seen.add(cell.id)
     to_train = [row for row in rows if not row.is_reused and row.epochs and _is_open(row.outcome)]
-    estimates = [row.seconds for row in to_train if row.seconds is not None]
-    is_estimated = timed is not None and len(estimates) == len(to_train)
+    unknown = {each.stage.name: count for each in tree.stages if (count := _unknown(each))}
+    trained = (
+        [] if tree.blocked else [each for each in tree.stages if not each.stage.after_training]
+    )
+    to_propose = sum(_unknown(each) for each in trained)
+    base = PlannedCell("", base_settings(spec), 0, "", None)
+    estimates = [row.seconds or 0.0 for row in to_train]
+    estimates += [estimate_s(base, timed) or 0.0] * to_propose
     return Forecast(
         rows=tuple(rows),
-        unknown_cells={
-            each.stage.name: each.planned_cells for each in tree.stages if not each.configurations
-        },
+        unknown_cells=unknown,
         timed=timed,
-        epochs=sum(row.epochs for row in to_train),
-        seconds=sum(estimates) / workers if is_estimated else None,
-        disk_bytes=_disk_bytes(timed, cells=len(to_train), workers=workers) if timed else None,
+        epochs=sum(row.epochs for row in to_train) + to_propose * spec.training.epochs,
+        seconds=sum(estimates) / workers if timed else None,
+        disk_bytes=_disk_bytes(timed, cells=len(estimates), workers=workers) if timed else None,
     )
+
+
+def _unknown(grown: GrownStage) -> int:
+    """Count a stage's cells whose settings a sampler has yet to propose."""
+    return max(0, grown.planned_cells - sum(len(each.cells) for each in grown.configurations))
 
 
 def time_one_batch(spec: StudySpec) -> TimedBatch | None:
@@ -152,14 +164,14 @@ def _is_open(outcome: Outcome | None) -> bool:
 def _assume_winners(
     spec: StudySpec,
     results: Mapping[str, CellResult],
-    data_fingerprint: Callable[[DataSettings], str],
+    regrow: Callable[[Mapping[str, CellResult]], Tree],
 ) -> tuple[Tree, int]:
     """Grow to the end, the first candidate winning where nothing is decided yet.
 
     Returns:
         The tree, and the number of stages that are truly decided.
     """
-    tree = grow(spec, results, data_fingerprint=data_fingerprint)
+    tree = regrow(results)
     decided = sum(bool(grown.decisions) for grown in tree.stages)
     assumed = dict(results)
     while True:
@@ -167,7 +179,7 @@ def _assume_winners(
         if not open_stages or all(cell.id in assumed for cell in open_stages[0].cells()):
             return tree, decided
         assumed |= _assumed_results(open_stages[0], spec, assumed)
-        tree = grow(spec, assumed, data_fingerprint=data_fingerprint)
+        tree = regrow(assumed)
 
 
 def _assumed_results(

@@ -110,7 +110,11 @@ def fingerprint(
 
 
 def training_fingerprint(settings: CellSettings, *, seed: int, data: str) -> str:
-    """Hash what can change a cell's trained weights and raw predictions."""
+    """Hash what can change a cell's training.
+
+    Which epoch's weights are kept may still depend on the threshold, by way of the objective; a
+    re-scored cell is scored with those that its training kept.
+    """
     return fingerprint(settings, seed=seed, data=data, without=("evaluation",))
 
 

@@ -146,6 +146,24 @@ def test_a_samplers_cells_and_those_below_are_counted_as_unknown(make_spec: Make
     assert {row.stage for row in found.rows} == {"batch"}
 
 
+def test_recorded_proposals_are_planned_and_the_rest_counts_as_the_base(
+    make_spec: MakeSpec,
+) -> None:
+    vary = {"training.learning_rate": {"low": 0.001, "high": 0.1, "log": True}}
+    spec = make_spec({"stage": "rate", "vary": vary, "sampler": "tpe", "trials": 5})
+    found = forecast(
+        spec,
+        {},
+        data_fingerprint=data_fingerprint,
+        timed=None,
+        workers=1,
+        proposals={"rate": [{"training.learning_rate": 0.05}, {"training.learning_rate": 0.02}]},
+    )
+    assert [row.varied["training.learning_rate"] for row in found.rows] == [0.05, 0.02]
+    assert found.unknown_cells == {"rate": 3}
+    assert found.epochs == 5 * spec.training.epochs
+
+
 def test_a_stage_without_a_complete_cell_ends_the_forecast(
     make_spec: MakeSpec, measure: Measure
 ) -> None:
