@@ -195,3 +195,20 @@ def test_killed_study_says_that_it_was_interrupted(workshop: Any, long_study: An
 
     assert "is not finished: running" in running
     assert "interrupted; launch it again to go on" in shop.run("status", "noop")
+
+
+def test_sampler_proposes_the_same_after_a_stop(workshop: Any, noop_study: Any) -> None:
+    noop_study["model"]["epoch_seconds"] = 0.05
+    space = {"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}
+    noop_study["search"] = {"joint": {"space": space, "sampler": "tpe", "trials": 10}}
+    undisturbed, stopped = workshop(noop_study), workshop(noop_study)
+    undisturbed.launch()
+    coordinator = stopped.start()
+    while len(list(stopped.runs.glob("studies/*/trials/*/events.jsonl"))) < 6:
+        time.sleep(0.02)
+    coordinator.send_signal(signal.SIGINT)
+    coordinator.communicate(timeout=60)
+    assert coordinator.returncode == 1
+    stopped.launch()
+
+    assert final_metrics(stopped.record()) == final_metrics(undisturbed.record())
