@@ -193,9 +193,11 @@ def test_attempt_killed_after_training_scores_again_without_training(
 ) -> None:
     cell = attempts()
     first = run_to_end(cell)
-    steps: list[int] = []
-    again = train(cell.session(on_progress=lambda *_: steps.append(1)))
-    assert steps == []
+    seen: list[tuple[int, int, int]] = []
+    again = train(cell.session(on_progress=lambda *step: seen.append(step)))
+    epochs, _, batches = seen[-1]
+    assert seen == [(epochs, step, batches) for step in range(1, batches + 1)], "one pass: scoring"
+    assert epochs == cell.session().training.epochs
     assert again.metrics == first["metrics"]
     assert (cell.folders[1] / again.files["weights"]).is_file()
 
