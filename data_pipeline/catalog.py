@@ -10,7 +10,26 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from data_pipeline.datasets.settings import CamVidData, CocoData, NoData, StreetScenesData
+from data_pipeline.datasets.settings.boxes import (
+    BoxListData,
+    CocoData,
+    OpenImagesData,
+    VocData,
+    YoloData,
+)
+from data_pipeline.datasets.settings.generated import (
+    NoData,
+    StreetActionsData,
+    StreetScenesData,
+)
+from data_pipeline.datasets.settings.pictures import (
+    CamVidData,
+    CifarData,
+    ImageFolderData,
+    IsbiData,
+    MnistData,
+)
+from data_pipeline.datasets.settings.videos import HMDB51Data, UCF101Data
 from data_pipeline.errors import UnsupportedTaskError
 from data_pipeline.settings import DataSettings
 
@@ -33,12 +52,24 @@ class DatasetEntry:
     prepare: str | None = None  # (settings): make once what trials would make each; or None
 
 
+DETECTION = ("object_detection",)
+OUTLINES = ("object_detection", "instance_segmentation", "semantic_segmentation")
+SEGMENTATION = ("semantic_segmentation",)
+CLASSIFICATION = ("image_classification",)
+ACTIONS = ("action_recognition",)
+
+
 def _entry(
-    module: str, settings: type[DataSettings], summary: str, *, prepare: str | None = None
+    settings: type[DataSettings],
+    summary: str,
+    tasks: tuple[str, ...],
+    *,
+    prepare: str | None = None,
 ) -> DatasetEntry:
-    place = f"data_pipeline.datasets.{module}"
+    name = settings.model_fields["dataset"].default
+    place = f"data_pipeline.datasets.{name}"
     return DatasetEntry(
-        tasks=frozenset({"semantic_segmentation"}),
+        tasks=frozenset(tasks),
         settings=settings,
         summary=summary,
         check=f"{place}:check",
@@ -50,18 +81,39 @@ def _entry(
     )
 
 
+_ENTRIES = (
+    _entry(CocoData, "COCO: JSON annotations and JPEG folders", OUTLINES),
+    _entry(OpenImagesData, "Open Images: official CSV lists of boxes", DETECTION),
+    _entry(VocData, "PASCAL VOC and its like: XML per picture", DETECTION),
+    _entry(YoloData, "YOLO text files: boxes or polygons", OUTLINES),
+    _entry(BoxListData, "text files of path,x1,y1,x2,y2,class", DETECTION),
+    _entry(CamVidData, "CamVid as prepared for SegNet, 11 classes", SEGMENTATION),
+    _entry(IsbiData, "ISBI 2012: cells in electron microscopy", SEGMENTATION),
+    _entry(ImageFolderData, "a folder of pictures per class", CLASSIFICATION),
+    _entry(MnistData, "MNIST's IDX files, 10 digits", CLASSIFICATION),
+    _entry(CifarData, "CIFAR-10 or CIFAR-100", CLASSIFICATION),
+    _entry(UCF101Data, "UCF101: 101 actions, three official splits", ACTIONS),
+    _entry(HMDB51Data, "HMDB51: 51 actions, three official splits", ACTIONS),
+    _entry(
+        StreetScenesData,
+        "generated street scenes, nothing to download",
+        OUTLINES,
+        prepare="drawn_scenes",
+    ),
+    _entry(
+        StreetActionsData,
+        "generated videos of street users, nothing to download",
+        ACTIONS,
+        prepare="drawn_videos",
+    ),
+    _entry(
+        NoData,
+        "no data, for models that need none",
+        (*OUTLINES, *CLASSIFICATION, *ACTIONS),
+    ),
+)
 DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
-    {
-        "coco": _entry("coco", CocoData, "COCO instances: JSON annotations and JPEG folders"),
-        "camvid": _entry("camvid", CamVidData, "CamVid as prepared for SegNet, 11 classes"),
-        "street_scenes": _entry(
-            "street_scenes",
-            StreetScenesData,
-            "generated street scenes, nothing to download",
-            prepare="drawn_scenes",
-        ),
-        "none": _entry("none", NoData, "no data, for models that need none"),
-    }
+    {entry.settings.model_fields["dataset"].default: entry for entry in _ENTRIES}
 )
 
 

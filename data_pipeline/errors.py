@@ -10,6 +10,8 @@ DataError
 import difflib
 from collections.abc import Sequence
 
+from data_pipeline.faults import FaultKind
+
 
 class DataError(Exception):
     """The data on disk cannot serve the study."""
@@ -20,7 +22,16 @@ class MissingDataError(DataError):
 
 
 class InvalidDataError(DataError):
-    """A file is there and cannot be what it should be."""
+    """A file is there and cannot be what it should be.
+
+    Args:
+        message: What must hold, what is there, what to do.
+        kind: The fault that a check reports where reading a sample raises this.
+    """
+
+    def __init__(self, message: str, kind: FaultKind = "undecodable") -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 class UnknownClassError(DataError):

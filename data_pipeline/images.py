@@ -1,26 +1,64 @@
 """Image files to uint8 arrays, with errors that name the file."""
 
+import io
+import stat
+import struct
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
 
 # The pixels as stored: labels are drawn on them, whatever an EXIF tag says about orientation.
 COLOUR = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
+MOST_PIXELS = 200_000_000  # a file of some kB may claim more memory than there is
+MOST_BYTES = 1024**3  # of a file
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_TAIL = 64  # bytes that may follow the end, such as padding
+
+# Pillow's own limits are lower than ours, and there is no way to set them for one call; a picture
+# between its two is warned of, above the second it raises. Ours is asked before any decoding.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+# What its readers raise at damaged headers, beside OSError.
+HEADER_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    SyntaxError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What a picture's file says of it before its pixels."""
+
+    format: str  # one of FORMATS, or another name Pillow has for it
+    size_hw: tuple[int, int]  # as stored, pixels
+    is_grey: bool  # one channel, with or without alpha
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
-    """Decode a picture.
+    """Decode a picture; grey and palette become colour, 16 bits become 8, alpha is dropped.
 
     Returns:
         (h, w, 3) RGB.
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: It is empty, truncated or no picture.
+        InvalidDataError: It is empty, truncated, no picture or of more than MOST_PIXELS.
     """
     return _decode(file, COLOUR)
 
@@ -44,17 +82,113 @@ def read_labels(file: Path) -> NDArray[np.uint8]:
     return labels
 
 
+def image_header(file: Path) -> PictureHeader:
+    """Read a picture's size and kind, and no pixel.
+
+    Raises:
+        MissingDataError: There is no such file.
+        InvalidDataError: It is no picture, or of more than MOST_PIXELS.
+    """
+    size = _file_size(file)
+    with file.open("rb") as stream:
+        return _header(file, stream, size)
+
+
+def image_size(file: Path) -> tuple[int, int]:
+    """Return a picture's height and width as stored, pixels, by its header.
+
+    Raises:
+        MissingDataError: There is no such file.
+        InvalidDataError: It is no picture, or of more than MOST_PIXELS.
+    """
+    return image_header(file).size_hw
+
+
 def _decode(file: Path, flags: int) -> NDArray[np.uint8]:
+    size = _file_size(file)
     try:
         data = np.fromfile(file, dtype=np.uint8)
     except OSError as error:
-        raise MissingDataError(
-            f"cannot read image {file}: {error.strerror}; restore it"
-        ) from error
-    pixels = cv2.imdecode(data, flags) if data.size else None
+        raise _missing(file, error) from error
+    _header(file, io.BytesIO(data.data), size)
+    try:
+        pixels = cv2.imdecode(data, flags)
+    except cv2.error as error:
+        raise _undecodable(file, size) from error
     if pixels is None:
+        raise _truncated(file, size) if _is_cut_off(data) else _undecodable(file, size)
+    if _lacks_its_end(data) and _is_cut_off(data):
+        raise _truncated(file, size)
+    return pixels  # type: ignore[return-value]  # OpenCV's stub says any integer or float
+
+
+def _file_size(file: Path) -> int:
+    """Return the size of a regular file that may be read whole; bytes."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise _missing(file, error) from error
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
         raise InvalidDataError(
-            f"cannot decode image {file} ({data.size} bytes): it is damaged or no picture; "
+            f"image {file} must be a file of at most {MOST_BYTES} bytes, "
+            f"got {'a folder or device' if status.st_size <= MOST_BYTES else status.st_size}; "
             "restore it from the dataset's archive"
         )
-    return pixels  # type: ignore[return-value]  # OpenCV's stub says any integer or float
+    return status.st_size
+
+
+def _header(file: Path, stream: IO[bytes], size: int) -> PictureHeader:
+    try:
+        picture = Image.open(stream, formats=FORMATS)
+    except (*HEADER_ERRORS, Image.DecompressionBombWarning) as error:
+        if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            raise _too_large(file, "more") from error
+        raise _undecodable(file, size) from error
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise _too_large(file, f"{height} x {width}")
+    is_grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith(("I", "F"))
+    return PictureHeader(picture.format or "", (height, width), is_grey)
+
+
+def _lacks_its_end(data: NDArray[np.uint8]) -> bool:
+    """Say whether a JPEG may be cut off though it was decoded: older OpenCVs fill with grey."""
+    if data[:2].tobytes() != JPEG_START:
+        return False
+    return JPEG_END not in data[-JPEG_TAIL:].tobytes()
+
+
+def _is_cut_off(data: NDArray[np.uint8]) -> bool:
+    """Ask Pillow by decoding again; only for pictures that are suspect already."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(io.BytesIO(data.data), formats=FORMATS).load()
+    except HEADER_ERRORS as error:
+        return "truncated" in str(error).lower()
+    return False
+
+
+def _missing(file: Path, error: OSError) -> MissingDataError:
+    return MissingDataError(f"cannot read image {file}: {error.strerror}; restore it")
+
+
+def _truncated(file: Path, size: int) -> InvalidDataError:
+    return InvalidDataError(
+        f"image {file} ({size} bytes) must be whole, but ends before its last pixel; "
+        "restore it from the dataset's archive",
+        kind="truncated",
+    )
+
+
+def _undecodable(file: Path, size: int) -> InvalidDataError:
+    return InvalidDataError(
+        f"cannot decode image {file} ({size} bytes): it is damaged or no picture; "
+        "restore it from the dataset's archive"
+    )
+
+
+def _too_large(file: Path, got: str) -> InvalidDataError:
+    return InvalidDataError(
+        f"image {file} must have at most {MOST_PIXELS} pixels, got {got}; scale it down"
+    )

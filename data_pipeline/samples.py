@@ -1,6 +1,7 @@
 """What a sample and a batch are, for every task.
 
-Images stay uint8 until they are on the device: converting costs 30 times the read.
+Images stay uint8 until they are on the device: converting costs 30 times the read. Where a study
+asks for normalising, they arrive as float32 in `images` or `clips`.
 Boxes are `xyxy` in pixels of the image they come with: x1 <= x2, y1 <= y2, origin top left.
 Torch is named here and not imported: a dataset is checked before anything heavy loads.
 """
@@ -34,9 +35,19 @@ class DetectionSample:
 
     image_id: str
     image: NDArray[np.uint8]  # (h, w, 3) RGB
-    boxes_xyxy: NDArray[np.float32]  # (n, 4) pixels
+    stored_hw: tuple[int, int]  # height, width on disk, pixels: where papers score boxes
+    boxes_xyxy: NDArray[np.float32]  # (n, 4) pixels of `image`
     labels: NDArray[np.int64]  # (n,) class index, from 0
+    areas: NDArray[np.float32]  # (n,) square pixels of `image`: the mask's where there is one
     is_crowd: NDArray[np.bool_]  # (n,) a region of many objects; never a training target
+    is_difficult: NDArray[np.bool_]  # (n,) VOC: neither found nor missed when scored
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSample(DetectionSample):
+    """An image, its boxes and a mask for each."""
+
+    masks: NDArray[np.bool_]  # (n, h, w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,17 @@ class ClassificationSample:
 
 @dataclass(frozen=True, slots=True)
 class ClipSample:
-    """A clip of a video and its class."""
+    """A clip of a video and its class; several clips of one video are its views."""
 
     video_id: str
     frames: NDArray[np.uint8]  # (t, h, w, 3) RGB
     label: int
 
 
-Sample: TypeAlias = SegmentationSample | DetectionSample | ClassificationSample | ClipSample
+# InstanceSample is a DetectionSample; `match` must ask for it first.
+Sample: TypeAlias = (
+    SegmentationSample | InstanceSample | DetectionSample | ClassificationSample | ClipSample
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +92,22 @@ class DetectionBatch:
 
     image_ids: tuple[str, ...]  # (b,)
     images: tuple[Tensor, ...]  # b times (3, h, w) uint8 RGB
-    boxes_xyxy: tuple[Tensor, ...]  # b times (n, 4) float32 pixels
+    stored_hw: tuple[tuple[int, int], ...]  # b times height, width on disk
+    boxes_xyxy: tuple[Tensor, ...]  # b times (n, 4) float32 pixels of the image
     labels: tuple[Tensor, ...]  # b times (n,) int64
+    areas: tuple[Tensor, ...]  # b times (n,) float32
     is_crowd: tuple[Tensor, ...]  # b times (n,) bool
+    is_difficult: tuple[Tensor, ...]  # b times (n,) bool
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceBatch(DetectionBatch):
+    """Images with boxes and masks."""
+
+    masks: tuple[Tensor, ...]  # b times (n, h, w) bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +134,6 @@ class ClipBatch:
         return len(self.video_ids)
 
 
-Batch: TypeAlias = SegmentationBatch | DetectionBatch | ClassificationBatch | ClipBatch
+Batch: TypeAlias = (
+    SegmentationBatch | InstanceBatch | DetectionBatch | ClassificationBatch | ClipBatch
+)

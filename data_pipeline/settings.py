@@ -7,10 +7,11 @@ or here, and enrols it in `catalog.DATASETS`.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-Augmentation = Literal["horizontal_flip", "vertical_flip", "rotate_90"]
+from data_pipeline.transforms.settings import Augmentation, Normalize
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 NO_EFFECT: JsonDict = {"affects_result": False}  # left out of a cell's fingerprint
 
@@ -27,21 +28,43 @@ class Limit(FrozenSettings):
     train: int | None = Field(None, ge=1, description="Most training images; null: all.")
     val: int | None = Field(None, ge=1, description="Most validation images; null: all.")
     test: int | None = Field(None, ge=1, description="Most test images; null: all.")
+    per_class: bool = Field(
+        False,
+        description="Whether the limits hold for each class, not for all images together: the "
+        "first so many images of each. An image with several classes counts for all of them.",
+    )
 
 
 class Split(FrozenSettings):
     """How images become training, validation and test."""
 
-    policy: Literal["given", "random"] = Field(
+    policy: Literal["given", "random", "stratified", "grouped"] = Field(
         "given",
-        description="given: the dataset's own split; random: all images pooled, shuffled by "
-        "`seed` and cut by `test` and `val`.",
+        description="given: the dataset's own split (validation is cut from training where it has "
+        "none); the others pool all images and cut them by `test` and `val`: random: shuffled by "
+        "`seed`; stratified: each class alike; grouped: no group (scene, source video) is cut.",
     )
     test: Fraction = Field(0.2, description="Share of all images that is the test split.")
     val: Fraction = Field(
         0.2, description="Share of the rest that is validation (0.2 of 0.8: 64/16/20)."
     )
     seed: int = Field(0, ge=0, description="Seed of the shuffle; the same for every trial.")
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="k-fold: cut what is not test into so many parts, keeping groups whole; "
+        "`val` is not used. null: one cut.",
+    )
+    fold: int = Field(0, ge=0, description="Which part is validation, from 0 to folds - 1.")
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_the_folds(self) -> "Split":
+        if self.fold >= (self.folds or 1):
+            raise ValueError(
+                f"fold must be from 0 to folds - 1 = {(self.folds or 1) - 1}, got {self.fold}"
+            )
+        return self
 
 
 class DataSettings(FrozenSettings):
@@ -57,15 +80,36 @@ class DataSettings(FrozenSettings):
     image_size: int = Field(
         128, ge=1, le=8192, description="Side of the square network input, pixels."
     )
+    resize: Literal["stretch", "shorter_side", "letterbox", "center_crop"] = Field(
+        "stretch",
+        description="How a picture gets to `image_size`. stretch: to the square, whatever its "
+        "shape; shorter_side: that side to the size, the other in proportion (object detection); "
+        "letterbox: the longer side, the rest padded grey; center_crop: the shorter side, then "
+        "the square in the middle.",
+    )
     limit: Limit = Field(default_factory=Limit, description="Most images per split.")
     split: Split = Field(default_factory=Split, description="Training, validation and test.")
     augment: list[Augmentation] = Field(
-        default_factory=list, description="Random changes to training images, in order."
+        default_factory=list,
+        description="Random changes to training pictures, in order; each a name, or a mapping "
+        "with `name` and its parameters. Boxes, masks and all frames of a clip move along.",
     )
-    workers: int = Field(
-        0,
-        ge=0,
-        description="Loader processes per trial; 0: load in the trial's own process.",
+    normalize: Normalize = Field(
+        None,
+        description="Pixels in [0, 1], less a mean, divided by a standard deviation; of every "
+        "split, after `augment`. imagenet: as most pretrained networks expect; null: not.",
+    )
+    cache: Literal["auto", "off", "on"] = Field(
+        "auto",
+        description="Keep decoded, resized pictures in the workspace for all trials. auto: as far "
+        "as they fit its bound (VISIONSTUDY_CACHE_GB, 20 when not set); on: whatever their size; "
+        "off: decode every time.",
+        json_schema_extra=NO_EFFECT,
+    )
+    workers: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto",
+        description="Loader processes per trial; 0: load in the trial's own process; auto: none "
+        "when all is cached, else one per core that the trial has.",
         json_schema_extra=NO_EFFECT,
     )
 

@@ -1,24 +1,57 @@
 """Open the data a study file names: three splits, ready to load."""
 
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+
+from data_pipeline.cache import cache_folder
+from data_pipeline.cache.building import Decoder
+from data_pipeline.cache.sample_cache import Progress, SampleCache
 from data_pipeline.catalog import DATASETS, check_data, label_names, resolve
-from data_pipeline.datasets.dataset import Dataset, pooled
+from data_pipeline.datasets.dataset import Dataset, Item, VideoItem, pooled
+from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.errors import DataError, MissingDataError
-from data_pipeline.loaders import EpochLoader, PreparedSplit, Shuffle
+from data_pipeline.integrity.checking import sound
+from data_pipeline.loading.decoding import ImageDecoder, VideoDecoder
+from data_pipeline.loading.loaders import CPU, Delivery, EpochLoader, Shuffle
+from data_pipeline.loading.prepared import ImageSplit, PreparedSplit
+from data_pipeline.loading.prepared_videos import VideoSplit
+from data_pipeline.loading.sample_key import sample_key
 from data_pipeline.settings import DataSettings
-from data_pipeline.splits import SPLITS, SplitName, cut, limited
+from data_pipeline.splitting.splits import (
+    SPLITS,
+    SplitName,
+    cut,
+    limited,
+    validation_from_training,
+)
+from data_pipeline.video.clips import shorter_side
+
+SIZES_MAY_DIFFER = ("object_detection", "instance_segmentation")
 
 
 class DataSource:
-    """The three splits of a dataset; each is listed at its first use, and then decoded once."""
+    """The three splits of a dataset; each is listed at its first use."""
 
     def __init__(
-        self, settings: DataSettings, task: str, *, class_names: tuple[str, ...], seed: int
+        self,
+        settings: DataSettings,
+        task: str,
+        *,
+        seed: int,
+        delivery: Delivery,
+        examines: bool,
     ) -> None:
-        self.class_names = class_names  # in label order
+        self.class_names = label_names(settings, task)  # in label order
         self._settings = settings
         self._task = task
         self._seed = seed
-        self._pool: Dataset | None = None
+        self._delivery = delivery
+        self._examines = examines
+        self._given: dict[SplitName, Dataset | None] = {}
+        self._cut: Mapping[SplitName, Dataset] | None = None  # where the policy is not "given"
+        self._datasets: dict[SplitName, Dataset] = {}
         self._prepared: dict[SplitName, PreparedSplit] = {}
 
     def training(self, batch_size: int) -> EpochLoader:
@@ -43,14 +76,33 @@ class DataSource:
         split = self._split("test")
         return self._loader(split, batch_size, None) if len(split) else None
 
+    def dataset(self, name: SplitName) -> Dataset:
+        """Return the items of a split after cut and limit, those that cannot be used included.
+
+        It is empty where there is no such split.
+
+        Raises:
+            DataError: The dataset cannot be listed.
+        """
+        if name not in self._datasets:
+            listed = self._listed(name)
+            kept = limited(
+                listed.items,
+                name,
+                limit=self._settings.limit,
+                seed=self._settings.split.seed,
+            )
+            self._datasets[name] = listed.keep(kept)
+        return self._datasets[name]
+
     def image_ids(self, name: SplitName) -> tuple[str, ...]:
         """Return which images are in a split, in order; () where there is no such split."""
-        return self._split(name).image_ids
+        return self.dataset(name).image_ids
 
     def _loader(
         self, split: PreparedSplit, batch_size: int, shuffle: Shuffle | None
     ) -> EpochLoader:
-        return EpochLoader(split, batch_size, shuffle=shuffle, workers=self._settings.workers)
+        return EpochLoader(split, batch_size, shuffle=shuffle, delivery=self._delivery)
 
     def _needed(self, name: SplitName) -> PreparedSplit:
         split = self._split(name)
@@ -65,36 +117,80 @@ class DataSource:
 
     def _split(self, name: SplitName) -> PreparedSplit:
         if name not in self._prepared:
-            dataset = self._listed(name)
-            kept = limited(
-                dataset.image_ids,
-                name,
-                limit=self._settings.limit,
-                seed=self._settings.split.seed,
-            )
-            self._prepared[name] = PreparedSplit(dataset.keep(kept), self._settings.image_size)
+            self._prepared[name] = self._prepare(name)
         return self._prepared[name]
 
+    def _prepare(self, name: SplitName) -> PreparedSplit:
+        settings, dataset = self._settings, self.dataset(name)
+        if self._examines:
+            progress = self._delivery.progress
+            dataset = sound(dataset, settings, self._task, progress=progress)
+        if not isinstance(settings, VideoFields):
+            images = ImageDecoder(
+                cast("tuple[Item, ...]", dataset.items), settings.resize, settings.image_size
+            )
+            return ImageSplit(images, self._cache(dataset, images, None))
+        side = shorter_side(settings)
+        videos = VideoDecoder(cast("tuple[VideoItem, ...]", dataset.items), side)
+        return VideoSplit(
+            videos,
+            settings.clip,
+            settings.image_size,
+            is_scored=name != "train",
+            cache=self._cache(dataset, videos, side),
+        )
+
+    def _cache(
+        self, dataset: Dataset, decoder: Decoder, video_side: int | None
+    ) -> SampleCache | None:
+        if self._settings.cache == "off" or not len(dataset):
+            return None
+        key = sample_key(self._settings, self._task, dataset, shorter_side=video_side)
+        return SampleCache(
+            cache_folder() / "samples" / key, decoder, is_bounded=self._settings.cache == "auto"
+        )
+
     def _listed(self, name: SplitName) -> Dataset:
-        if self._settings.split.policy == "given":
-            return self._given(name) or Dataset(self.class_names, ())
-        if self._pool is None:
-            self._pool = pooled(self._given(given) for given in SPLITS)
-        return self._pool.keep(cut(self._pool.image_ids, self._settings.split)[name])
+        split = self._settings.split
+        if split.policy != "given":
+            if self._cut is None:
+                pool = pooled(self._as_given(given) for given in SPLITS)
+                self._cut = {part: pool.keep(ids) for part, ids in cut(pool.items, split).items()}
+            return self._cut[name]
+        given = self._as_given(name)
+        if name == "test" or (self._as_given("val") is not None and split.folds is None):
+            return given or Dataset(self.class_names, ())
+        rest = pooled((self._as_given("train"), self._as_given("val")))
+        return rest.keep(validation_from_training(rest.items, split)[name])
 
-    def _given(self, name: SplitName) -> Dataset | None:
-        build = resolve(DATASETS[self._settings.dataset].builder)
-        dataset: Dataset | None = build(self._settings, self._task, name)
-        return dataset
+    def _as_given(self, name: SplitName) -> Dataset | None:
+        """List a split as the dataset has it on disk, once."""
+        if name not in self._given:
+            build = resolve(DATASETS[self._settings.dataset].builder)
+            self._given[name] = build(self._settings, self._task, name)
+        return self._given[name]
 
 
-def open_data(settings: DataSettings, task: str, seed: int) -> DataSource:
+def open_data(
+    settings: DataSettings,
+    task: str,
+    seed: int,
+    *,
+    device: torch.device = CPU,
+    examines: bool = True,
+    progress: Progress | None = None,
+) -> DataSource:
     """Check that the data is there and return its splits.
 
     Args:
         settings: The cell's `data`.
         task: The study's task.
         seed: The cell's, for shuffling and augmenting; the splits have `settings.split.seed`.
+        device: Where the batches shall be.
+        examines: Whether to leave out what cannot be decoded. What it is, is found out once per
+            workspace, by decoding everything; without it such an image is an error at its use.
+        progress: Told how many of a split's samples are examined, and then kept, of how many;
+            what it raises ends the work, and what was done of it stays done.
 
     Raises:
         DataError: Something is missing; one line names everything that is.
@@ -104,8 +200,17 @@ def open_data(settings: DataSettings, task: str, seed: int) -> DataSource:
             "with data.one_model_per_class a cell's data.classes must name the one class of its "
             f"model, got {settings.classes or 'none'}; name one"
         )
+    _check_one_size(settings, task)
     problems = check_data(settings)
     if problems:
         raise MissingDataError("; ".join(problems))
-    names = label_names(settings, task)
-    return DataSource(settings, task, class_names=names, seed=seed)
+    delivery = Delivery(settings.workers, device, settings.normalize, progress)
+    return DataSource(settings, task, seed=seed, delivery=delivery, examines=examines)
+
+
+def _check_one_size(settings: DataSettings, task: str) -> None:
+    if settings.resize == "shorter_side" and task not in SIZES_MAY_DIFFER:
+        raise DataError(
+            f"with data.resize shorter_side pictures have different sizes, which task '{task}' "
+            "cannot put into one batch; use stretch, letterbox or center_crop"
+        )

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before torch is imported anywhere: tests train tiny networks, several at a time.
@@ -24,6 +25,14 @@ def real_data() -> Path:
     if not beside.is_dir():
         pytest.skip(f"{NO_REAL_DATA} ../shared/data beside the checkout does not exist")
     return beside
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep results and caches out of the checkout; a test that needs its own sets it again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISIONSTUDY_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        yield
 
 
 @pytest.fixture

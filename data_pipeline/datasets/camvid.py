@@ -2,25 +2,26 @@
 
     root/train.txt  root/val.txt  (root/test.txt)  root/train/*.png  root/trainannot/*.png
 
-With all 11 classes chosen, labels are 0 to 10 in the chosen order and there is no background.
-With a part of them, these are 1, 2, … and the other classes are background, 0. Void is `IGNORE`
-either way. Badrinarayanan et al. 2017 and its tutorial's files.
+Names such as 0001TP_006690 are of a drive and a frame: a drive is a group. The official lists
+cut the drive 0016E5 between training and validation.
+Badrinarayanan et al. 2017 and its tutorial's files.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.labels import BACKGROUND, chosen_classes, class_problems
-from data_pipeline.datasets.settings import CamVidData
+from data_pipeline.datasets.label_maps import LabelledPicture, legend_of, map_label_names
+from data_pipeline.datasets.labels import class_problems
+from data_pipeline.datasets.settings.pictures import CamVidData
+from data_pipeline.datasets.split_files import absent_split_problems, present_splits
+from data_pipeline.datasets.text_lines import numbered_lines
 from data_pipeline.errors import DataError, InvalidDataError, MissingDataError
-from data_pipeline.images import read_image, read_labels
-from data_pipeline.integrity import file_sha256, hash_of
-from data_pipeline.samples import IGNORE, SegmentationSample
-from data_pipeline.splits import SPLITS, SplitName
+from data_pipeline.faults import Fault
+from data_pipeline.hashing import file_sha256, hash_of
+from data_pipeline.paths import safe_path
+from data_pipeline.splitting.splits import SplitName
 
 CLASSES = (
     "sky",
@@ -35,41 +36,9 @@ CLASSES = (
     "pedestrian",
     "cyclist",
 )
+STORED: Mapping[int, str] = MappingProxyType(dict(enumerate(CLASSES)))
 VOID = len(CLASSES)  # as stored in the label images
-
-
-@dataclass(frozen=True, slots=True)
-class CamVidImage:
-    """An image, its label image, and what to make of the stored labels."""
-
-    image_id: str
-    image_file: Path
-    label_file: Path
-    labels: tuple[int, ...]  # stored value -> label; one more than there are classes
-
-    def read(self) -> SegmentationSample:
-        """Decode the pair.
-
-        Raises:
-            DataError: One is missing or damaged, sizes differ, or a stored label is unknown.
-        """
-        image = read_image(self.image_file)
-        stored = read_labels(self.label_file)
-        if stored.shape != image.shape[:2]:
-            raise InvalidDataError(
-                f"label image {self.label_file} must have its image's height and width "
-                f"{image.shape[:2]}, got {stored.shape}; restore both files"
-            )
-        return SegmentationSample(self.image_id, image, self._relabelled(stored))
-
-    def _relabelled(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if stored.max() > VOID:
-            raise InvalidDataError(
-                f"label image {self.label_file} must hold 0 to {VOID} ({VOID} is void), "
-                f"got {stored.max()}; use the label images of the SegNet tutorial"
-            )
-        mapped: NDArray[np.uint8] = np.array(self.labels, dtype=np.uint8)[stored]
-        return mapped
+Pair = tuple[Path, Path]  # image, label image
 
 
 def check(settings: CamVidData) -> list[str]:
@@ -79,22 +48,14 @@ def check(settings: CamVidData) -> list[str]:
             f"data.root {settings.root} must be CamVid's folder with train.txt and val.txt, "
             "got no folder; correct data.root or download the dataset"
         ]
-    problems = [
-        f"list {settings.root / f'{split}.txt'} does not exist; restore it or correct data.root"
-        for split in ("train", "val")
-        if split not in _present(settings)
-    ]
+    problems = absent_split_problems(
+        settings, lambda split: _list(settings, split), remedy="correct data.root"
+    )
     for split in _present(settings):
         try:
-            absent = [f for pair in _pairs(settings.root, split) for f in pair if not f.is_file()]
+            _usable_pairs(settings, split)
         except DataError as error:
             problems.append(str(error))
-            continue
-        if absent:
-            problems.append(
-                f"{len(absent)} files of {split}.txt do not exist, the first is {absent[0]}; "
-                "restore them or correct data.root"
-            )
     return problems + class_problems(settings, CLASSES)
 
 
@@ -105,63 +66,95 @@ def class_names(settings: CamVidData) -> tuple[str, ...]:  # noqa: ARG001  # the
 
 def label_names(settings: CamVidData, task: str) -> tuple[str, ...]:  # noqa: ARG001
     """Return the chosen classes in label order, after background where some were not chosen."""
-    chosen = chosen_classes(settings, CLASSES)
-    return chosen if len(chosen) == len(CLASSES) else (BACKGROUND, *chosen)
+    return map_label_names(settings, CLASSES)
 
 
 def fingerprint(settings: CamVidData) -> str:
     """Hash the lists and the sizes of the files they name."""
     parts = []
     for split in _present(settings):
-        parts.append(f"{split} {file_sha256(settings.root / f'{split}.txt')}")
+        parts.append(f"{split} {file_sha256(_list(settings, split))}")
         parts += [
             f"{file.name} {file.stat().st_size if file.is_file() else 'missing'}"
-            for pair in _pairs(settings.root, split)
+            for pair in _pairs(settings, split)
+            if not isinstance(pair, Fault)
             for file in pair
         ]
     return hash_of(parts)
 
 
-def build(settings: CamVidData, task: str, split: SplitName) -> Dataset | None:
+def build(settings: CamVidData, task: str, split: SplitName) -> Dataset | None:  # noqa: ARG001
     """List a split's images; None where there is no list of it.
 
     Raises:
         DataError: The list cannot be read, or a chosen class is unknown.
     """
-    if not (settings.root / f"{split}.txt").is_file():
+    if not _list(settings, split).is_file():
         return None
-    names = label_names(settings, task)
-    labels = (*(names.index(name) if name in names else 0 for name in CLASSES), IGNORE)
+    legend = legend_of(settings, STORED, void=VOID)
+    pairs, faults = _usable_pairs(settings, split)
     items = tuple(
-        CamVidImage(image.stem, image, label, labels)
-        for image, label in _pairs(settings.root, split)
+        LabelledPicture(image.stem, image.stem.partition("_")[0], image, label, legend)
+        for image, label in pairs
     )
-    return Dataset(names, items)
+    return Dataset(legend.names, items, faults)
+
+
+def _list(settings: CamVidData, split: SplitName) -> Path:
+    return settings.root / f"{split}.txt"
 
 
 def _present(settings: CamVidData) -> list[SplitName]:
-    return [split for split in SPLITS if (settings.root / f"{split}.txt").is_file()]
+    return present_splits(lambda split: _list(settings, split))
 
 
-def _pairs(root: Path, split: SplitName) -> list[tuple[Path, Path]]:
-    file = root / f"{split}.txt"
-    pairs = []
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
-        match line.split():
-            case []:
-                continue
-            case [image, label]:
-                pairs.append((_located(root, image), _located(root, label)))
-            case _:
-                raise InvalidDataError(
-                    f"{file}:{number} must be 'image label', got {line!r}; correct the line"
-                )
+def _usable_pairs(
+    settings: CamVidData, split: SplitName
+) -> tuple[tuple[Pair, ...], tuple[Fault, ...]]:
+    """Return the pairs of which both files are there, and what is wrong with the others.
+
+    Raises:
+        MissingDataError: There is no such pair.
+    """
+    pairs: list[Pair] = []
+    faults: list[Fault] = []
+    for pair in _pairs(settings, split):
+        if isinstance(pair, Fault):
+            faults.append(pair)
+            continue
+        absent = [file for file in pair if not file.is_file()]
+        if absent:
+            message = f"{absent[0]} is listed in {split}.txt and must be a file; restore it"
+            faults.append(Fault("absent", pair[0].stem, message, "sample"))
+        else:
+            pairs.append(pair)
     if not pairs:
-        raise MissingDataError(f"list {file} names no image; restore it")
-    return pairs
+        first = f", the first fault: {faults[0].message}" if faults else ""
+        raise MissingDataError(
+            f"list {_list(settings, split)} must name an image and a label image that are there, "
+            f"got none of {len(faults)}{first or '; restore it'}"
+        )
+    return tuple(pairs), tuple(faults)
+
+
+def _pairs(settings: CamVidData, split: SplitName) -> Iterator[Pair | Fault]:
+    for number, line in numbered_lines(_list(settings, split)):
+        where = f"{split}.txt:{number}"
+        match line.split():
+            case [image, label]:
+                try:
+                    yield _located(settings.root, image), _located(settings.root, label)
+                except InvalidDataError as error:
+                    yield Fault("unsafe_path", where, str(error), "sample")
+            case _:
+                message = f"{where} must be 'image label', got {line[:60]!r}; correct the line"
+                yield Fault("malformed", where, message, "sample")
 
 
 def _located(root: Path, named: str) -> Path:
     """Find a listed file; the official lists name an absolute folder of their author's machine."""
-    as_given = root / named
-    return as_given if as_given.is_file() else root.joinpath(*Path(named).parts[-2:])
+    path = PurePosixPath(named)
+    as_given = None if path.is_absolute() else safe_path(root, named)
+    if as_given is not None and as_given.is_file():
+        return as_given
+    return safe_path(root, "/".join(path.parts[-2:]))

@@ -1,101 +1,31 @@
-"""COCO: instance annotations in JSON, one folder of pictures per split.
+"""COCO: annotations of objects in JSON, one folder of pictures per split.
 
     root/annotations/instances_train2017.json   root/train2017/*.jpg   (and val, and test)
 
-An image belongs to the dataset if it has an object, not only a crowd, of a chosen class. In its
-label map the chosen classes are 1, 2, … in the study's order and all else is background, 0;
-where objects overlap the smaller one is on top; crowds of a chosen class are `IGNORE` wherever
-no object is. Lin et al. 2014, and pycocotools' reading of polygons.
+An image belongs to the dataset if it has an object, not only a crowd, of a chosen class. Files of
+keypoints hold objects too and may be named by `annotations`; those of captions hold none. How
+boxes and outlines become samples is said in `annotated_image.py`. Lin et al. 2014.
 """
 
 import json
-import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as run_lengths  # type: ignore[import-untyped]
-
+from data_pipeline.datasets.annotation_index import Annotations, indexed_dataset
+from data_pipeline.datasets.coco_records import (
+    READER,
+    category_names,
+    coco_class_names,
+    coco_records,
+)
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.labels import BACKGROUND, chosen_classes, class_problems
-from data_pipeline.datasets.settings import CocoData
+from data_pipeline.datasets.labels import class_problems, task_labels
+from data_pipeline.datasets.settings.boxes import CocoData
 from data_pipeline.errors import DataError, InvalidDataError, MissingDataError
-from data_pipeline.images import read_image
-from data_pipeline.integrity import file_sha256, hash_of
-from data_pipeline.samples import IGNORE, SegmentationSample
-from data_pipeline.splits import SPLITS, SplitName
+from data_pipeline.hashing import file_sha256, hash_of
+from data_pipeline.splitting.splits import SPLITS, SplitName
 
 TAIL_BYTES = 1024**2  # the official files end with their categories, a few kB
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """An annotation of a chosen class."""
-
-    annotation_id: int
-    label: int  # 1, 2, …
-    area: float  # square pixels
-    is_crowd: bool
-    segmentation: Any  # polygons [[x, y, x, y, …], …], or run lengths {"counts", "size"}
-
-
-@dataclass(frozen=True, slots=True)
-class CocoImage:
-    """An image and the annotations of the chosen classes."""
-
-    image_id: str
-    file: Path
-    size_hw: tuple[int, int]  # as annotated, pixels
-    regions: tuple[Region, ...]
-
-    def read(self) -> SegmentationSample:
-        """Decode the picture and draw its label map.
-
-        Raises:
-            DataError: The picture is missing, damaged or not of the annotated size.
-        """
-        image = read_image(self.file)
-        if image.shape[:2] != self.size_hw:
-            raise InvalidDataError(
-                f"image {self.file} must have the annotated height and width {self.size_hw}, "
-                f"got {image.shape[:2]}; restore the original file"
-            )
-        return SegmentationSample(self.image_id, image, label_map(self.regions, self.size_hw))
-
-
-def label_map(regions: Iterable[Region], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Draw regions over each other: crowds below all, then large before small.
-
-    Returns:
-        (h, w) label; 0 background, IGNORE crowd.
-    """
-    labels = np.zeros(size_hw, dtype=np.uint8)
-    for region in sorted(regions, key=_drawing_order):
-        labels[_pixels(region, size_hw)] = IGNORE if region.is_crowd else region.label
-    return labels
-
-
-def _drawing_order(region: Region) -> tuple[bool, float, int]:
-    return not region.is_crowd, -region.area, region.annotation_id
-
-
-def _pixels(region: Region, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    outline = region.segmentation
-    if isinstance(outline, list):
-        parts = run_lengths.frPyObjects(outline, *size_hw) if outline else []
-        outline = run_lengths.merge(parts)
-    elif isinstance(outline["counts"], list):
-        outline = run_lengths.frPyObjects(outline, *size_hw)
-    if tuple(outline["size"]) != size_hw:  # an annotation without any polygon has size (0, 0)
-        return np.zeros(size_hw, dtype=np.bool_)
-    with warnings.catch_warnings():
-        # pycocotools 2.0.11 hands NumPy 2 an array it warns of; remove when a release does not
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        return np.asarray(run_lengths.decode(outline), dtype=np.bool_)
 
 
 def annotations_file(settings: CocoData, split: SplitName) -> Path:
@@ -159,13 +89,12 @@ def class_names(settings: CocoData) -> tuple[str, ...]:
             "correct data.root, data.annotations or data.year"
         )
     file = annotations_file(settings, present[0])
-    categories = _last_categories(file) or _parsed(file)["categories"]
-    return tuple(category["name"] for category in categories)
+    return _last_class_names(file) or coco_class_names(file)
 
 
-def label_names(settings: CocoData, task: str) -> tuple[str, ...]:  # noqa: ARG001
+def label_names(settings: CocoData, task: str) -> tuple[str, ...]:
     """Return background and the chosen classes, in label order."""
-    return (BACKGROUND, *chosen_classes(settings, class_names(settings)))
+    return task_labels(settings, task, class_names(settings))
 
 
 def fingerprint(settings: CocoData) -> str:
@@ -184,68 +113,31 @@ def build(settings: CocoData, task: str, split: SplitName) -> Dataset | None:
     file = annotations_file(settings, split)
     if not file.is_file():
         return None
-    content = _parsed(file)
-    chosen = chosen_classes(settings, [c["name"] for c in content["categories"]])
-    label_of = {name: label for label, name in enumerate(chosen, start=1)}
-    labels = {c["id"]: label_of[c["name"]] for c in content["categories"] if c["name"] in label_of}
-    regions = _regions_by_image(content["annotations"], labels)
-    folder = images_folder(settings, split)
-    items = tuple(
-        CocoImage(
-            image_id=str(image["id"]),
-            file=folder / image["file_name"],
-            size_hw=(image["height"], image["width"]),
-            regions=tuple(regions[image["id"]]),
-        )
-        for image in content["images"]
-        if any(not region.is_crowd for region in regions.get(image["id"], ()))
+    return indexed_dataset(
+        settings,
+        task,
+        Annotations(READER, (file,), lambda: coco_records(file)),
+        folder=images_folder(settings, split),
+        known=class_names(settings),
     )
-    return Dataset(label_names(settings, task), items)
 
 
-def _regions_by_image(
-    annotations: Iterable[Mapping[str, Any]], labels: Mapping[int, int]
-) -> Mapping[int, list[Region]]:
-    regions: dict[int, list[Region]] = defaultdict(list)
-    for annotation in annotations:
-        label = labels.get(annotation["category_id"])
-        if label is not None:
-            regions[annotation["image_id"]].append(
-                Region(
-                    annotation_id=annotation["id"],
-                    label=label,
-                    area=annotation["area"],
-                    is_crowd=bool(annotation.get("iscrowd", 0)),
-                    segmentation=annotation["segmentation"],
-                )
-            )
-    return regions
-
-
-def _parsed(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_bytes())
-        if not {"images", "annotations", "categories"} <= content.keys():
-            raise InvalidDataError(
-                f"annotations file {file} must have images, annotations and categories, "
-                f"got {sorted(content)}; restore the original file"
-            )
-    except (ValueError, AttributeError) as error:
-        raise InvalidDataError(
-            f"annotations file {file} must be COCO JSON: {error}; restore the original file"
-        ) from error
-    return content  # type: ignore[no-any-return]  # its keys were checked
-
-
-def _last_categories(file: Path) -> list[dict[str, Any]]:
-    """Read the categories without the half gigabyte before them; [] if they are elsewhere."""
+def _last_class_names(file: Path) -> tuple[str, ...]:
+    """Read the categories without the half gigabyte before them; () if they are elsewhere."""
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
         tail = stream.read().decode(errors="ignore")
     _, key, rest = tail.rpartition('"categories"')
+    if not key:
+        return ()
     try:
-        value, _ = json.JSONDecoder().raw_decode(rest.lstrip(" \t\r\n:")) if key else ([], 0)
-    except ValueError:
-        return []
-    found = isinstance(value, list) and all(isinstance(c, dict) and "name" in c for c in value)
-    return value if found else []
+        value, _ = json.JSONDecoder().raw_decode(rest.lstrip(" \t\r\n:"))
+        return tuple(dict.fromkeys(category_names(file, _listed(value)).values()))
+    except (ValueError, RecursionError, InvalidDataError):
+        return ()  # it was no list of categories: perhaps a word in a caption
+
+
+def _listed(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("no list")
+    return value

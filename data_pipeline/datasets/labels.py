@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from data_pipeline.errors import UnknownClassError, unknown_name
+from data_pipeline.errors import DataError, UnknownClassError, unknown_name
 from data_pipeline.samples import IGNORE
 from data_pipeline.settings import DataSettings
 
@@ -34,9 +34,21 @@ def class_problems(settings: DataSettings, known: Sequence[str]) -> list[str]:
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
-    if len(names or known) >= IGNORE:
-        problems.append(
-            f"a label map holds at most {IGNORE - 1} classes, got {len(names or known)}; "
+    return problems
+
+
+def task_labels(settings: DataSettings, task: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Return what each label index means: the chosen classes, in a label map after background.
+
+    Raises:
+        DataError: A class is unknown or named twice, or a label map cannot hold so many.
+    """
+    chosen = chosen_classes(settings, known)
+    if task != "semantic_segmentation":
+        return chosen
+    if len(chosen) >= IGNORE:
+        raise DataError(
+            f"a label map holds at most {IGNORE - 1} classes, got {len(chosen)}; "
             "name fewer in data.classes"
         )
-    return problems
+    return (BACKGROUND, *chosen)

@@ -1,9 +1,9 @@
 """No data: for models that need none, such as `noop`."""
 
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.settings import NoData
+from data_pipeline.datasets.settings.generated import NoData
 from data_pipeline.errors import MissingDataError
-from data_pipeline.splits import SplitName
+from data_pipeline.splitting.splits import SplitName
 
 
 def check(settings: NoData) -> list[str]:  # noqa: ARG001  # every dataset is asked the same way

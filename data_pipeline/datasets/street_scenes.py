@@ -1,16 +1,17 @@
-"""Street scenes that are drawn, written to disk as COCO, and read by the COCO reader.
+"""Street scenes that are drawn, written to disk in a public layout, and read by its reader.
 
     cache/street_scenes-<hash>/annotations/instances_{train,val,test}.json
     cache/street_scenes-<hash>/{train,val,test}/000001.jpg          cache/…/complete
 
-The folder's name is a hash of the drawing's version, seed, count and size, so other settings
-get another folder. It is drawn under another name and renamed when whole; two processes that
-draw at once write the same bytes, and the second one's are thrown away.
+So it is for the layout of COCO. The folder's name is a hash of the drawing's version, seed,
+count, size and layout, so other settings get another folder. It is drawn under another name and
+renamed when whole; two processes that draw at once write the same bytes, and the second one's are
+thrown away.
 """
 
-import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,24 +19,41 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as run_lengths  # type: ignore[import-untyped]
 
 from data_pipeline.cache import cache_folder
-from data_pipeline.datasets import coco
+from data_pipeline.datasets import coco, open_images, voc
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.labels import BACKGROUND, chosen_classes, class_problems
-from data_pipeline.datasets.settings import CocoData, StreetScenesData
-from data_pipeline.errors import InvalidDataError
-from data_pipeline.integrity import hash_of
-from data_pipeline.scenes.composition import CLASS_NAMES, VERSION, Scene, draw_scene
+from data_pipeline.datasets.labels import class_problems, task_labels
+from data_pipeline.datasets.settings.boxes import BoxData, CocoData, OpenImagesData, VocData
+from data_pipeline.datasets.settings.generated import StreetScenesData
+from data_pipeline.errors import InvalidDataError, UnsupportedTaskError
+from data_pipeline.hashing import hash_of
+from data_pipeline.scenes import as_coco, as_open_images, as_voc
+from data_pipeline.scenes.composition import CLASS_NAMES, VERSION, draw_scene
+from data_pipeline.scenes.description import DescribedScene, described
 from data_pipeline.settings import Split
-from data_pipeline.splits import SplitName, cut
+from data_pipeline.splitting.splits import SplitName, random_cut
 
-COCO_IDS: Mapping[str, int] = MappingProxyType(
-    {"person": 1, "car": 3, "bus": 6, "traffic light": 10, "stop sign": 13}
-)
 JPEG_QUALITY = 92
 MARKER = "complete"  # written last
+DETECTION = "object_detection"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How scenes lie on disk; the root exists and pictures are there when it is called."""
+
+    pictures_folder: Callable[[SplitName], str]
+    write_annotations: Callable[[Path, SplitName, Iterable[DescribedScene]], None]
+
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "coco": Layout(as_coco.pictures_folder, as_coco.write_annotations),
+        "open_images": Layout(as_open_images.pictures_folder, as_open_images.write_annotations),
+        "voc": Layout(as_voc.pictures_folder, as_voc.write_annotations),
+    }
+)
 
 
 def check(settings: StreetScenesData) -> list[str]:
@@ -48,36 +66,53 @@ def class_names(settings: StreetScenesData) -> tuple[str, ...]:  # noqa: ARG001
     return CLASS_NAMES
 
 
-def label_names(settings: StreetScenesData, task: str) -> tuple[str, ...]:  # noqa: ARG001
-    """Return background and the chosen classes, in label order."""
-    return (BACKGROUND, *chosen_classes(settings, CLASS_NAMES))
+def label_names(settings: StreetScenesData, task: str) -> tuple[str, ...]:
+    """Return the chosen classes in label order, in a label map after background.
+
+    Raises:
+        DataError: The layout has no labels for the task, or a chosen class is unknown.
+    """
+    if settings.layout != "coco" and task != DETECTION:
+        raise UnsupportedTaskError(
+            f"street scenes in layout '{settings.layout}' have boxes alone, for {DETECTION}; task "
+            f"'{task}' needs outlines: choose data.layout: coco"
+        )
+    return task_labels(settings, task, CLASS_NAMES)
 
 
 def fingerprint(settings: StreetScenesData) -> str:
-    """Hash what decides the pixels, drawn or not yet."""
-    return hash_of(
-        f"{name} {value}"
-        for name, value in (
-            ("version", VERSION),
-            ("seed", settings.scene_seed),
-            ("images", settings.images),
-            ("width", settings.picture_width),
-            ("height", settings.picture_height),
-            ("quality", JPEG_QUALITY),
-        )
-    )
+    """Hash what decides the pixels and boxes, drawn or not yet."""
+    facts: list[tuple[str, object]] = [
+        ("version", VERSION),
+        ("seed", settings.scene_seed),
+        ("images", settings.images),
+        ("width", settings.picture_width),
+        ("height", settings.picture_height),
+        ("quality", JPEG_QUALITY),
+    ]
+    if settings.layout != "coco":
+        facts.append(("layout", settings.layout))
+    return hash_of(f"{name} {value}" for name, value in facts)
 
 
 def build(settings: StreetScenesData, task: str, split: SplitName) -> Dataset | None:
-    """List a split's images, drawing them all if no one has yet."""
-    fields = settings.model_dump(include={"classes", "image_size", "limit", "augment"})
-    drawn = CocoData(
-        root=drawn_scenes(settings),
-        annotations="instances_{split}.json",
-        images="{split}",
-        **fields,
-    )
-    return coco.build(drawn, task, split)
+    """List a split's images, drawing them all if no one has yet.
+
+    Raises:
+        DataError: The layout has no labels for the task, or a chosen class is unknown.
+    """
+    chosen = label_names(settings, DETECTION)
+    label_names(settings, task)
+    shared = settings.model_dump(include=BoxData.model_fields.keys() - {"dataset", "root"})
+    fields: dict[str, Any] = {**shared, "root": drawn_scenes(settings), "classes": list(chosen)}
+    match settings.layout:
+        case "open_images":
+            return open_images.build(OpenImagesData(**fields), task, split)
+        case "voc":
+            # few scenes may lack a class, which then is in no annotation
+            return voc.build(VocData(**fields, all_classes=list(CLASS_NAMES)), task, split)
+    names = {"annotations": "instances_{split}.json", "images": "{split}"}
+    return coco.build(CocoData(**fields, **names), task, split)
 
 
 def drawn_scenes(settings: StreetScenesData) -> Path:
@@ -86,7 +121,7 @@ def drawn_scenes(settings: StreetScenesData) -> Path:
     Raises:
         InvalidDataError: A folder of this name exists and is not whole.
     """
-    parent = settings.cache or cache_folder()
+    parent = settings.drawn_in or cache_folder()
     folder = parent / f"street_scenes-{fingerprint(settings)[:16]}"
     if (folder / MARKER).is_file():
         return folder
@@ -106,54 +141,30 @@ def drawn_scenes(settings: StreetScenesData) -> Path:
 
 
 def write_scenes(root: Path, settings: StreetScenesData) -> None:
-    """Draw all scenes into a folder in the layout of COCO; the same settings, the same bytes."""
+    """Draw all scenes into a folder in their layout; the same settings, the same bytes."""
+    layout = LAYOUTS[settings.layout]
     numbers = {f"{number:06d}": number for number in range(1, settings.images + 1)}
-    for split, ids in cut(numbers, Split()).items():
-        (root / split).mkdir(parents=True)
-        images: list[dict[str, Any]] = []
-        annotations: list[dict[str, Any]] = []
-        for image_id in sorted(ids):
-            number = numbers[image_id]
-            scene = draw_scene(
-                settings.scene_seed,
-                number,
-                width=settings.picture_width,
-                height=settings.picture_height,
-            )
-            file_name = f"{image_id}.jpg"
-            (root / split / file_name).write_bytes(_jpeg(scene.image))
-            height, width = scene.image.shape[:2]
-            images.append({"id": number, "file_name": file_name, "height": height, "width": width})
-            annotations += _annotations(scene, number, first_id=len(annotations) + 1)
-        _write_annotations(root, split, {"images": images, "annotations": annotations})
+    for split, ids in random_cut(numbers, Split()).items():
+        pictures = root / layout.pictures_folder(split)
+        pictures.mkdir(parents=True, exist_ok=True)
+        scenes = [
+            _written_scene(pictures, settings, numbers[image_id]) for image_id in sorted(ids)
+        ]
+        layout.write_annotations(root, split, scenes)
     (root / MARKER).write_text(f"version {VERSION}\n")
 
 
-def _write_annotations(root: Path, split: SplitName, content: Mapping[str, Any]) -> None:
-    file = root / "annotations" / f"instances_{split}.json"
-    file.parent.mkdir(exist_ok=True)
-    info = {"description": "Street scenes drawn by visionstudy", "version": str(VERSION)}
-    categories = [{"id": number, "name": name} for name, number in COCO_IDS.items()]
-    file.write_text(json.dumps({"info": info, **content, "categories": categories}))
-
-
-def _annotations(scene: Scene, image_id: int, *, first_id: int) -> list[dict[str, Any]]:
-    """Describe the visible part of every object; run lengths, for polygons have no holes."""
-    described = []
-    for annotation_id, thing in enumerate(scene.objects, start=first_id):
-        runs = run_lengths.encode(np.asfortranarray(thing.mask, dtype=np.uint8))
-        described.append(
-            {
-                "id": annotation_id,
-                "image_id": image_id,
-                "category_id": COCO_IDS[thing.class_name],
-                "segmentation": {"size": runs["size"], "counts": runs["counts"].decode()},
-                "area": int(run_lengths.area(runs)),
-                "bbox": [float(value) for value in run_lengths.toBbox(runs)],  # x, y, w, h
-                "iscrowd": int(thing.is_crowd),
-            }
-        )
-    return described
+def _written_scene(pictures: Path, settings: StreetScenesData, number: int) -> DescribedScene:
+    """Draw a scene, write its picture, and keep what is to be annotated."""
+    scene = draw_scene(
+        settings.scene_seed,
+        number,
+        width=settings.picture_width,
+        height=settings.picture_height,
+    )
+    description = described(scene, number)
+    (pictures / description.file_name).write_bytes(_jpeg(scene.image))
+    return description
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:

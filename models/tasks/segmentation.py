@@ -39,7 +39,7 @@ class SegmentationBatch(Protocol):
 
     @property
     def images(self) -> Tensor:
-        """(b, 3, h, w) uint8 RGB."""
+        """(b, 3, h, w) uint8 RGB, or float32 where they were normalised."""
 
     @property
     def masks(self) -> Tensor:
@@ -227,8 +227,14 @@ def build_task(
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Turn uint8 into float32 in [-1, 1], on the images' device."""
-    return images.to(torch.float32) / 127.5 - 1
+    """Turn uint8 into float32 in [-1, 1], on the images' device; floats are as they should be.
+
+    Batches come as views of (h, w, 3) pixels. They are put channels first in the same step, for
+    a network's sums, and so its results, depend on the order in memory.
+    """
+    if images.is_floating_point():
+        return images
+    return images.to(torch.float32, memory_format=torch.contiguous_format) / 127.5 - 1
 
 
 def histograms(probabilities: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
@@ -264,11 +270,19 @@ def confusions(decisions: Decisions) -> Tensor:
 
 def _probe(images: Tensor, decisions: Decisions, index: int) -> Probe:
     return Probe(
-        image=np.ascontiguousarray(images[index].permute(1, 2, 0).cpu().numpy()),
+        image=np.ascontiguousarray(_shown(images[index]).permute(1, 2, 0).cpu().numpy()),
         truth=decisions.truth[index].cpu().numpy(),
         prediction=decisions.found[index].cpu().numpy(),
         valid=decisions.valid[index].cpu().numpy(),
     )
+
+
+def _shown(image: Tensor) -> Tensor:
+    """Return a picture as uint8; a normalised one from its darkest value to its brightest."""
+    if not image.is_floating_point():
+        return image
+    low, high = image.aminmax()
+    return ((image - low) / (high - low).clamp_min(1e-6) * 255).to(torch.uint8)
 
 
 def _centre(maps: Tensor, like: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from studies.cli.data_check import check as check_data
+from studies.cli.data_download import download_app
+from studies.cli.data_preview import preview as preview_data
 from studies.cli.options import AsJson
 from studies.cli.reading import fail
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(help="Networks that a study may name.", no_args_is_help=True)
 data_app = typer.Typer(help="Datasets that a study may name.", no_args_is_help=True)
+data_app.add_typer(download_app, name="download")
+data_app.command("check")(check_data)
+data_app.command("preview")(preview_data)
 
 
 @models_app.command("list")

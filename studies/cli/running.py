@@ -122,6 +122,7 @@ def _run(
     # Lazy: they load Optuna and Plotly, which neither `--help` nor a refusal must wait for.
     from rich.console import Console
 
+    from data_pipeline.errors import DataError
     from studies.running.launch import StudyChangedError
     from studies.running.launch import launch as run
     from studies.running.views import open_view
@@ -132,6 +133,8 @@ def _run(
     except StudyChangedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_STUDY) from error
+    except DataError as error:
+        raise fail(f"study '{loaded.spec.study}': {error}") from error
     finally:
         view.close()
         tracker.close()

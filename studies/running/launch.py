@@ -17,6 +17,7 @@ from reports.page import write as write_report
 from studies.running.bookkeeping import reap
 from studies.running.budgets import BudgetMeter, device_seconds
 from studies.running.coordinator import Coordinator, LaunchEnd, StopRequest
+from studies.running.data_preflight import preflight
 from studies.running.devices import slots
 from studies.running.environment import describe_environment
 from studies.running.local_pool import TORCH_PRELOAD, LocalPool
@@ -68,6 +69,7 @@ def launch(
 
     Raises:
         StudyChangedError: the file asks something else than the study in the workspace.
+        DataError: the data cannot be read, or too little of it.
     """
     ledger = Ledger(workspace.ledger_file)
     try:
@@ -77,11 +79,13 @@ def launch(
             "data_fingerprint": fingerprints(loaded.spec.data),
         }
         _accept(loaded, ledger, view, environment=environment)
+        prepare_data(loaded.spec.data)
+        left_out = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
         ledger.save_study(
             loaded.spec.study,
             text=loaded.text,
             resolved=loaded.resolved,
-            environment=environment,
+            environment={**environment, **left_out},
         )
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
         end = _run(workspace, desk, fingerprints, workers=workers, tracker=tracker, view=view)
@@ -126,7 +130,6 @@ def _run(
 ) -> LaunchEnd:
     spec, ledger = desk.spec, desk.ledger
     started_at = time.monotonic()
-    prepare_data(spec.data)
     _resume(ledger, workspace, spec.study, view=view)
     living_tree = LivingTree(
         spec,

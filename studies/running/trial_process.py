@@ -197,10 +197,25 @@ class _Trial:
         )
 
     def _open_data(self, settings: CellSettings) -> DataSource:
-        # Imported at use: it loads torch, which a trainer without data never needs.
+        # Imported at use: torch, which a trainer without data never needs.
+        import torch
+
         from data_pipeline.source import open_data
 
-        return open_data(settings.data, self._order.task, self._order.seed)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return open_data(
+            settings.data,
+            self._order.task,
+            self._order.seed,
+            device=device,
+            progress=self._report_reading,
+        )
+
+    def _report_reading(self, done: int, samples: int) -> None:
+        """Say that the trial moves while its data is decoded for the first time."""
+        if self._stop.is_set():
+            raise Interrupted("asked to stop while decoding; what was decoded is kept")
+        self._report_progress(0, done, samples)
 
     def _report(self, epoch: EpochReport) -> None:
         if epoch.epoch in self._reported:

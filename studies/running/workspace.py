@@ -35,6 +35,10 @@ class WorkspaceFolder:
         """Return where a launch writes a study's report."""
         return self.study(name) / "report.html"
 
+    def data_page(self, name: str) -> Path:
+        """Return where a launch writes what it found wrong with a study's data."""
+        return self.study(name) / "data.html"
+
 
 def open_workspace(folder: Path) -> WorkspaceFolder:
     """Return a workspace's paths, and have data cached there, also by trial processes."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from models.catalog import MODELS
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings, Range
-from studies.spec.settings import canonical, nested_with_changes
+from studies.spec.settings import canonical, nested_with_changes, with_changes
 from studies.spec.wording import explain, shown
 
 MOST_COMBINATIONS = 512  # of a stage; beyond, one value at a time is tried
@@ -83,10 +83,20 @@ class SettingsTrial:
             return
         seen: set[str] = set()
         for index, value in enumerate(values):
-            text = json.dumps(canonical(value), sort_keys=True)
+            text = json.dumps(canonical(self._as_held(path, value)), sort_keys=True)
             if text in seen:
                 yield Finding((*loc, index), f"value {shown(value)} is there twice; remove one")
             seen.add(text)
+
+    def _as_held(self, path: str, value: Any) -> Any:  # noqa: ANN401  # of any setting
+        """Return a value as settings hold it, where two spellings of it are the same."""
+        try:
+            held: Any = with_changes(self.base, {path: value}).model_dump(mode="json")
+        except ValueError:  # reported with the combinations
+            return value
+        for part in path.split("."):
+            held = held[part]
+        return held
 
     def findings(self, step: Step) -> Iterator[Finding]:
         """Check the combinations of a stage on the base, and after each stage above."""

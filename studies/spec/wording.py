@@ -188,7 +188,8 @@ def _broken_rule(detail: ErrorDetails, loc: Loc, _: str) -> Explanation:
     key = message.split(" ", 1)[0]
     if isinstance(detail["input"], Mapping) and key in detail["input"]:
         return Explanation(Finding((*loc, key), message), _removal((*loc, key)))
-    return Explanation(Finding(loc, message, on_key=True), None)
+    of_a_part = isinstance(detail["input"], Mapping)  # else of the value that stands there
+    return Explanation(Finding(loc, message, on_key=of_a_part), None)
 
 
 SPECIAL: Mapping[str, Callable[[ErrorDetails, Loc, str], Explanation]] = {

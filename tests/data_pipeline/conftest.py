@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from data_pipeline.datasets.settings import CamVidData, CocoData, StreetScenesData
+from data_pipeline.datasets.settings.boxes import CocoData
+from data_pipeline.datasets.settings.generated import StreetScenesData
+from data_pipeline.datasets.settings.pictures import CamVidData
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +17,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> StreetScenesData:
         picture_width=96,
         picture_height=72,
         image_size=32,
-        cache=tmp_path_factory.mktemp("scenes"),
+        drawn_in=tmp_path_factory.mktemp("scenes"),
     )
 
 

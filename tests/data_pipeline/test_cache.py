@@ -1,43 +1,106 @@
-"""What is kept, and hashes that notice a change."""
+"""Samples kept on disk: what is kept, and that it is what was decoded."""
 
-import hashlib
-import json
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data_pipeline import integrity
-from data_pipeline.cache import SampleCache, cache_folder, sample_bytes
-from data_pipeline.integrity import file_sha256, hash_of
-from data_pipeline.samples import SegmentationSample
+from data_pipeline.cache import build_all, cache_folder, plan
+from data_pipeline.cache.build_all import build_by_processes
+from data_pipeline.cache.building import ShardJob
+from data_pipeline.cache.packing import from_json, pack, to_json, unpack
+from data_pipeline.cache.sample_cache import SampleCache
+from data_pipeline.errors import InvalidDataError
+from data_pipeline.samples import (
+    ClassificationSample,
+    ClipSample,
+    DetectionSample,
+    InstanceSample,
+    Sample,
+    SegmentationSample,
+)
+
+SIDE = 16
+SAMPLE_BYTES = SIDE * SIDE * 4  # three channels and the label map
 
 
-def sample(name: str) -> SegmentationSample:
-    return SegmentationSample(name, np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))
+@dataclass
+class Drawn:
+    """A decoder whose samples follow from their number; it notes what it decodes."""
+
+    numbers: range
+    broken: frozenset[int] = frozenset()
+    decoded: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def decode(self, index: int) -> SegmentationSample:
+        number = self.numbers[index]
+        self.decoded.append(number)
+        if number in self.broken:
+            raise InvalidDataError(f"image {number} is damaged")
+        return drawn(number)
+
+    def part(self, indices: range) -> "Drawn":
+        return Drawn(self.numbers[indices.start : indices.stop], self.broken, self.decoded)
 
 
-def test_cache_keeps_what_came_first_and_never_more_than_its_limit() -> None:
-    size = sample_bytes(sample("a"))
-    cache = SampleCache(limit_bytes=2 * size)
-    for index in range(4):
-        cache.offer(index, sample("a"))
-    assert [index in cache for index in range(4)] == [True, True, False, False]
-    assert cache.used_bytes == 2 * size
-    assert cache.get(3) is None
+def drawn(number: int) -> SegmentationSample:
+    pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 4)).astype(np.uint8)
+    return SegmentationSample(f"{number:04d}", pixels[..., :3], pixels[..., 3])
 
 
-def test_size_of_a_sample_counts_its_arrays() -> None:
-    assert 256 <= sample_bytes(sample("a")) < 256 + 100
+def pixels(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(sum(shape)).integers(0, 256, shape).astype(np.uint8)
 
 
-def test_offering_a_sample_twice_counts_it_once() -> None:
-    cache = SampleCache()
-    cache.offer(0, sample("a"))
-    used = cache.used_bytes
-    cache.offer(0, sample("a"))
-    assert cache.used_bytes == used
+def instances(count: int) -> InstanceSample:
+    return InstanceSample(
+        "picture",
+        pixels(5, 7, 3),
+        stored_hw=(50, 70),
+        boxes_xyxy=np.random.default_rng(1).random((count, 4), dtype=np.float32),
+        labels=np.arange(count),
+        areas=np.ones(count, np.float32),
+        is_crowd=np.zeros(count, np.bool_),
+        is_difficult=np.ones(count, np.bool_),
+        masks=pixels(count, 5, 7) > 100,
+    )
+
+
+def assert_same(one: Sample | None, other: Sample | None) -> None:
+    assert one is not None
+    assert type(one) is type(other)
+    for name in (each.name for each in fields(one)):
+        first, second = getattr(one, name), getattr(other, name)
+        assert type(first) is type(second)
+        assert np.array_equal(first, second)
+        if isinstance(first, np.ndarray):
+            assert first.dtype == second.dtype
+            assert first.shape == second.shape
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten samples to a shard."""
+    monkeypatch.setattr(plan, "SHARD_BYTES", 10 * SAMPLE_BYTES)
+
+
+def cache_of(
+    folder: Path, count: int = 25, *, key: str = "key", is_bounded: bool = True
+) -> tuple[SampleCache, Drawn]:
+    decoder = Drawn(range(count))
+    return SampleCache(folder / "samples" / key, decoder, is_bounded=is_bounded), decoder
+
+
+def built(folder: Path, count: int = 25, *, key: str = "key") -> SampleCache:
+    cache, _ = cache_of(folder, count, key=key)
+    cache.build()
+    return cache
 
 
 def test_cache_lies_in_the_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -48,37 +111,185 @@ def test_cache_lies_in_the_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert cache_folder() == tmp_path / "runs" / "cache"
 
 
-def test_hash_of_parts_tells_where_a_part_ends() -> None:
-    assert hash_of(["ab", "c"]) != hash_of(["a", "bc"])
-    assert hash_of(["ab", "c"]) == hash_of(iter(["ab", "c"]))
+@pytest.mark.parametrize(
+    "sample",
+    [
+        drawn(1),
+        instances(3),
+        instances(0),
+        DetectionSample(
+            "plain",
+            pixels(3, 3, 3),
+            (3, 3),
+            np.zeros((1, 4), np.float32),
+            np.zeros(1, np.int64),
+            np.ones(1, np.float32),
+            np.ones(1, np.bool_),
+            np.zeros(1, np.bool_),
+        ),
+        ClassificationSample("ä/b", pixels(4, 4, 3)[:, ::-1], 7),  # negative strides
+        ClipSample("video", pixels(6, 4, 4, 3)[::2], 2),
+    ],
+    ids=lambda sample: type(sample).__name__,
+)
+def test_every_kind_of_sample_comes_back_as_it_was(sample: Sample) -> None:
+    packed = pack([None, sample, sample])
+    memory = np.zeros(packed.size, np.uint8)
+    packed.joined(memory)
+    assert packed.places[0] is None
+    for place in packed.places[1:]:
+        again = from_json(to_json(place))
+        assert again == place
+        assert again is not None
+        assert_same(unpack(again, memory), sample)
 
 
-def test_file_hash_is_the_sha256_of_its_content(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"content")
-    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"content").hexdigest()
+def test_kept_samples_equal_the_decoded_ones_and_are_decoded_once(tmp_path: Path) -> None:
+    cache, decoder = cache_of(tmp_path)
+    assert 0 not in cache
+    cache.build()
+    assert sorted(decoder.decoded) == [0, *range(25)]  # the first one to learn the size
+    for index in range(25):
+        assert index in cache
+        assert_same(cache.sample(index), drawn(index))
+    again, unused = cache_of(tmp_path)
+    again.build()
+    assert_same(again.sample(24), drawn(24))
+    assert unused.decoded == []
 
 
-def test_large_file_is_hashed_once_and_again_when_it_changes(
+def test_kept_samples_cannot_be_changed(tmp_path: Path) -> None:
+    sample = built(tmp_path).sample(3)
+    assert isinstance(sample, SegmentationSample)
+    with pytest.raises(ValueError, match="read-only"):
+        sample.image[0] = 0
+
+
+def test_progress_is_told_shard_by_shard(tmp_path: Path) -> None:
+    cache, _ = cache_of(tmp_path)
+    told: list[tuple[int, int]] = []
+    cache.build(progress=lambda kept, samples: told.append((kept, samples)))
+    assert told == [(10, 25), (20, 25), (25, 25)]
+
+
+def test_damaged_image_is_not_kept_and_spoils_no_other(tmp_path: Path) -> None:
+    decoder = Drawn(range(12), broken=frozenset({0, 4}))
+    cache = SampleCache(tmp_path / "samples" / "key", decoder, is_bounded=True)
+    cache.build()
+    assert [index in cache for index in range(12)] == [i not in (0, 4) for i in range(12)]
+    assert cache.sample(4) is None
+    assert_same(cache.sample(5), drawn(5))
+
+
+def test_nothing_that_can_be_decoded_keeps_nothing(tmp_path: Path) -> None:
+    decoder = Drawn(range(2), broken=frozenset({0, 1}))
+    cache = SampleCache(tmp_path / "samples" / "key", decoder, is_bounded=True)
+    cache.build()
+    assert cache.sample(0) is None
+
+
+def test_processes_build_the_same_shards(tmp_path: Path) -> None:
+    alone = built(tmp_path / "alone")
+    alone.close()
+    folder = tmp_path / "helped" / "samples" / "key"
+    jobs = [
+        ShardJob(
+            folder / f"{n:05d}.shard", Drawn(range(25)).part(indices), 10 * SAMPLE_BYTES, True
+        )
+        for n, indices in enumerate((range(10), range(10, 20), range(20, 25)))
+    ]
+    folder.mkdir(parents=True)
+    assert {outcome for _, outcome in build_by_processes(jobs, 2)} == {"whole"}
+    for job in jobs:
+        twin = tmp_path / "alone" / "samples" / "key" / job.file.name
+        assert job.file.read_bytes() == twin.read_bytes()
+
+
+def test_processes_help_only_where_it_takes_long(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(integrity, "REMEMBERED_FROM_BYTES", 1)
-    monkeypatch.setenv("VISIONSTUDY_WORKSPACE", str(tmp_path / "runs"))
-    file = tmp_path / "large"
-    file.write_bytes(b"first")
-    first = file_sha256(file)
-    [note] = (tmp_path / "runs" / "cache" / "hashes").iterdir()
-    assert json.loads(note.read_text())["sha256"] == first
-    note.write_text(json.dumps({"sha256": "remembered"}))
-    assert file_sha256(file) == "remembered"
-    file.write_bytes(b"other")
-    os.utime(file, ns=(1, 1))
-    assert file_sha256(file) == hashlib.sha256(b"other").hexdigest()
+    helped: list[int] = []
+
+    def noted(jobs: list[ShardJob], processes: int) -> Iterator[tuple[ShardJob, str]]:
+        helped.append(len(jobs) * processes)
+        return iter([(job, "whole") for job in jobs])
+
+    monkeypatch.setattr(build_all, "build_by_processes", noted)
+    cache, _ = cache_of(tmp_path)
+    cache.build(processes=2)
+    assert helped == []
+    monkeypatch.setattr(build_all, "ALONE_S", 0.0)
+    monkeypatch.setattr(build_all, "WORTH_PROCESSES_S", 0.0)
+    cache, _ = cache_of(tmp_path, key="other")
+    cache.build(processes=2)
+    assert helped == [3 * 2]
 
 
-def test_small_file_is_hashed_without_writing_anything(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_byte_is_never_read_as_a_sample(
+    tmp_path: Path, seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("VISIONSTUDY_WORKSPACE", str(tmp_path / "runs"))
-    (tmp_path / "file").write_bytes(b"content")
-    file_sha256(tmp_path / "file")
-    assert not (tmp_path / "runs").exists()
+    built(tmp_path).close()
+    file = tmp_path / "samples" / "key" / "00001.shard"
+    content = bytearray(file.read_bytes())
+    place = int(np.random.default_rng(seed).integers(len(content)))
+    content[place] ^= 1 << seed % 8
+    file.write_bytes(content)
+    cache, decoder = cache_of(tmp_path)
+    cache.build()
+    missing = 0
+    for index in range(25):
+        sample = cache.sample(index)
+        missing += sample is None
+        if sample is not None:
+            assert_same(sample, drawn(index))
+    assert ("decoded again" in caplog.text) == (missing > 0)
+    assert missing > 0  # at multiples of 64 bytes these samples leave no padding
+    cache.build()
+    assert all(index in cache for index in range(25))
+    assert sorted(decoder.decoded) == list(range(10, 20))  # that shard and no other
+
+
+def test_cut_off_shard_is_built_again(tmp_path: Path) -> None:
+    built(tmp_path).close()
+    file = tmp_path / "samples" / "key" / "00000.shard"
+    for size in (0, 3, file.stat().st_size - 1):
+        os.truncate(file, size)
+        cache, _ = cache_of(tmp_path)
+        cache.build()
+        assert cache.sample(0) is None
+        cache.build()
+        assert_same(cache.sample(0), drawn(0))
+
+
+def test_damaged_plan_is_made_again(tmp_path: Path) -> None:
+    built(tmp_path).close()
+    (tmp_path / "samples" / "key" / "plan.json").write_text('{"samples": 25')
+    assert_same(built(tmp_path).sample(11), drawn(11))
+
+
+def test_only_the_frames_of_a_video_that_are_read_are_compared(tmp_path: Path) -> None:
+    @dataclass
+    class Videos:
+        def __len__(self) -> int:
+            return 1
+
+        def decode(self, index: int) -> ClipSample:  # noqa: ARG002
+            return ClipSample("v", pixels(6, 8, 8, 3), 0)
+
+        def part(self, indices: range) -> "Videos":  # noqa: ARG002
+            return self
+
+    folder = tmp_path / "samples" / "key"
+    SampleCache(folder, Videos(), is_bounded=True).build()
+    file = folder / "00000.shard"
+    content = bytearray(file.read_bytes())
+    content[4 * 8 * 8 * 3 + 5] ^= 1  # in frame 4
+    file.write_bytes(content)
+    cache = SampleCache(folder, Videos(), is_bounded=True)
+    cache.build()
+    assert cache.frame_count(0) == 6
+    sample = cache.sample(0, rows=[0, 1, 5])
+    assert isinstance(sample, ClipSample)
+    assert (sample.frames[5] == pixels(6, 8, 8, 3)[5]).all()
+    assert cache.sample(0, rows=[3, 4]) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_pipeline.catalog import DATASETS, check_data, data_fingerprint, label_names, resolve
-from data_pipeline.datasets.settings import NoData
+from data_pipeline.datasets.settings.generated import NoData
 from data_pipeline.errors import unknown_name
 
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,18 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]
 
 from data_pipeline.catalog import check_data, class_names, data_fingerprint, label_names
 from data_pipeline.datasets import coco as reader
-from data_pipeline.datasets.coco import Region, label_map
+from data_pipeline.datasets.annotated_image import AnnotatedImage
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.settings import CocoData
+from data_pipeline.datasets.settings.boxes import CocoData
 from data_pipeline.errors import DataError, InvalidDataError, MissingDataError
-from data_pipeline.samples import IGNORE, SegmentationSample
+from data_pipeline.samples import (
+    IGNORE,
+    DetectionSample,
+    InstanceSample,
+    SegmentationSample,
+)
 from data_pipeline.settings import Split
-from data_pipeline.splits import SplitName
+from data_pipeline.splitting.splits import SplitName
 
 # pycocotools 2.0.11 on NumPy 2; the reader itself silences it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -26,10 +33,21 @@ TASK = "semantic_segmentation"
 THESIS = ["person", "traffic light", "stop sign", "car", "bus"]
 
 
-def built(settings: CocoData, split: SplitName = "train") -> Dataset:
-    dataset = reader.build(settings, TASK, split)
+def built(settings: CocoData, split: SplitName = "train", task: str = TASK) -> Dataset:
+    dataset = reader.build(settings, task, split)
     assert dataset is not None
     return dataset
+
+
+def images(dataset: Dataset) -> list[AnnotatedImage]:
+    assert all(isinstance(item, AnnotatedImage) for item in dataset.items)
+    return list(dataset.items)  # type: ignore[arg-type]  # just checked
+
+
+def truth_of(settings: CocoData, split: SplitName) -> dict[str, Any]:
+    file = reader.annotations_file(settings, split)
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
 
 
 def choosing(settings: CocoData, **changes: object) -> CocoData:
@@ -62,7 +80,7 @@ def test_label_maps_equal_pycocotools_on_every_validation_image(
     truth = COCO(coco.root / "annotations" / "instances_val2017.json")
     settings = choosing(coco, classes=classes)
     ignored = 0
-    for item in built(settings, "val").items:
+    for item in images(built(settings, "val")):
         sample = item.read()
         assert isinstance(sample, SegmentationSample)
         expected = expected_labels(truth, int(sample.image_id), classes)
@@ -118,44 +136,9 @@ def test_there_is_no_test_split(coco: CocoData) -> None:
 
 
 def test_reading_prints_nothing(coco: CocoData, capfd: pytest.CaptureFixture[str]) -> None:
-    built(choosing(coco, classes=["bus"])).items[0].read()
+    images(built(choosing(coco, classes=["bus"])))[0].read()
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
-
-
-SQUARE = [[0.0, 0.0, 4.0, 0.0, 4.0, 4.0, 0.0, 4.0]]
-PART = [[0.0, 0.0, 2.0, 0.0, 2.0, 2.0, 0.0, 2.0]]
-
-
-def test_smaller_object_is_on_top_whatever_the_order() -> None:
-    large = Region(1, label=1, area=16, is_crowd=False, segmentation=SQUARE)
-    small = Region(2, label=2, area=4, is_crowd=False, segmentation=PART)
-    for order in ([large, small], [small, large]):
-        labels = label_map(order, (4, 6))
-        assert labels[:2, :2].tolist() == [[2, 2], [2, 2]]
-        assert labels[2:, :4].tolist() == [[1] * 4] * 2
-        assert (labels[:, 4:] == 0).all()
-
-
-def test_later_object_is_on_top_of_an_equal_one() -> None:
-    first = Region(1, label=1, area=4, is_crowd=False, segmentation=PART)
-    second = Region(2, label=2, area=4, is_crowd=False, segmentation=PART)
-    assert label_map([second, first], (4, 6))[0, 0] == 2
-
-
-def test_crowd_is_ignored_but_not_where_an_object_is() -> None:
-    runs = {"size": [4, 6], "counts": [0, 16, 8]}  # the four left columns
-    crowd = Region(1, label=1, area=1, is_crowd=True, segmentation=runs)
-    person = Region(2, label=1, area=16, is_crowd=False, segmentation=PART)
-    labels = label_map([person, crowd], (4, 6))
-    assert (labels[:2, :2] == 1).all()
-    assert (labels[2:, :4] == IGNORE).all()
-    assert (labels[:, 4:] == 0).all()
-
-
-def test_annotation_without_polygon_covers_nothing() -> None:
-    empty = Region(1, label=1, area=1, is_crowd=False, segmentation=[])
-    assert (label_map([empty], (4, 6)) == 0).all()
 
 
 @pytest.fixture
@@ -170,29 +153,28 @@ def broken(coco: CocoData, tmp_path: Path) -> CocoData:
 
 
 def test_missing_picture_is_named_when_it_is_read(broken: CocoData) -> None:
-    item = built(broken).items[0]
+    item = images(built(broken))[0]
     with pytest.raises(MissingDataError, match=rf"{item.image_id}\.jpg: No such file"):
         item.read()
 
 
 def test_truncated_picture_is_named(broken: CocoData, coco: CocoData) -> None:
-    item = built(broken).items[0]
-    assert isinstance(item, reader.CocoImage)
-    whole = (coco.root / "train2017" / item.file.name).read_bytes()
-    item.file.write_bytes(whole[: len(whole) // 3])
-    with pytest.raises(InvalidDataError, match=item.file.name):
+    item = images(built(broken))[0]
+    [file] = item.files
+    whole = (coco.root / "train2017" / file.name).read_bytes()
+    file.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(InvalidDataError, match=file.name):
         item.read()
 
 
 def test_picture_of_another_size_is_named(broken: CocoData, coco: CocoData) -> None:
-    first, *others = built(broken).items
-    assert isinstance(first, reader.CocoImage)
-    other = next(
-        o for o in others if isinstance(o, reader.CocoImage) and o.size_hw != first.size_hw
-    )
-    shutil.copy(coco.root / "train2017" / other.file.name, first.file)
-    with pytest.raises(InvalidDataError, match="must have the annotated height and width"):
+    first, *others = images(built(broken))
+    size = first.place.record().size_hw
+    other = next(o for o in others if o.place.record().size_hw != size)
+    shutil.copy(coco.root / "train2017" / other.file_name, first.files[0])
+    with pytest.raises(InvalidDataError, match="must have the annotated height") as caught:
         first.read()
+    assert caught.value.kind == "image_size"
 
 
 def test_damaged_annotations_are_named(broken: CocoData) -> None:
@@ -225,7 +207,7 @@ def test_categories_at_the_end_of_a_large_file_are_read_without_the_rest(
     broken: CocoData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "TAIL_BYTES", 16_384)
-    monkeypatch.setattr(reader, "_parsed", None)  # parsing everything would fail
+    monkeypatch.setattr(reader, "coco_class_names", None)  # parsing everything would fail
     assert len(class_names(broken)) == 80
 
 
@@ -265,3 +247,127 @@ def test_fingerprint_follows_the_content_and_not_the_place(
     with (broken.root / "annotations" / "instances_val2017.json").open("a") as stream:
         stream.write(" ")
     assert data_fingerprint(broken) != data_fingerprint(coco)
+
+
+@pytest.mark.parametrize(
+    ("split", "listed", "annotations", "crowds", "empty"),
+    [("train", 166, 1580, 15, 0), ("val", 110, 893, 9, 2)],
+)
+def test_every_annotation_of_the_data_pack_is_a_box(
+    coco: CocoData, split: SplitName, listed: int, annotations: int, crowds: int, empty: int
+) -> None:
+    dataset = built(choosing(coco, keep_empty=True), split, "object_detection")
+    samples = [item.read() for item in images(dataset)]
+    boxed = [sample for sample in samples if isinstance(sample, DetectionSample)]
+    assert len(boxed) == len(dataset) == listed
+    assert sum(len(sample.labels) for sample in boxed) == annotations
+    assert sum(int(sample.is_crowd.sum()) for sample in boxed) == crowds
+    assert sum(len(sample.labels) == 0 for sample in boxed) == empty
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "val"),
+    [
+        ("person", 342, 200),
+        ("car", 80, 49),
+        ("bus", 13, 9),
+        ("traffic light", 23, 11),
+        ("stop sign", 4, 1),
+    ],
+)
+def test_boxes_of_a_class_are_as_many_as_its_annotations(
+    coco: CocoData, name: str, train: int, val: int
+) -> None:
+    counts: dict[SplitName, int] = {"train": train, "val": val}
+    for split, count in counts.items():
+        dataset = built(choosing(coco, classes=[name]), split, "object_detection")
+        records = [item.place.record() for item in images(dataset)]
+        assert sum(o.class_name == name for r in records for o in r.objects) == count
+        assert all(item.classes == (name,) for item in dataset.items)
+
+
+def test_boxes_areas_and_labels_are_those_of_the_json(coco: CocoData) -> None:
+    content = truth_of(coco, "val")
+    labels = {c["id"]: n for n, c in enumerate(content["categories"])}
+    for item in images(built(coco, "val", "object_detection")):
+        sample = item.read()
+        assert isinstance(sample, DetectionSample)
+        of_image = sorted(
+            (a for a in content["annotations"] if str(a["image_id"]) == item.image_id),
+            key=lambda annotation: annotation["id"],
+        )
+        xywh = np.array([annotation["bbox"] for annotation in of_image])
+        assert np.abs(sample.boxes_xyxy[:, :2] - xywh[:, :2]).max() < 1e-3
+        assert np.abs(sample.boxes_xyxy[:, 2:] - xywh[:, :2] - xywh[:, 2:]).max() < 1e-3
+        assert sample.labels.tolist() == [labels[a["category_id"]] for a in of_image]
+        assert sample.areas == pytest.approx([a["area"] for a in of_image])
+        assert sample.is_crowd.tolist() == [bool(a["iscrowd"]) for a in of_image]
+        assert not sample.is_difficult.any()
+        assert sample.stored_hw == sample.image.shape[:2]
+
+
+def test_instance_masks_equal_pycocotools_and_have_the_annotated_area(coco: CocoData) -> None:
+    settings = choosing(coco, classes=["bus", "person"])
+    truth = COCO(reader.annotations_file(settings, "val"))
+    differences = []
+    for item in images(built(settings, "val", "instance_segmentation"))[:25]:
+        sample = item.read()
+        assert isinstance(sample, InstanceSample)
+        ids = truth.getAnnIds([int(item.image_id)], catIds=truth.getCatIds(["bus", "person"]))
+        annotations = sorted(truth.loadAnns(ids), key=lambda annotation: annotation["id"])
+        for mask, annotation in zip(sample.masks, annotations, strict=True):
+            assert (mask == truth.annToMask(annotation).astype(bool)).all()
+            differences.append(abs(mask.sum() - annotation["area"]) / annotation["area"])
+        assert sample.masks.shape == (len(annotations), *sample.stored_hw)
+    assert len(differences) > 50
+    assert np.median(differences) < 0.01
+
+
+def test_person_keypoints_are_read_as_instances_of_person(coco: CocoData, tmp_path: Path) -> None:
+    shutil.copytree(coco.root / "annotations_extra", tmp_path / "annotations")
+    [file] = (tmp_path / "annotations").glob("person_keypoints_val2017*.json")
+    settings = choosing(
+        coco, root=tmp_path, annotations=file.name.replace("val2017", "{split}{year}")
+    )
+    assert class_names(settings) == ("person",)
+    content = json.loads(file.read_text())
+    dataset = built(settings, "val", "instance_segmentation")
+    people = [a for a in content["annotations"] if not a["iscrowd"]]
+    assert set(dataset.image_ids) == {str(a["image_id"]) for a in people}
+    records = [item.place.record() for item in images(dataset)]
+    assert sum(not o.is_crowd for record in records for o in record.objects) == len(people)
+
+
+def test_captions_are_refused_with_the_way_out(coco: CocoData, tmp_path: Path) -> None:
+    shutil.copytree(coco.root / "annotations_extra", tmp_path / "annotations")
+    [file] = (tmp_path / "annotations").glob("captions_val2017*.json")
+    pattern = file.name.replace("val2017", "{split}{year}")
+    settings = choosing(coco, root=tmp_path, annotations=pattern)
+    with pytest.raises(InvalidDataError, match="captions have no objects; name a file of inst"):
+        reader.build(settings, "object_detection", "val")
+
+
+def test_faults_of_the_data_pack_are_its_crowds_and_two_images_without_annotation(
+    coco: CocoData,
+) -> None:
+    tasks = ("object_detection", "instance_segmentation", "semantic_segmentation")
+    expected: dict[SplitName, dict[str, int]] = {
+        "train": {"crowd": 15},
+        "val": {"crowd": 9, "no_annotation": 2},
+    }
+    for task in tasks:
+        for split, counts in expected.items():
+            dataset = built(coco, split, task)
+            found: Counter[str] = Counter()
+            of_items = [fault for item in dataset.items for fault in item.faults()]
+            for fault in (*dataset.faults, *of_items):
+                found[fault.kind] += fault.count
+            assert found == counts, (task, split)
+
+
+def test_images_come_with_their_own_fault_when_empty_ones_are_kept(coco: CocoData) -> None:
+    dataset = built(choosing(coco, keep_empty=True), "val", "object_detection")
+    empty = [item for item in dataset.items if not item.classes]
+    assert dataset.faults == ()
+    kinds = [[fault.kind for fault in item.faults()] for item in empty]
+    assert kinds == [["no_annotation"]] * 2

@@ -1,17 +1,34 @@
-"""Batches: order, augmentation, processes and memory."""
+"""Batches: order, what is drawn, processes, and what is kept."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from data_pipeline.cache import SampleCache
-from data_pipeline.datasets.dataset import Dataset, pooled
+from data_pipeline.cache import plan
+from data_pipeline.cache.sample_cache import SampleCache
+from data_pipeline.datasets.dataset import Dataset, Item, pooled
+from data_pipeline.datasets.label_maps import LabelledPicture, Legend
 from data_pipeline.errors import InvalidDataError
-from data_pipeline.loaders import EpochLoader, PreparedSplit, Shuffle
+from data_pipeline.faults import Fault
+from data_pipeline.loading import decoding_processes, loaders
+from data_pipeline.loading.decoding import ImageDecoder
+from data_pipeline.loading.decoding_processes import own_cores
+from data_pipeline.loading.loaders import Delivery, EpochLoader, Shuffle
+from data_pipeline.loading.prepared import ImageSplit
 from data_pipeline.samples import Batch, SegmentationBatch, SegmentationSample
+from data_pipeline.transforms.settings import HorizontalFlip, Normalization, Rotate90, VerticalFlip
+
+AUGMENT = (
+    HorizontalFlip(name="horizontal_flip"),
+    VerticalFlip(name="vertical_flip"),
+    Rotate90(name="rotate_90"),
+)
+SIDE = 8
 
 
 @dataclass
@@ -20,6 +37,15 @@ class Counted:
 
     image_id: str
     reads: list[str] = field(default_factory=list)
+    files: tuple[Path, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        return self.image_id
+
+    def faults(self) -> tuple[Fault, ...]:
+        return ()
 
     def read(self) -> SegmentationSample:
         self.reads.append(self.image_id)
@@ -28,31 +54,74 @@ class Counted:
         return SegmentationSample(self.image_id, image, image[..., 0] % 3)
 
 
-def split_of(count: int) -> PreparedSplit:
-    return PreparedSplit(Dataset((), tuple(Counted(f"{n:03d}") for n in range(count))), 8)
+def pictures(folder: Path, count: int) -> list[LabelledPicture]:
+    """Write pictures with label images; what reads them is quick to load in a process."""
+    folder.mkdir(exist_ok=True)
+    legend = Legend(("road", "sky", "car"), {0: 0, 1: 1, 2: 2}, {0: "road", 1: "sky", 2: "car"})
+    items = []
+    for item in items_of(count):
+        sample = item.read()
+        image, labels = (folder / f"{item.image_id}{kind}.png" for kind in ("", "-labels"))
+        cv2.imwrite(str(image), sample.image[..., ::-1])
+        cv2.imwrite(str(labels), sample.mask)
+        items.append(LabelledPicture(item.image_id, item.image_id, image, labels, legend))
+    return items
 
 
-def loader_of(count: int = 10, batch_size: int = 4, *, workers: int = 0) -> EpochLoader:
-    shuffle = Shuffle(seed=5, augment=("horizontal_flip", "vertical_flip", "rotate_90"))
-    return EpochLoader(split_of(count), batch_size, shuffle=shuffle, workers=workers)
+def helped(
+    items: Sequence[LabelledPicture], workers: int, kept_in: Path | None = None
+) -> EpochLoader:
+    """Return the loader that is `loader_of` for the same number of items, with processes."""
+    decoder = decoder_of(items)
+    cache = None
+    if kept_in is not None:
+        cache = SampleCache(kept_in / "samples" / "key", decoder, is_bounded=True)
+    shuffle = Shuffle(seed=5, augment=AUGMENT)
+    return EpochLoader(ImageSplit(decoder, cache), 3, shuffle=shuffle, delivery=Delivery(workers))
+
+
+def decoder_of(items: Sequence[Item]) -> ImageDecoder:
+    return ImageDecoder(tuple(items), "stretch", SIDE)
+
+
+def items_of(count: int) -> list[Counted]:
+    return [Counted(f"{n:03d}") for n in range(count)]
+
+
+def split_of(count: int, folder: Path | None = None) -> ImageSplit:
+    """Return a split, whose samples are kept if there is a folder for them."""
+    decoder = decoder_of(items_of(count))
+    if folder is None:
+        return ImageSplit(decoder)
+    return ImageSplit(decoder, SampleCache(folder / "samples" / "key", decoder, is_bounded=True))
+
+
+def loader_of(
+    count: int = 10, batch_size: int = 4, *, workers: int = 0, folder: Path | None = None
+) -> EpochLoader:
+    return EpochLoader(
+        split_of(count, folder),
+        batch_size,
+        shuffle=Shuffle(seed=5, augment=AUGMENT),
+        delivery=Delivery(workers),
+    )
+
+
+def segmentation(batch: Batch) -> SegmentationBatch:
+    assert isinstance(batch, SegmentationBatch)
+    return batch
 
 
 def ids(batches: Iterator[Batch]) -> list[str]:
-    found: list[str] = []
-    for batch in batches:
-        assert isinstance(batch, SegmentationBatch)
-        found += batch.image_ids
-    return found
+    return [image_id for batch in batches for image_id in segmentation(batch).image_ids]
 
 
 def assert_equal(first: Sequence[Batch], second: Sequence[Batch]) -> None:
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
-        assert isinstance(one, SegmentationBatch)
-        assert isinstance(other, SegmentationBatch)
-        assert one.image_ids == other.image_ids
-        assert torch.equal(one.images, other.images)
-        assert torch.equal(one.masks, other.masks)
+        for each in fields(one):
+            ours, theirs = getattr(one, each.name), getattr(other, each.name)
+            assert torch.equal(ours, theirs) if torch.is_tensor(ours) else ours == theirs
 
 
 def test_epoch_has_every_image_once_and_a_smaller_last_batch() -> None:
@@ -78,23 +147,27 @@ def test_epoch_does_not_depend_on_what_was_loaded_before() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1, 2, 3])
-def test_epoch_may_start_at_any_batch(first: int) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_epoch_may_start_at_any_batch(first: int, is_kept: bool, tmp_path: Path) -> None:
     whole = list(loader_of().epoch(2))
-    assert_equal(whole[first:], list(loader_of().epoch(2, first_batch=first)))
+    resumed = loader_of(folder=tmp_path if is_kept else None)
+    assert_equal(whole[first:], list(resumed.epoch(2, first_batch=first)))
 
 
 def test_left_out_batches_are_not_decoded() -> None:
-    loader = loader_of(10, 4)
+    items = items_of(10)
+    loader = EpochLoader(ImageSplit(decoder_of(items)), 4, shuffle=Shuffle(0))
     list(loader.epoch(1, first_batch=2))
-    assert len(loader._split.cache) == 2
+    assert sum(len(item.reads) for item in items) == 2
 
 
 def test_augmentation_depends_on_the_image_and_not_on_its_batch() -> None:
     def by_id(batch_size: int) -> dict[str, torch.Tensor]:
         found: dict[str, torch.Tensor] = {}
         for batch in loader_of(12, batch_size).epoch(1):
-            assert isinstance(batch, SegmentationBatch)
-            found.update(zip(batch.image_ids, batch.images, strict=True))
+            found.update(
+                zip(segmentation(batch).image_ids, segmentation(batch).images, strict=True)
+            )
         return found
 
     one, five = by_id(1), by_id(5)
@@ -103,9 +176,7 @@ def test_augmentation_depends_on_the_image_and_not_on_its_batch() -> None:
 
 def test_augmentation_differs_between_epochs() -> None:
     loader = loader_of(12, 12)
-    first, second = next(loader.epoch(1)), next(loader.epoch(2))
-    assert isinstance(first, SegmentationBatch)
-    assert isinstance(second, SegmentationBatch)
+    first, second = (segmentation(next(loader.epoch(number))) for number in (1, 2))
     order = [second.image_ids.index(image_id) for image_id in first.image_ids]
     changed = (first.images != second.images[order]).flatten(1).any(dim=1)
     assert changed.sum() >= 4
@@ -117,57 +188,141 @@ def test_without_shuffle_the_order_is_that_of_the_ids_and_pixels_stay() -> None:
     batches = list(loader.epoch(1))
     assert ids(iter(batches)) == [f"{n:03d}" for n in range(10)]
     assert_equal(batches, list(loader.epoch(9)))
-    first, raw = batches[0], split.decode(0)
-    assert isinstance(first, SegmentationBatch)
+    raw = split.decode((0, 0))
     assert isinstance(raw, SegmentationSample)
-    assert (first.images[0].permute(1, 2, 0).numpy() == raw.image).all()
+    assert (segmentation(batches[0]).images[0].permute(1, 2, 0).numpy() == raw.image).all()
 
 
-def test_images_are_decoded_once_while_they_fit() -> None:
-    items = tuple(Counted(f"{n:03d}") for n in range(6))
-    split = PreparedSplit(Dataset((), items), 8)
-    loader = EpochLoader(split, 4, shuffle=Shuffle(0))
-    for number in (1, 2, 3):
-        list(loader.epoch(number))
-    assert [len(item.reads) for item in items] == [1] * 6
-    split.cache = SampleCache(limit_bytes=0)
-    list(loader.epoch(4))
-    assert [len(item.reads) for item in items] == [2] * 6
+def test_kept_and_decoded_batches_are_equal(tmp_path: Path) -> None:
+    for number in (1, 2):
+        expected = list(loader_of(20, 3).epoch(number))
+        assert_equal(expected, list(loader_of(20, 3, folder=tmp_path).epoch(number)))
 
 
-def test_changing_a_batch_does_not_change_the_next_epoch() -> None:
-    loader = EpochLoader(split_of(4), 4, shuffle=None)
-    batch = next(loader.epoch(1))
-    assert isinstance(batch, SegmentationBatch)
+def test_images_are_decoded_once_for_all_loaders(tmp_path: Path) -> None:
+    items = items_of(6)
+    for _ in range(2):
+        decoder = decoder_of(items)
+        cache = SampleCache(tmp_path / "samples" / "key", decoder, is_bounded=True)
+        loader = EpochLoader(ImageSplit(decoder, cache), 4, shuffle=Shuffle(0))
+        for number in (1, 2, 3):
+            list(loader.epoch(number))
+    assert [len(item.reads) for item in items] == [2, 1, 1, 1, 1, 1]  # the first tells the size
+
+
+def test_changing_a_batch_does_not_change_the_next_epoch(tmp_path: Path) -> None:
+    loader = EpochLoader(split_of(4, tmp_path), 4, shuffle=None)
+    batch = segmentation(next(loader.epoch(1)))
     before = batch.images.clone()
     batch.images.zero_()
-    again = next(loader.epoch(2))
-    assert isinstance(again, SegmentationBatch)
-    assert torch.equal(again.images, before)
+    assert torch.equal(segmentation(next(loader.epoch(2))).images, before)
 
 
-def test_processes_give_the_same_batches_and_leave_the_random_stream_alone() -> None:
-    alone, helped = loader_of(10, 3), loader_of(10, 3, workers=2)
+def test_processes_give_the_same_batches_and_leave_the_random_stream_alone(
+    tmp_path: Path,
+) -> None:
+    items = pictures(tmp_path, 10)
     state = torch.get_rng_state()
-    abandoned = helped.epoch(1)
-    next(abandoned)
-    del abandoned
-    assert_equal(list(alone.epoch(1)), list(helped.epoch(1)))
-    assert len(helped._split.cache) == 10  # what processes decoded is kept
-    assert_equal(list(alone.epoch(2)), list(helped.epoch(2)))
+    for workers in (1, 2):
+        alone, other = loader_of(10, 3), helped(items, workers)
+        abandoned = other.epoch(1)
+        next(abandoned)
+        del abandoned
+        for number, first in ((1, 0), (2, 1)):
+            assert_equal(
+                list(alone.epoch(number, first_batch=first)),
+                list(other.epoch(number, first_batch=first)),
+            )
+        assert other._processes is not None
     assert torch.equal(state, torch.get_rng_state())
-    assert helped._reader is None  # they are not needed any more
 
 
-def test_processes_serve_a_split_that_does_not_fit_in_memory() -> None:
-    alone, helped = loader_of(7, 3), loader_of(7, 3, workers=2)
-    helped._split.cache = SampleCache(limit_bytes=600)  # two samples
-    for number, first in ((1, 0), (2, 1)):
-        assert_equal(
-            list(alone.epoch(number, first_batch=first)),
-            list(helped.epoch(number, first_batch=first)),
-        )
-    assert helped._reader is not None
+def test_processes_decode_what_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sample_bytes = SIDE * SIDE * 4
+    monkeypatch.setattr(plan, "SHARD_BYTES", 4 * sample_bytes)
+    monkeypatch.setenv("VISIONSTUDY_CACHE_GB", str(2.7 * 4 * sample_bytes / 1e9))
+    half = helped(pictures(tmp_path / "pictures", 14), 2, kept_in=tmp_path)
+    assert_equal(list(loader_of(14, 3).epoch(1)), list(half.epoch(1)))
+    assert 0 < sum(half._split.is_kept(index) for index in range(14)) < 14
+    assert half._processes is not None
+
+
+def test_processes_are_not_started_for_what_is_kept(tmp_path: Path) -> None:
+    loader = loader_of(10, 3, workers=2, folder=tmp_path)
+    list(loader.epoch(1))
+    assert loader._processes is None
+
+
+def test_auto_starts_processes_only_for_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Noted:
+        def __init__(self, split: ImageSplit, processes: int) -> None:
+            self._split = split
+            asked.append(processes)
+
+        def decode(
+            self, batches: Sequence[list[tuple[int, int]]]
+        ) -> Iterator[list[SegmentationSample]]:
+            for requests in batches:
+                yield [self._split.decode(request) for request in requests]  # type: ignore[misc]
+
+    monkeypatch.setattr(loaders, "DecodingProcesses", Noted)
+    few = EpochLoader(split_of(20), 4, shuffle=None, delivery=Delivery("auto"))
+    list(few.epoch(1))
+    assert asked == []
+    monkeypatch.setattr(loaders, "FEW_SAMPLES", 20)
+    many = EpochLoader(split_of(20), 4, shuffle=None, delivery=Delivery("auto"))
+    list(many.epoch(1))
+    list(many.epoch(2))
+    assert asked == [own_cores()]
+
+
+def test_auto_takes_no_more_processes_than_the_trial_has_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert decoding_processes.own_cores() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_image_is_an_error_that_names_it(workers: int, tmp_path: Path) -> None:
+    items = pictures(tmp_path, 4)
+    items[3].image_file.write_bytes(b"no picture")
+    loader = EpochLoader(
+        ImageSplit(decoder_of(items)), 2, shuffle=None, delivery=Delivery(workers)
+    )
+    batches = loader.epoch(1)
+    next(batches)
+    with pytest.raises(InvalidDataError, match=r"^cannot decode image .*003\.png"):
+        next(batches)
+
+
+def test_damaged_shard_is_decoded_again_in_the_middle_of_an_epoch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    list(loader_of(folder=tmp_path).epoch(1))
+    [shard] = tmp_path.rglob("*.shard")
+    content = bytearray(shard.read_bytes())
+    content[5 * SIDE * SIDE * 4] ^= 1
+    shard.write_bytes(content)
+    assert_equal(list(loader_of().epoch(1)), list(loader_of(folder=tmp_path).epoch(1)))
+    assert "is not what was written; its samples are decoded again" in caplog.text
+
+
+def test_normalised_batches_are_floats_of_the_same_pixels() -> None:
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+    delivery = Delivery(normalize=Normalization(mean=mean, std=std))
+    [batch] = EpochLoader(split_of(3), 3, shuffle=None, delivery=delivery).epoch(1)
+    [raw] = EpochLoader(split_of(3), 3, shuffle=None).epoch(1)
+    expected = (segmentation(raw).images / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(
+        std
+    ).view(3, 1, 1)
+    assert torch.allclose(segmentation(batch).images, expected, atol=1e-5)
 
 
 def test_batch_size_below_one_is_refused() -> None:

@@ -3,19 +3,24 @@
 import json
 import multiprocessing
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import pytest
 from pycocotools import mask as run_lengths  # type: ignore[import-untyped]
 from pycocotools.coco import COCO  # type: ignore[import-untyped]
 
-from data_pipeline.catalog import check_data, data_fingerprint
-from data_pipeline.datasets.settings import CocoData, StreetScenesData
-from data_pipeline.datasets.street_scenes import drawn_scenes, write_scenes
-from data_pipeline.errors import InvalidDataError
+from data_pipeline.catalog import check_data, class_names, data_fingerprint, label_names
+from data_pipeline.datasets import street_scenes as reader
+from data_pipeline.datasets.dataset import Item
+from data_pipeline.datasets.settings.boxes import CocoData, OpenImagesData, VocData
+from data_pipeline.datasets.settings.generated import StreetScenesData
+from data_pipeline.datasets.street_scenes import LAYOUTS, drawn_scenes, write_scenes
+from data_pipeline.errors import InvalidDataError, UnsupportedTaskError
+from data_pipeline.samples import DetectionSample
 from data_pipeline.scenes.canvas import Canvas
 from data_pipeline.scenes.composition import CLASS_NAMES, MIN_PIXELS, draw_scene
-from data_pipeline.splits import SPLITS
+from data_pipeline.splitting.splits import SPLITS
 
 # pycocotools 2.0.11 on NumPy 2; the reader itself silences it
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,9 +33,9 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(file.relative_to(root)): file.read_bytes() for file in files}
 
 
-def small(cache: Path, **changes: int) -> StreetScenesData:
+def small(folder: Path, **changes: int) -> StreetScenesData:
     fields = {"images": 5, "picture_width": 64, "picture_height": 64} | changes
-    return StreetScenesData.model_validate({"cache": cache, **fields})
+    return StreetScenesData.model_validate({"drawn_in": folder, **fields})
 
 
 def test_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -140,6 +145,111 @@ def test_two_processes_that_draw_at_once_agree(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [first]
     write_scenes(tmp_path / "again", small(tmp_path))
     assert contents(first) == contents(tmp_path / "again")
+
+
+def boxes_of(settings: StreetScenesData) -> dict[int, list[tuple[str, bool, list[float]]]]:
+    """Read class, crowd and corners of every object, by the number of the scene."""
+    found = {}
+    for split in SPLITS:
+        dataset = reader.build(settings, "object_detection", split)
+        assert dataset is not None
+        assert dataset.faults == ()
+        assert dataset.class_names == CLASS_NAMES
+        for item in dataset.items:
+            sample = cast(Item, item).read()
+            assert isinstance(sample, DetectionSample)
+            found[int(item.image_id)] = [
+                (CLASS_NAMES[label], bool(crowd or difficult), box)
+                for label, crowd, difficult, box in zip(
+                    sample.labels,
+                    sample.is_crowd,
+                    sample.is_difficult,
+                    sample.boxes_xyxy.tolist(),
+                    strict=True,
+                )
+            ]
+    return found
+
+
+@pytest.mark.parametrize("layout", ["open_images", "voc"])
+def test_every_layout_gives_the_boxes_of_coco(
+    tmp_path: Path, layout: Literal["open_images", "voc"]
+) -> None:
+    fields = {"images": 40, "picture_width": 96, "picture_height": 72, "keep_empty": True}
+    coco = StreetScenesData.model_validate({"drawn_in": tmp_path, **fields})
+    expected = boxes_of(coco)
+    found = boxes_of(coco.model_copy(update={"layout": layout}))
+    assert any(crowd for things in expected.values() for _, crowd, _ in things)
+    assert found.keys() == expected.keys()
+    for number, things in found.items():
+        assert [thing[:2] for thing in things] == [thing[:2] for thing in expected[number]]
+        for (*_, box), (*_, exact) in zip(things, expected[number], strict=True):
+            assert np.abs(np.array(box) - exact).max() < (
+                0.01 if layout == "open_images" else 1e-9
+            )
+
+
+def test_layouts_have_the_same_pictures(tmp_path: Path) -> None:
+    pictures = {}
+    for layout in ("coco", "open_images", "voc"):
+        root = drawn_scenes(small(tmp_path).model_copy(update={"layout": layout}))
+        pictures[layout] = {file.name: file.read_bytes() for file in root.rglob("*.jpg")}
+    assert pictures["coco"] == pictures["open_images"] == pictures["voc"]
+    assert len(pictures["coco"]) == 5
+
+
+def test_layouts_are_read_by_the_readers_of_their_format(tmp_path: Path) -> None:
+    settings = small(tmp_path, images=12)
+    official = OpenImagesData(
+        root=drawn_scenes(settings.model_copy(update={"layout": "open_images"}))
+    )
+    pascal = VocData(root=drawn_scenes(settings.model_copy(update={"layout": "voc"})))
+    assert check_data(official) == check_data(pascal) == []
+    assert class_names(official) == CLASS_NAMES
+    assert class_names(pascal) == tuple(sorted(CLASS_NAMES))
+
+
+def test_few_scenes_may_lack_a_class_in_any_layout(tmp_path: Path) -> None:
+    for layout in ("coco", "open_images", "voc"):
+        settings = small(tmp_path, images=3).model_copy(update={"layout": layout})
+        for name in CLASS_NAMES:
+            chosen = settings.model_copy(update={"classes": [name]})
+            dataset = reader.build(chosen, "object_detection", "test")
+            assert dataset is not None
+            assert dataset.class_names == (name,)
+
+
+@pytest.mark.parametrize("task", ["semantic_segmentation", "instance_segmentation"])
+@pytest.mark.parametrize("layout", ["open_images", "voc"])
+def test_layouts_without_outlines_refuse_tasks_that_need_them(
+    tmp_path: Path, layout: str, task: str
+) -> None:
+    settings = small(tmp_path).model_copy(update={"layout": layout})
+    message = (
+        rf"layout '{layout}' have boxes alone.*'{task}' needs outlines: choose data.layout: coco"
+    )
+    with pytest.raises(UnsupportedTaskError, match=message):
+        label_names(settings, task)
+    with pytest.raises(UnsupportedTaskError, match=message):
+        reader.build(settings, task, "train")
+    assert list(tmp_path.iterdir()) == []  # nothing was drawn for it
+
+
+def test_other_layouts_are_drawn_elsewhere(tmp_path: Path) -> None:
+    settings = [small(tmp_path).model_copy(update={"layout": name}) for name in LAYOUTS]
+    assert len({data_fingerprint(s) for s in settings}) == 3
+    assert len({drawn_scenes(s) for s in settings}) == 3
+
+
+def test_scenes_without_a_chosen_class_are_kept_if_the_study_says_so(tmp_path: Path) -> None:
+    settings = small(tmp_path, images=12).model_copy(update={"classes": ["bus"]})
+    some = reader.build(settings, "object_detection", "train")
+    every = reader.build(
+        settings.model_copy(update={"keep_empty": True}), "object_detection", "train"
+    )
+    assert some is not None
+    assert every is not None
+    assert set(some.image_ids) < set(every.image_ids)
 
 
 def test_unknown_class_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,29 @@ def test_strip_holds_at_most_six_images(masks: Tensor, tmp_path: Path) -> None:
     picture = cv2.imread(str(tmp_path / "strip.png"))
     assert picture is not None
     assert 6 * TILE < picture.shape[0] < 7 * TILE
+
+
+def test_images_that_lie_channels_last_give_the_same_numbers() -> None:
+    pixels = torch.randint(0, 256, (2, 3, 9, 8), dtype=torch.uint8)
+    view = pixels.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    assert not view.is_contiguous()
+    assert scaled(view).is_contiguous()  # a network's sums depend on the order in memory
+    assert torch.equal(scaled(view), scaled(pixels))
+
+
+def test_normalised_images_are_not_scaled_again() -> None:
+    images = torch.randn(2, 3, 4, 4)
+    assert torch.equal(scaled(images), images)
+
+
+def test_strip_shows_normalised_images(masks: Tensor, tmp_path: Path) -> None:
+    floats = replace(batch(masks), images=torch.randn(len(masks), 3, 6, 6))
+    evaluator = task().evaluator()
+    with torch.no_grad():
+        evaluator.update(Painter(perfect_logits(masks, "bce")), floats)
+    evaluator.save_strip(tmp_path / "strip.png")
+    picture = cv2.imread(str(tmp_path / "strip.png"))
+    assert picture is not None
+    first = picture[30 : 30 + TILE - 4, 2 : TILE - 2]
+    assert first.min() < 20
+    assert first.max() > 235

@@ -9,7 +9,8 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from reports.baselines import UnknownBaselineError
-from reports.page import position, render, write
+from reports.page import render, write
+from reports.templating import position
 from trackers.records import StudyRecord
 
 Build = Callable[[int], StudyRecord]

@@ -64,12 +64,12 @@ def test_variables_are_filled_in(
 ) -> None:
     (tmp_path / "train.txt").touch()
     text = study_text.replace(
-        "dataset: none", "dataset: street_scenes, cache: '${CACHE}/${SUB:-x}'"
+        "dataset: none", "dataset: street_scenes, drawn_in: '${CACHE}/${SUB:-x}'"
     )
 
     study = load(text, CACHE="/data")
 
-    assert getattr(study, "resolved")["data"]["cache"] == "/data/x"  # noqa: B009
+    assert getattr(study, "resolved")["data"]["drawn_in"] == "/data/x"  # noqa: B009
 
 
 def test_an_unset_variable_is_reported_at_its_text(problems: Problems, study_text: str) -> None:

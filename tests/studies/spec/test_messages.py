@@ -12,6 +12,10 @@ NO_STAGE = (
     "e.g. {training.learning_rate: [1e-3, 1e-4]}, or remove the stage"
 )
 NO_MOMENTUM = "momentum has no effect with optimizer 'adam'; remove it or use 'sgd' or 'rmsprop'"
+AUGMENTATIONS = (
+    "horizontal_flip, vertical_flip, rotate_90, rotate, random_crop, random_resized_crop, shift, "
+    "scale, color_jitter, blur, cutout, elastic, local_warp"
+)
 SECTIONS = (
     "study, task, description, data, model, training, evaluation, objective, budget, search, "
     "weights, baselines"
@@ -57,7 +61,7 @@ OF_THE_SCHEMA = [
         "dataset: none",
         "dataset: nne",
         "3:17: data.dataset: unknown dataset 'nne'; did you mean 'none'? "
-        "(4 datasets: visionstudy data list)",
+        "(15 datasets: visionstudy data list)",
     ),
     (
         "[person, car]",
@@ -93,8 +97,79 @@ OF_THE_SCHEMA = [
     (
         "image_size: 64",
         "augment: [horizontal_flop]",
-        "3:57: data.augment.0: must be one of horizontal_flip, vertical_flip, rotate_90; "
+        f"3:57: data.augment.0: must be one of {AUGMENTATIONS}; "
         "got 'horizontal_flop'; did you mean 'horizontal_flip'?",
+    ),
+    (
+        "image_size: 64",
+        "augment: [blur, {name: rotat, degrees: 5}]",
+        f"3:70: data.augment.1.name: must be one of {AUGMENTATIONS}; "
+        "got 'rotat'; did you mean 'rotate'?",
+    ),
+    (
+        "image_size: 64",
+        "augment: [blur, {name: rotate, degres: 5}]",
+        "3:78: data.augment.1.degres: unknown key 'degres'; did you mean 'degrees'?",
+    ),
+    (
+        "image_size: 64",
+        "augment: [{name: rotate, degrees: 200}]",
+        "3:81: data.augment.0.degrees: must be at most 180, got 200",
+    ),
+    (
+        "image_size: 64",
+        "augment: [{name: scale, factor: [2, 1]}]",
+        "3:79: data.augment.0.factor: must name the least first, got [2, 1]",
+    ),
+    (
+        "image_size: 64",
+        "augment: [{name: scale, factor: 2}]",
+        "3:79: data.augment.0.factor: must be two numbers, the least and the largest, "
+        "such as [0.5, 1]; got 2",
+    ),
+    (
+        "image_size: 64",
+        "augment: [{rotate: {degrees: 5}}]",
+        "3:66: data.augment.0.rotate: rotate must be the value of a key `name`, with its "
+        "parameters beside it: {name: rotate, …}",
+    ),
+    (
+        "image_size: 64",
+        "augment: [3]",
+        "3:57: data.augment.0: must be a name, such as horizontal_flip, or a mapping with one; "
+        "got 3",
+    ),
+    (
+        "image_size: 64",
+        "augment: blur",
+        "3:56: data.augment: must be a list, such as [a, b], got 'blur'",
+    ),
+    (
+        "image_size: 64",
+        "augment: [{name: local_warp, strength: 0.4}]",
+        "3:86: data.augment.0.strength: strength must be at most 1.6 times radius, else the "
+        "picture folds over itself; got 0.4 with radius 0.15",
+    ),
+    (
+        "image_size: 64",
+        "normalize: imagnet",
+        "3:58: data.normalize: must be one of imagenet; got 'imagnet'; did you mean 'imagenet'?",
+    ),
+    (
+        "image_size: 64",
+        "normalize: {mean: [0.5, 0.5, 0.5], std: [128, 1, 1]}",
+        "3:88: data.normalize.std.0: must be at most 1, got 128",
+    ),
+    (
+        "image_size: 64",
+        "normalize: {mean: [0.5, 0.5], std: [1, 1, 1]}",
+        "3:65: data.normalize.mean: must be three numbers, of red, green and blue; got [0.5, 0.5]",
+    ),
+    (
+        "image_size: 64",
+        "normalize: 0.5",
+        "3:58: data.normalize: must be imagenet, or a mapping with `mean` and `std` of red, "
+        "green and blue; got 0.5",
     ),
     (
         "name: unet",

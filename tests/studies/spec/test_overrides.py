@@ -57,9 +57,9 @@ def test_a_problem_of_an_override_names_the_override(problems: Problems, study_t
 
 
 def test_an_override_mends_a_mistake_of_the_file(load: Load, study_text: str) -> None:
-    text = study_text.replace("dataset: none", "dataset: street_scenes, cache: '${NOWHERE}'")
+    text = study_text.replace("dataset: none", "dataset: street_scenes, drawn_in: '${NOWHERE}'")
 
-    load(text, overrides=["data.cache=null"])
+    load(text, overrides=["data.drawn_in=null"])
 
 
 @pytest.mark.parametrize(

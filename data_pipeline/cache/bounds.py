@@ -1,0 +1,107 @@
+"""How much the kept samples may take, and which of them go first.
+
+    samples/<key>.lock   shared lock: in use; its time of change: when it was last opened
+    samples/<key>/       one split's samples in one form
+
+`VISIONSTUDY_CACHE_GB` bounds all of `samples/`, in GB of 10^9 bytes; 20 when it is not set, and
+never more than half of what the disk would have free without it.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_pipeline.cache.locks import try_lock
+from data_pipeline.errors import DataError
+
+DEFAULT_GB = 20.0
+VARIABLE = "VISIONSTUDY_CACHE_GB"
+
+
+def limit_bytes(folder: Path) -> int:
+    """Return the most that the folder of all samples may hold.
+
+    Raises:
+        DataError: The variable is no number.
+    """
+    text = os.environ.get(VARIABLE) or str(DEFAULT_GB)
+    try:
+        chosen = int(float(text) * 10**9)
+    except (ValueError, OverflowError):
+        raise DataError(
+            f"{VARIABLE} must be a number of gigabytes such as 20 or 0.5, got {text!r}; "
+            "correct it in the environment"
+        ) from None
+    return min(chosen, (shutil.disk_usage(folder).free + used_bytes(folder)) // 2)
+
+
+def used_bytes(folder: Path) -> int:
+    """Return the size of everything below a folder."""
+    return sum(_sizes(folder))
+
+
+def make_room(folder: Path, need: int, *, keep: Path) -> bool:
+    """Remove what was not opened for longest until so many bytes more are within the limit.
+
+    Args:
+        folder: Of all samples; the caller holds its lock.
+        need: Bytes.
+        keep: The caller's own subfolder.
+
+    Returns:
+        Whether there is room. What another process has open stays, and nothing is removed when
+        that cannot be enough.
+
+    Raises:
+        DataError: The limit is no number.
+    """
+    excess = used_bytes(folder) + need - limit_bytes(folder)
+    if excess <= 0:
+        return True
+    if used_bytes(keep) + need > limit_bytes(folder):
+        return False
+    for entry in _oldest_first(folder):
+        if entry != keep:
+            excess -= _removed(entry)
+        if excess <= 0:
+            return True
+    return False
+
+
+def entry_lock(entry: Path) -> Path:
+    """Return the file whose lock says that an entry is in use."""
+    return entry.with_name(entry.name + ".lock")
+
+
+def _oldest_first(folder: Path) -> list[Path]:
+    def opened(entry: Path) -> float:
+        try:
+            return entry_lock(entry).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    return sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=opened)
+
+
+def _removed(entry: Path) -> int:
+    """Remove an entry that no one has open; return how many bytes that gave back."""
+    held = try_lock(entry_lock(entry))
+    if held is None:
+        return 0
+    with held:
+        freed = used_bytes(entry)
+        shutil.rmtree(entry, ignore_errors=True)
+        held.file.unlink(missing_ok=True)
+    return freed - used_bytes(entry)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    with contextlib.suppress(FileNotFoundError):  # another process may be removing it
+        for entry in os.scandir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _sizes(Path(entry.path))
+                else:
+                    yield entry.stat(follow_symlinks=False).st_size

@@ -1,0 +1,57 @@
+"""Settings of datasets of videos with one class each."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from data_pipeline.settings import DataSettings, FrozenSettings, RootedData
+
+
+class Clip(FrozenSettings):
+    """Which frames of a video the network sees."""
+
+    frames: int = Field(64, ge=1, le=1024, description="Frames of a clip (T).")
+    stride: int = Field(1, ge=1, le=64, description="Every so many frames of the video (tau).")
+    shorter_side: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Frames are scaled to this shorter side, then a square of `image_size` is "
+        "cut; null: 8/7 of image_size (128 for 112).",
+    )
+    views: int = Field(
+        1, ge=1, le=100, description="Clips per video when scored, spread evenly; 1: the middle."
+    )
+    crops: Literal[1, 3] = Field(
+        1, description="Squares per clip when scored: the middle, or three along the longer side."
+    )
+
+
+class VideoFields(DataSettings):
+    """Fields of every dataset of videos."""
+
+    clip: Clip = Field(default_factory=Clip, description="Frames and squares of a clip.")
+
+    @model_validator(mode="after")
+    def _square_fits_into_the_frames(self) -> "VideoFields":
+        side = self.clip.shorter_side
+        if side is not None and side < self.image_size:
+            raise ValueError(
+                f"clip.shorter_side must be at least image_size {self.image_size}, so that a "
+                f"square of it can be cut; got {side}"
+            )
+        return self
+
+
+class UCF101Data(VideoFields, RootedData):
+    """UCF101: AVI clips in a folder per action, official lists of three splits."""
+
+    dataset: Literal["ucf101"] = Field("ucf101", description="UCF101 layout.")
+    split_list: Literal[1, 2, 3] = Field(1, description="Which of the three official splits.")
+
+
+class HMDB51Data(VideoFields, RootedData):
+    """HMDB51: AVI clips in a folder per action, official lists of three splits."""
+
+    dataset: Literal["hmdb51"] = Field("hmdb51", description="HMDB51 layout.")
+    split_list: Literal[1, 2, 3] = Field(1, description="Which of the three official splits.")

@@ -1,0 +1,1 @@
+"""What is in two splits: groups, and the same or nearly the same pictures and videos."""

@@ -1,0 +1,1 @@
+"""From listed items to batches on the device."""

@@ -1,0 +1,183 @@
+"""The batches of a split: the same for the same seed and epoch, whoever decodes them.
+
+    Dataset ──PreparedSplit──► samples at one size, kept on disk as far as they fit
+            ──EpochLoader────► order of the epoch, batches, on the device: augmented, normalised
+
+Order, and what is drawn for a sample, follow from (seed, epoch) and (seed, epoch, sample) alone:
+so batches depend neither on processes nor on what is kept, and an epoch may start at any batch.
+What is kept is gathered from mapped memory in this process, for sending it from another would
+take longer than reading it. Processes decode what is not.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+import torch
+
+from data_pipeline.cache.sample_cache import Progress
+from data_pipeline.loading.collating import collate
+from data_pipeline.loading.decoding_processes import (
+    FEW_SAMPLES,
+    DecodingProcesses,
+    Request,
+    own_cores,
+)
+from data_pipeline.loading.delivery import delivered
+from data_pipeline.loading.prepared import PreparedSplit
+from data_pipeline.samples import Batch, Sample
+from data_pipeline.transforms.batches import augmented_batch, normalized_batch
+from data_pipeline.transforms.settings import AnyAugmentation, Normalization
+
+# First words of the seeds, so that two purposes never share a stream. Not 0: NumPy pads with 0.
+ORDER, AUGMENT, CUT = 1, 2, 3
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """What makes a training split's epochs differ."""
+
+    seed: int
+    augment: tuple[AnyAugmentation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How batches come; nothing of it but `normalize` changes what is in them."""
+
+    workers: int | Literal["auto"] = 0  # processes that decode what is not kept
+    device: torch.device = CPU  # where the batches shall be
+    normalize: Normalization | None = None
+    progress: Progress | None = None  # told how much is kept while that is built
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What becomes of one sample in an epoch, each time as a batch of it alone."""
+
+    prepared: Batch  # decoded, at the input size
+    augmented: Batch  # changed as drawn for it
+    delivered: Batch  # normalised: what the network is given
+
+
+class EpochLoader:
+    """Batches of a split, epoch by epoch; the last one may be smaller."""
+
+    def __init__(
+        self,
+        split: PreparedSplit,
+        batch_size: int,
+        *,
+        shuffle: Shuffle | None,
+        delivery: Delivery = Delivery(),
+    ) -> None:
+        """Build a loader.
+
+        Args:
+            split: What to load.
+            batch_size: Images or clips per batch, at least 1.
+            shuffle: None keeps the order of the image ids and changes nothing.
+            delivery: Where to, and with how much help.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch size must be at least 1, got {batch_size}")
+        self._split = split
+        self._batch_size = batch_size
+        self._shuffle = shuffle
+        self._delivery = delivery
+        self._processes: DecodingProcesses | None = None
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return -(-len(self._split) // self._batch_size)
+
+    @property
+    def images(self) -> int:
+        """Images or clips per epoch."""
+        return len(self._split)
+
+    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch.
+
+        Args:
+            number: Epoch, 1-based.
+            first_batch: Batches to leave out at the start; they cost nothing.
+
+        Raises:
+            DataError: An image or video is missing or damaged; the message names it.
+        """
+        cores = own_cores() if self._delivery.workers == "auto" else self._delivery.workers
+        self._split.keep(processes=cores, progress=self._delivery.progress)
+        order = self._order(number)
+        starts = range(0, len(order), self._batch_size)[first_batch:]
+        batches = [order[start : start + self._batch_size] for start in starts]
+        requests = [[(i, self._seed(CUT, number, i)) for i in indices] for indices in batches]
+        collated = (collate(samples) for samples in self._samples(requests, cores))
+        arrived = delivered(collated, self._delivery.device)
+        for indices, batch in zip(batches, arrived, strict=True):
+            augmented = self._augmented(batch, number, indices)
+            yield normalized_batch(augmented, self._delivery.normalize)
+
+    def seen(self, number: int, index: int) -> Seen:
+        """Return what becomes of one sample in an epoch, to look at; keeps nothing.
+
+        Args:
+            number: Epoch, 1-based.
+            index: Of the sample, in the order of the split.
+
+        Raises:
+            DataError: An image or video is missing or damaged; the message names it.
+        """
+        collated = collate([self._sample((index, self._seed(CUT, number, index)), {})])
+        prepared = next(delivered(iter([collated]), self._delivery.device))
+        augmented = self._augmented(prepared, number, [index])
+        return Seen(prepared, augmented, normalized_batch(augmented, self._delivery.normalize))
+
+    def _augmented(self, batch: Batch, number: int, indices: Sequence[int]) -> Batch:
+        """Change the batch as drawn for each sample, where it is, on the device."""
+        if self._shuffle is None or not self._shuffle.augment:
+            return batch
+        seeds = [self._seed(AUGMENT, number, index) for index in indices]
+        return augmented_batch(batch, self._shuffle.augment, seeds)
+
+    def _order(self, number: int) -> list[int]:
+        if self._shuffle is None:
+            return list(range(len(self._split)))
+        random = np.random.default_rng([ORDER, self._shuffle.seed, number])
+        return [int(index) for index in random.permutation(len(self._split))]
+
+    def _seed(self, purpose: int, number: int, index: int) -> int:
+        """Return 63 bits for what is drawn for a sample; 0 where nothing is."""
+        if self._shuffle is None:
+            return 0
+        words = struct.pack("<4Q", purpose, self._shuffle.seed, number, index)
+        return int.from_bytes(blake2b(words, digest_size=8).digest()) >> 1
+
+    def _samples(self, batches: Sequence[list[Request]], cores: int) -> Iterator[list[Sample]]:
+        missing = [[r for r in requests if not self._split.is_kept(r[0])] for requests in batches]
+        decoded = self._decoded([requests for requests in missing if requests], cores)
+        for requests, absent in zip(batches, missing, strict=True):
+            fresh = dict(zip(absent, next(decoded), strict=True)) if absent else {}
+            yield [self._sample(request, fresh) for request in requests]
+
+    def _sample(self, request: Request, fresh: dict[Request, Sample]) -> Sample:
+        if request in fresh:
+            return fresh[request]
+        kept = self._split.kept(request)
+        return self._split.decode(request) if kept is None else kept
+
+    def _decoded(self, batches: Sequence[list[Request]], cores: int) -> Iterator[list[Sample]]:
+        """Decode here, or by processes where they are asked for or worth starting."""
+        few = self._delivery.workers == "auto" and sum(map(len, batches)) < FEW_SAMPLES
+        if not batches or cores == 0 or (few and self._processes is None):
+            self._processes = None
+            for requests in batches:
+                yield [self._split.decode(request) for request in requests]
+            return
+        if self._processes is None:
+            self._processes = DecodingProcesses(self._split, cores)
+        yield from self._processes.decode(batches)

@@ -1,0 +1,1 @@
+"""Random changes of batches, and normalising: what a study may ask for, and how it is done."""

@@ -1,0 +1,1 @@
+"""Reading and writing videos, and which frames and squares of them make a clip."""

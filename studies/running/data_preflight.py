@@ -1,0 +1,172 @@
+"""Before a trial starts: can the samples that the study uses be decoded, and are enough left?
+
+The samples are those of the base settings. What a stage adds by varying `data` is examined by
+its own trials, which leave out the same way.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from data_pipeline.catalog import class_names
+from data_pipeline.datasets.dataset import Dataset
+from data_pipeline.errors import InvalidDataError, MissingDataError
+from data_pipeline.faults import Fault
+from data_pipeline.integrity.checking import check_splits, unusable
+from data_pipeline.settings import DataSettings, Limit
+from data_pipeline.splitting.splits import SPLITS, SplitName
+from studies.running.data_record import data_record, noun
+from studies.running.progress import View
+from studies.spec.schema import StudySpec
+
+MOST_UNUSABLE = 0.2  # share of a split; above, a copy was cut short rather than a file damaged
+NEEDED: tuple[SplitName, ...] = ("train", "val")
+NAMED = 5  # files that a message names
+INTERVAL_S = 5.0  # between words on how far it is
+NO_DATA = "none"  # the dataset of models that need none
+Splits = dict[SplitName, Dataset]
+Lost = Mapping[SplitName, tuple[Fault, ...]]  # why samples are left out, one fault for each
+
+
+def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
+    """Examine every sample that the study uses; what was examined before is remembered.
+
+    Args:
+        spec: The study.
+        page: Where to write what was found, if something is left out.
+        view: Told how far it is, and what is left out.
+
+    Returns:
+        What was left out, as a fact for the study's record; {} for a study without data.
+
+    Raises:
+        DataError: The dataset cannot be listed, or too little of a split can be used.
+    """
+    if spec.data.dataset == NO_DATA:
+        return {}
+    splits = used_splits(spec)
+    progress = _Progress(view, noun(spec.task))
+    lost = unusable(splits, spec.data, spec.task, progress=progress)
+    if any(lost.values()):
+        findings = check_splits(splits, spec.data, spec.task)
+        # Lazy: it loads Plotly, which takes a second and is seldom needed here.
+        from reports.data_page import write_data_page
+
+        write_data_page(data_record(findings, splits, spec.data), page)
+        view.say(f"{_left_out(splits, lost, spec.task)}; see {page}")
+    for name, dataset in splits.items():
+        _require_enough(spec, name, count=len(dataset), lost=len(lost[name]), page=page)
+    return {"data_left_out": _fact(splits, lost, spec.task)}
+
+
+def used_splits(spec: StudySpec) -> Splits:
+    """Return the samples of the base settings after cut and limit, before leaving any out.
+
+    With one model per class, those of all classes.
+
+    Raises:
+        DataError: The dataset cannot be listed.
+    """
+    if not spec.data.one_model_per_class:
+        return splits_of(spec.data, spec.task)
+    together = spec.data.model_copy(update={"one_model_per_class": False})
+    every = splits_of(together.model_copy(update={"limit": Limit()}), spec.task)
+    items = {item.image_id: item for dataset in every.values() for item in dataset.items}
+    wanted: dict[SplitName, set[str]] = {name: set() for name in every}
+    for name in spec.data.classes or class_names(spec.data):
+        of_class = together.model_copy(update={"classes": [name]})
+        for split, dataset in splits_of(of_class, spec.task).items():
+            wanted[split].update(dataset.image_ids)
+    return {
+        split: Dataset(
+            every[split].class_names,
+            tuple(items[i] for i in ids if i in items),
+            every[split].faults,
+        )
+        for split, ids in wanted.items()
+    }
+
+
+def splits_of(settings: DataSettings, task: str) -> Splits:
+    """Return the samples of each split after cut and limit, before leaving any out.
+
+    Raises:
+        DataError: The dataset cannot be listed.
+    """
+    # Lazy: it loads torch, which a study without data must not wait for.
+    from data_pipeline.source import open_data
+
+    source = open_data(settings, task, seed=0, examines=False)
+    return {name: source.dataset(name) for name in SPLITS}
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Says now and then how far the check is; silent when everything is known."""
+
+    view: View
+    noun: str
+    said_at: float | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self.said_at is None:
+            self.view.say(f"checking that {total:,} {self.noun}s can be decoded")
+        elif now - self.said_at < INTERVAL_S:
+            return
+        else:
+            self.view.say(f"checked {done:,} of {total:,} {self.noun}s")
+        self.said_at = now
+
+
+def _left_out(splits: Splits, lost: Lost, task: str) -> str:
+    """Say how many samples are left out, and name the first few."""
+    faults = list(chain.from_iterable(lost.values()))
+    named = ", ".join(f"{fault.where} ({_words(fault)})" for fault in faults[:NAMED])
+    more = ", …" if len(faults) > NAMED else ""
+    return (
+        f"{len(faults):,} of {_total(splits):,} {noun(task)}s cannot be used and are left out: "
+        f"{named}{more}"
+    )
+
+
+def _fact(splits: Splits, lost: Lost, task: str) -> str:
+    """Say for the study's record how many samples are left out, split by split, and why."""
+    if not any(lost.values()):
+        return f"none of {_total(splits):,} {noun(task)}s"
+    kinds = Counter(_words(fault) for fault in chain.from_iterable(lost.values()))
+    reasons = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    counts = (
+        f"{len(lost[name]):,} of {len(dataset):,} {name}"
+        for name, dataset in splits.items()
+        if len(dataset)
+    )
+    return f"{', '.join(counts)} {noun(task)}s ({reasons})"
+
+
+def _total(splits: Splits) -> int:
+    return sum(len(dataset) for dataset in splits.values())
+
+
+def _words(fault: Fault) -> str:
+    return fault.kind.replace("_", " ")
+
+
+def _require_enough(
+    spec: StudySpec, split: SplitName, *, count: int, lost: int, page: Path
+) -> None:
+    usable, word = count - lost, f"{noun(spec.task)}s"
+    if not count and split in NEEDED:
+        raise MissingDataError(
+            f"split '{split}' of dataset '{spec.data.dataset}' must hold {word} of the classes, "
+            "got none; choose other data.classes or another data.split"
+        )
+    if lost > MOST_UNUSABLE * count:
+        raise InvalidDataError(
+            f"at least {1 - MOST_UNUSABLE:.0%} of split '{split}' of dataset "
+            f"'{spec.data.dataset}' must be usable, got {usable:,} of {count:,} {word}; "
+            f"restore the others, which {page} names"
+        )

@@ -1,0 +1,37 @@
+"""Warnings of splits that flatter a study."""
+
+import pytest
+
+from data_pipeline.datasets.settings.boxes import CocoData
+from data_pipeline.datasets.settings.pictures import CamVidData
+from data_pipeline.datasets.settings.videos import HMDB51Data, UCF101Data
+from data_pipeline.settings import RootedData
+from data_pipeline.splitting.split_warnings import split_warnings
+
+
+def with_policy(kind: type[RootedData], policy: str) -> RootedData:
+    return kind.model_validate({"root": "anywhere", "split": {"policy": policy}})
+
+
+@pytest.mark.parametrize("kind", [UCF101Data, HMDB51Data])
+@pytest.mark.parametrize("policy", ["random", "stratified"])
+def test_videos_cut_at_random_are_warned_of_with_the_thesis_numbers(
+    kind: type[RootedData], policy: str
+) -> None:
+    [warning] = split_warnings(with_policy(kind, policy))
+    assert warning.startswith(f"data.split.policy '{policy}' puts clips of one group")
+    assert "0.85 top-1 split at random, and 0.54 with groups kept whole" in warning
+    assert warning.endswith("choose data.split.policy: grouped, or given")
+
+
+def test_frames_of_one_drive_cut_at_random_are_warned_of() -> None:
+    [warning] = split_warnings(with_policy(CamVidData, "random"))
+    assert "puts frames of one drive" in warning
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [(UCF101Data, "given"), (UCF101Data, "grouped"), (CamVidData, "given"), (CocoData, "random")],
+)
+def test_sound_splits_are_not_warned_of(kind: type[RootedData], policy: str) -> None:
+    assert split_warnings(with_policy(kind, policy)) == []
