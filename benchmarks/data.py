@@ -177,6 +177,9 @@ def clip_methods(
     kept = SampleCache(cache / "videos", decoder, is_bounded=False)
     cold = VideoSplit(decoder, settings.clip, SIDE, is_scored=True)
     warm = VideoSplit(decoder, settings.clip, SIDE, is_scored=True, cache=kept)
+    longer = VideoSplit(
+        VideoDecoder(tuple(items) * 4, SHORTER_SIDE), settings.clip, SIDE, is_scored=True
+    )
     return {
         "PyAV": lambda: over(files, lambda file: with_pyav(file, "NONE")),
         "PyAV, threads": lambda: over(files, lambda file: with_pyav(file, "AUTO")),
@@ -185,14 +188,16 @@ def clip_methods(
             files, lambda file: clip_with_opencv(file, cv2.INTER_LINEAR)
         ),
         "ours, cold": lambda: over(range(len(items)), lambda i: cold.decode((i, 0))),
-        "ours, warm": clip_epochs(warm),
+        "ours, cold, 1 worker": clip_epochs(longer, workers=1),
+        "ours, cold, 2 workers": clip_epochs(longer, workers=2),
+        "ours, warm": clip_epochs(warm, repeats=8),
     }
 
 
-def clip_epochs(split: VideoSplit) -> Pass:
+def clip_epochs(split: VideoSplit, *, workers: int = 0, repeats: int = 1) -> Pass:
     """Return what loads uint8 batches of one clip."""
-    loader = EpochLoader(split, 1, shuffle=None)
-    return lambda: sum(len(batch) for _ in range(8) for batch in loader.epoch(1))
+    loader = EpochLoader(split, 1, shuffle=None, delivery=Delivery(workers))
+    return lambda: sum(len(batch) for _ in range(repeats) for batch in loader.epoch(1))
 
 
 def with_pyav(file: Path, threads: str) -> object:

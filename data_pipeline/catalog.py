@@ -30,7 +30,7 @@ from data_pipeline.datasets.settings.pictures import (
     MnistData,
 )
 from data_pipeline.datasets.settings.videos import HMDB51Data, UCF101Data
-from data_pipeline.errors import UnsupportedTaskError
+from data_pipeline.errors import MissingDataError, UnsupportedTaskError
 from data_pipeline.settings import DataSettings
 
 
@@ -156,5 +156,14 @@ def label_names(settings: DataSettings, task: str) -> tuple[str, ...]:
 
 
 def data_fingerprint(settings: DataSettings) -> str:
-    """Hash what is on disk and can change a result."""
-    return str(resolve(DATASETS[settings.dataset].fingerprint)(settings))
+    """Hash what is on disk and can change a result.
+
+    Raises:
+        DataError: A file that says what there is cannot be read.
+    """
+    try:
+        return str(resolve(DATASETS[settings.dataset].fingerprint)(settings))
+    except OSError as error:
+        raise MissingDataError(
+            f"cannot read {error.filename}: {error.strerror}; restore it or correct data.root"
+        ) from error

@@ -18,7 +18,7 @@ def hash_of(parts: Iterable[str]) -> str:
     """Return the SHA-256 of several texts, in their order; 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
-        encoded = part.encode()
+        encoded = part.encode(errors="surrogateescape")  # names of files may not be UTF-8
         digest.update(f"{len(encoded)}:".encode() + encoded)  # "ab", "c" is not "a", "bc"
     return digest.hexdigest()
 

@@ -15,12 +15,14 @@ from PIL import Image
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
 
-# The pixels as stored: labels are drawn on them, whatever an EXIF tag says about orientation.
+# The pixels as stored; `read_image` turns them by EXIF where labels refer to the turned picture.
+# TIFF is turned by both decoders, and by all tools: there orientation is part of the format.
 COLOUR = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
 MOST_PIXELS = 200_000_000  # a file of some kB may claim more memory than there is
 MOST_BYTES = 1024**3  # of a file
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4: 1 to 8
 JPEG_TAIL = 64  # bytes that may follow the end, such as padding
 
 # Pillow's own limits are lower than ours, and there is no way to set them for one call; a picture
@@ -48,10 +50,21 @@ class PictureHeader:
     format: str  # one of FORMATS, or another name Pillow has for it
     size_hw: tuple[int, int]  # as stored, pixels
     is_grey: bool  # one channel, with or without alpha
+    orientation: int = 1  # EXIF's, 1 to 8; 1: upright as stored
+
+    @property
+    def turned_hw(self) -> tuple[int, int]:
+        """Height and width of the picture turned by EXIF, pixels."""
+        height, width = self.size_hw
+        return (width, height) if self.orientation >= 5 else (height, width)
 
 
-def read_image(file: Path) -> NDArray[np.uint8]:
+def read_image(file: Path, *, turned: bool = False) -> NDArray[np.uint8]:
     """Decode a picture; grey and palette become colour, 16 bits become 8, alpha is dropped.
+
+    Args:
+        file: The picture.
+        turned: Turn and mirror it as its EXIF tag says; else as stored.
 
     Returns:
         (h, w, 3) RGB.
@@ -60,7 +73,8 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         MissingDataError: There is no such file.
         InvalidDataError: It is empty, truncated, no picture or of more than MOST_PIXELS.
     """
-    return _decode(file, COLOUR)
+    header, pixels = _decode(file, COLOUR)
+    return _upright(pixels, header.orientation) if turned else pixels
 
 
 def read_labels(file: Path) -> NDArray[np.uint8]:
@@ -73,7 +87,7 @@ def read_labels(file: Path) -> NDArray[np.uint8]:
         MissingDataError: There is no such file.
         InvalidDataError: It does not decode, or is not one channel of 8 bits.
     """
-    labels = _decode(file, cv2.IMREAD_UNCHANGED)
+    _, labels = _decode(file, cv2.IMREAD_UNCHANGED)
     if labels.ndim != 2 or labels.dtype != np.uint8:
         raise InvalidDataError(
             f"label image {file} must be one channel of 8 bits, got shape {labels.shape} of "
@@ -94,32 +108,51 @@ def image_header(file: Path) -> PictureHeader:
         return _header(file, stream, size)
 
 
-def image_size(file: Path) -> tuple[int, int]:
-    """Return a picture's height and width as stored, pixels, by its header.
+def image_size(file: Path, *, turned: bool = False) -> tuple[int, int]:
+    """Return a picture's height and width, pixels, by its header.
+
+    Args:
+        file: The picture.
+        turned: As `read_image` turns it; else as stored.
 
     Raises:
         MissingDataError: There is no such file.
         InvalidDataError: It is no picture, or of more than MOST_PIXELS.
     """
-    return image_header(file).size_hw
+    header = image_header(file)
+    return header.turned_hw if turned else header.size_hw
 
 
-def _decode(file: Path, flags: int) -> NDArray[np.uint8]:
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo what EXIF says of where the stored first row and column are."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::rows, ::columns])
+
+
+def _decode(file: Path, flags: int) -> tuple[PictureHeader, NDArray[np.uint8]]:
     size = _file_size(file)
     try:
         data = np.fromfile(file, dtype=np.uint8)
     except OSError as error:
         raise _missing(file, error) from error
-    _header(file, io.BytesIO(data.data), size)
+    header = _header(file, io.BytesIO(data.data), size)
+    if header.format == "TIFF" and (problem := _problem_by_pillow(data)):
+        # OpenCV only prints what is wrong with a strip, and fills it with anything
+        is_cut = "truncated" in problem
+        raise _truncated(file, size) if is_cut else _undecodable(file, size)
     try:
         pixels = cv2.imdecode(data, flags)
     except cv2.error as error:
         raise _undecodable(file, size) from error
     if pixels is None:
-        raise _truncated(file, size) if _is_cut_off(data) else _undecodable(file, size)
-    if _lacks_its_end(data) and _is_cut_off(data):
+        is_cut = "truncated" in _problem_by_pillow(data)
+        raise _truncated(file, size) if is_cut else _undecodable(file, size)
+    if _lacks_its_end(data) and "truncated" in _problem_by_pillow(data):
         raise _truncated(file, size)
-    return pixels  # type: ignore[return-value]  # OpenCV's stub says any integer or float
+    return header, pixels  # type: ignore[return-value]  # OpenCV's stub says any integer or float
 
 
 def _file_size(file: Path) -> int:
@@ -148,7 +181,20 @@ def _header(file: Path, stream: IO[bytes], size: int) -> PictureHeader:
     if width * height > MOST_PIXELS:
         raise _too_large(file, f"{height} x {width}")
     is_grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith(("I", "F"))
-    return PictureHeader(picture.format or "", (height, width), is_grey)
+    return PictureHeader(picture.format or "", (height, width), is_grey, _orientation(picture))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Read EXIF's tag where it is in the header; a damaged one says nothing."""
+    exif = Image.Exif()
+    if picture.format == "TIFF" or "exif" not in picture.info:
+        return 1
+    try:
+        exif.load(picture.info["exif"])
+        value = exif.get(ORIENTATION, 1)
+    except HEADER_ERRORS:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _lacks_its_end(data: NDArray[np.uint8]) -> bool:
@@ -158,15 +204,15 @@ def _lacks_its_end(data: NDArray[np.uint8]) -> bool:
     return JPEG_END not in data[-JPEG_TAIL:].tobytes()
 
 
-def _is_cut_off(data: NDArray[np.uint8]) -> bool:
-    """Ask Pillow by decoding again; only for pictures that are suspect already."""
+def _problem_by_pillow(data: NDArray[np.uint8]) -> str:
+    """Decode again, only where OpenCV is not to be believed; "" where nothing is wrong."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(io.BytesIO(data.data), formats=FORMATS).load()
     except HEADER_ERRORS as error:
-        return "truncated" in str(error).lower()
-    return False
+        return str(error).lower() or type(error).__name__
+    return ""
 
 
 def _missing(file: Path, error: OSError) -> MissingDataError:

@@ -102,7 +102,8 @@ class DataSettings(FrozenSettings):
     cache: Literal["auto", "off", "on"] = Field(
         "auto",
         description="Keep decoded, resized pictures in the workspace for all trials. auto: as far "
-        "as they fit its bound (VISIONSTUDY_CACHE_GB, 20 when not set); on: whatever their size; "
+        "as they fit its bound (VISIONSTUDY_CACHE_GB, 20 when not set); on: whatever their "
+        "size, but never the disk's last 1 GB (2 % of a disk of more than 50 GB); "
         "off: decode every time.",
         json_schema_extra=NO_EFFECT,
     )

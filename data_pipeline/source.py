@@ -1,6 +1,7 @@
 """Open the data a study file names: three splits, ready to load."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -8,7 +9,7 @@ import torch
 from data_pipeline.cache import cache_folder
 from data_pipeline.cache.building import Decoder
 from data_pipeline.cache.sample_cache import Progress, SampleCache
-from data_pipeline.catalog import DATASETS, check_data, label_names, resolve
+from data_pipeline.catalog import DATASETS, check_data, data_fingerprint, label_names, resolve
 from data_pipeline.datasets.dataset import Dataset, Item, VideoItem, pooled
 from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.errors import DataError, MissingDataError
@@ -123,8 +124,13 @@ class DataSource:
     def _prepare(self, name: SplitName) -> PreparedSplit:
         settings, dataset = self._settings, self.dataset(name)
         if self._examines:
-            progress = self._delivery.progress
-            dataset = sound(dataset, settings, self._task, progress=progress)
+            dataset = sound(
+                dataset,
+                settings,
+                self._task,
+                progress=self._delivery.progress,
+                fingerprint=self._fingerprint,
+            )
         if not isinstance(settings, VideoFields):
             images = ImageDecoder(
                 cast("tuple[Item, ...]", dataset.items), settings.resize, settings.image_size
@@ -145,10 +151,20 @@ class DataSource:
     ) -> SampleCache | None:
         if self._settings.cache == "off" or not len(dataset):
             return None
-        key = sample_key(self._settings, self._task, dataset, shorter_side=video_side)
+        key = sample_key(
+            self._settings,
+            self._task,
+            dataset,
+            fingerprint=self._fingerprint,
+            shorter_side=video_side,
+        )
         return SampleCache(
             cache_folder() / "samples" / key, decoder, is_bounded=self._settings.cache == "auto"
         )
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return data_fingerprint(self._settings)
 
     def _listed(self, name: SplitName) -> Dataset:
         split = self._settings.split

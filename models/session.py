@@ -49,6 +49,12 @@ class BatchSource(Protocol):
     def images(self) -> int:
         """Images per epoch."""
 
+    def prepare(self) -> None:
+        """Do once what the first epoch would wait for, such as decoding what is kept.
+
+        It is no training: it counts neither against a time limit nor in what an epoch took.
+        """
+
     def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Any]:
         """Yield the batches of epoch `number` (1-based), leaving out the first ones."""
 

@@ -90,6 +90,9 @@ class _Training:
     def run(self) -> TrainingResult:
         """Train what is left, then score the best epoch's weights."""
         self._resume()
+        if not self._is_finished():
+            self.source.prepare()
+            self.validation.prepare()
         while not self._is_finished():
             self._run_epoch()
         if not self.is_described:

@@ -71,6 +71,7 @@ class CellRecord:
     predictions_strip: str | None = None  # PNG, absolute path: image, truth, prediction, error
     is_running: bool = False
     tracking_url: str | None = None  # the cell's run in the MLflow UI
+    warnings: tuple[str, ...] = ()  # what its trials warned of, each once
 
     @property
     def seconds(self) -> float:

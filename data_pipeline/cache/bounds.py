@@ -4,7 +4,9 @@
     samples/<key>/       one split's samples in one form
 
 `VISIONSTUDY_CACHE_GB` bounds all of `samples/`, in GB of 10^9 bytes; 20 when it is not set, and
-never more than half of what the disk would have free without it.
+never more than half of what the disk would have free without it. Where it shall not bound them, a
+reserve still stays free, for the checkpoints and logs of the study: 1 GB, or 2 % of a disk of
+more than 50 GB, but no more than that half.
 """
 
 import contextlib
@@ -17,24 +19,38 @@ from data_pipeline.cache.locks import try_lock
 from data_pipeline.errors import DataError
 
 DEFAULT_GB = 20.0
+RESERVE_BYTES = 10**9
+RESERVE_SHARE = 0.02  # of the disk, where that is more
 VARIABLE = "VISIONSTUDY_CACHE_GB"
 
 
-def limit_bytes(folder: Path) -> int:
+def limit_bytes(folder: Path, *, is_bounded: bool = True) -> int:
     """Return the most that the folder of all samples may hold.
+
+    Args:
+        folder: Of all samples.
+        is_bounded: Whether by the variable, or by the disk's reserve alone.
 
     Raises:
         DataError: The variable is no number.
     """
+    disk = shutil.disk_usage(folder)
+    free_without = disk.free + used_bytes(folder)
+    if is_bounded:
+        return min(_chosen_bytes(), free_without // 2)
+    reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * disk.total))
+    return free_without - min(reserve, free_without // 2)
+
+
+def _chosen_bytes() -> int:
     text = os.environ.get(VARIABLE) or str(DEFAULT_GB)
     try:
-        chosen = int(float(text) * 10**9)
+        return int(float(text) * 10**9)
     except (ValueError, OverflowError):
         raise DataError(
             f"{VARIABLE} must be a number of gigabytes such as 20 or 0.5, got {text!r}; "
             "correct it in the environment"
         ) from None
-    return min(chosen, (shutil.disk_usage(folder).free + used_bytes(folder)) // 2)
 
 
 def used_bytes(folder: Path) -> int:
@@ -42,13 +58,14 @@ def used_bytes(folder: Path) -> int:
     return sum(_sizes(folder))
 
 
-def make_room(folder: Path, need: int, *, keep: Path) -> bool:
+def make_room(folder: Path, need: int, *, keep: Path, is_bounded: bool) -> bool:
     """Remove what was not opened for longest until so many bytes more are within the limit.
 
     Args:
         folder: Of all samples; the caller holds its lock.
         need: Bytes.
         keep: The caller's own subfolder.
+        is_bounded: As for `limit_bytes`.
 
     Returns:
         Whether there is room. What another process has open stays, and nothing is removed when
@@ -57,10 +74,11 @@ def make_room(folder: Path, need: int, *, keep: Path) -> bool:
     Raises:
         DataError: The limit is no number.
     """
-    excess = used_bytes(folder) + need - limit_bytes(folder)
+    limit = limit_bytes(folder, is_bounded=is_bounded)
+    excess = used_bytes(folder) + need - limit
     if excess <= 0:
         return True
-    if used_bytes(keep) + need > limit_bytes(folder):
+    if used_bytes(keep) + need > limit:
         return False
     for entry in _oldest_first(folder):
         if entry != keep:

@@ -1,22 +1,31 @@
 """Building many shards: in this process, or by helpers where that is worth starting them."""
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 
 import cv2
 
-from data_pipeline.cache.building import Built, ShardJob, build_shard
+from data_pipeline.cache.building import Built, ShardJob, Tick, build_shard, clear
 from data_pipeline.loading.lifeline import Lifeline, end_with
 
 ALONE_S = 2.0  # seconds of building after which it is known how long the rest takes
 WORTH_PROCESSES_S = 10.0  # starting them takes seconds
+TICK_S = 0.2  # between ticks while helpers build
 
 
-def build_all(jobs: Sequence[ShardJob], processes: int) -> Iterator[tuple[ShardJob, Built]]:
+def build_all(
+    jobs: Sequence[ShardJob], processes: int, tick: Tick
+) -> Generator[tuple[ShardJob, Built], None, None]:
     """Build missing shards, about in order; those that another process builds are "held".
+
+    Args:
+        jobs: What to build.
+        processes: At most so many helpers; 0 or 1: this process alone.
+        tick: Told often how many samples of the next shard are done; what it raises ends the
+            work, and so does closing the iterator: at once, also that of the helpers.
 
     Raises:
         OSError: One cannot be written.
@@ -27,14 +36,14 @@ def build_all(jobs: Sequence[ShardJob], processes: int) -> Iterator[tuple[ShardJ
         elapsed = time.monotonic() - started
         left_s = elapsed / max(1, done) * (len(jobs) - done)
         if processes > 1 and elapsed > ALONE_S and left_s > WORTH_PROCESSES_S:
-            yield from build_by_processes(jobs[done:], processes)
+            yield from build_by_processes(jobs[done:], processes, tick)
             return
-        yield job, build_shard(job, waits=False)
+        yield job, build_shard(job, tick=tick)
 
 
 def build_by_processes(
-    jobs: Sequence[ShardJob], processes: int
-) -> Iterator[tuple[ShardJob, Built]]:
+    jobs: Sequence[ShardJob], processes: int, tick: Tick
+) -> Generator[tuple[ShardJob, Built], None, None]:
     """Build missing shards by helpers, as `build_all` does."""
     lifeline = Lifeline()
     pool = ProcessPoolExecutor(
@@ -43,12 +52,23 @@ def build_by_processes(
         initializer=_start,
         initargs=(lifeline.other_end,),
     )
+    others = frozenset(active_children())
+    left = {pool.submit(build_shard, job): job for job in jobs}
+    helpers = frozenset(active_children()) - others
     try:
-        futures = {pool.submit(build_shard, job, waits=False): job for job in jobs}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        while left:
+            done, _ = wait(left, timeout=TICK_S, return_when=FIRST_COMPLETED)
+            tick(0)
+            for future in done:
+                built = future.result()
+                yield left.pop(future), built
     finally:
+        if left:  # a helper would finish its start and its shard first
+            for helper in helpers:
+                helper.kill()
         pool.shutdown(cancel_futures=True)
+        for job in left.values():
+            clear(job)
 
 
 def _start(other_end: "Connection[None, None]") -> None:

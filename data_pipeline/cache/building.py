@@ -1,21 +1,23 @@
 """Decoding a range of samples into a shard, once, whoever else wants it too."""
 
+import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from data_pipeline.cache.bounds import make_room
 from data_pipeline.cache.locks import lock, try_lock
-from data_pipeline.cache.packing import Packed, pack
-from data_pipeline.cache.shards import allocate, fill, shard_tail
+from data_pipeline.cache.shards import ShardWriter
 from data_pipeline.errors import DataError
 from data_pipeline.samples import Sample
 
 logger = logging.getLogger(__name__)
 ROOM_LOCK = "room.lock"  # held by who looks whether there is room, until it is taken
+FLUSH_BYTES = 64 * 10**6  # most that waits in memory, and the sample that exceeds it
 Built = Literal["whole", "held", "no room"]
+Tick: TypeAlias = Callable[[int], None]  # told samples done of what is built; may raise to stop
 
 
 class Decoder(Protocol):
@@ -42,7 +44,7 @@ class ShardJob:
     file: Path
     decoder: Decoder  # of its samples alone
     expected_bytes: int
-    is_bounded: bool
+    is_bounded: bool  # by how much all samples may take, and not by the disk's reserve alone
 
     @property
     def folder(self) -> Path:
@@ -50,23 +52,28 @@ class ShardJob:
         return self.file.parent.parent
 
 
-def build_shard(job: ShardJob, *, waits: bool) -> Built:
+def _silent(_done: int) -> None:
+    pass
+
+
+def build_shard(job: ShardJob, *, tick: Tick = _silent) -> Built:
     """Write a missing shard.
 
     Args:
         job: What to write.
-        waits: Whether to wait for a process that is writing it now.
+        tick: Told after each sample how many are done; what it raises ends the work, and nothing
+            is left behind.
 
     Returns:
         whole: it is there, by us or by another; held: another is writing it; no room: the bound
         does not allow it.
 
     Raises:
-        OSError: It cannot be written; nothing is left behind.
+        OSError: It cannot be written, or the disk's reserve would be used for it; nothing is
+            left behind.
         DataError: The bound is no number.
     """
-    mine = job.file.with_suffix(".lock")
-    held = lock(mine) if waits else try_lock(mine)
+    held = try_lock(_lock_file(job))
     if held is None:
         return "held"
     with held:
@@ -74,8 +81,19 @@ def build_shard(job: ShardJob, *, waits: bool) -> Built:
             return "whole"
         if not _fits(job, job.expected_bytes):
             return "no room"
-        packed = pack(_samples(job.decoder))
-        return "whole" if _written(job, packed) else "no room"
+        return "whole" if _written(job, tick) else "no room"
+
+
+def clear(job: ShardJob) -> None:
+    """Remove what a builder that was killed has left of a shard, unless another writes it now."""
+    held = try_lock(_lock_file(job))
+    if held is not None:
+        with held:
+            job.file.with_suffix(".partial").unlink(missing_ok=True)
+
+
+def _lock_file(job: ShardJob) -> Path:
+    return job.file.with_suffix(".lock")
 
 
 def _samples(decoder: Decoder) -> Iterator[Sample | None]:
@@ -87,20 +105,43 @@ def _samples(decoder: Decoder) -> Iterator[Sample | None]:
             yield None
 
 
-def _written(job: ShardJob, packed: Packed) -> bool:
-    partial = job.file.with_suffix(".partial")
-    tail = shard_tail(packed)
-    size = packed.size + len(tail)
-    with lock(job.folder / ROOM_LOCK):
-        if job.is_bounded and not make_room(job.folder, size, keep=job.file.parent):
+def _written(job: ShardJob, tick: Tick) -> bool:
+    with ShardWriter(job.file) as shard:
+        for done, sample in enumerate(_samples(job.decoder), start=1):
+            shard.add(sample)
+            if shard.waiting >= FLUSH_BYTES and not _flushed(job, shard):
+                return False
+            tick(done)
+        shard.end()
+        if not _flushed(job, shard):
             return False
-        allocate(partial, size)
-    fill(partial, packed, tail, target=job.file)
+        shard.finish()
+    return True
+
+
+def _flushed(job: ShardJob, shard: ShardWriter) -> bool:
+    with lock(job.folder / ROOM_LOCK):
+        if not _has_room(job, shard.waiting):
+            return False
+        shard.allocate()
+    shard.write()
     return True
 
 
 def _fits(job: ShardJob, size: int) -> bool:
-    if not job.is_bounded:
-        return True
     with lock(job.folder / ROOM_LOCK):
-        return make_room(job.folder, size, keep=job.file.parent)
+        return _has_room(job, size)
+
+
+def _has_room(job: ShardJob, size: int) -> bool:
+    """Whether a shard may be written; the caller holds the room lock.
+
+    Raises:
+        OSError: It may not, and no bound that was asked for is why.
+    """
+    keep, is_bounded = job.file.parent, job.is_bounded
+    if make_room(job.folder, size, keep=keep, is_bounded=is_bounded):
+        return True
+    if is_bounded:
+        return False
+    raise OSError(errno.ENOSPC, "the rest of the disk is left for the study's own files")

@@ -64,15 +64,16 @@ class Packed:
             start += piece.size
 
 
-def pack(samples: Iterable[Sample | None], *, has_checksums: bool = True) -> Packed:
-    """Lay samples one after another, without copying their pixels yet."""
-    places: list[SamplePlace | None] = []
-    pieces: list[Bytes] = []
-    size = 0
-    for sample in samples:
-        if sample is None:
-            places.append(None)
-            continue
+class Packing:
+    """Lays samples one after another, without copying their pixels yet."""
+
+    def __init__(self, *, has_checksums: bool = True) -> None:
+        self.size = 0  # bytes laid so far
+        self._has_checksums = has_checksums
+        self._pieces: list[Bytes] = []
+
+    def add(self, sample: Sample) -> SamplePlace:
+        """Lay a sample after those before it."""
         arrays: dict[str, ArrayPlace] = {}
         values: dict[str, Any] = {}
         for name in (field.name for field in fields(sample)):
@@ -82,12 +83,23 @@ def pack(samples: Iterable[Sample | None], *, has_checksums: bool = True) -> Pac
                 continue
             content = _content(value)
             padding = np.zeros(-content.size % ALIGNMENT, np.uint8)
-            checksums = _checksums(content, value.shape) if has_checksums else ()
-            arrays[name] = ArrayPlace(size, value.shape, value.dtype.name, checksums)
-            pieces += [content, padding]
-            size += content.size + padding.size
-        places.append(SamplePlace(type(sample).__name__, values, arrays))
-    return Packed(tuple(places), tuple(pieces), size)
+            checksums = _checksums(content, value.shape) if self._has_checksums else ()
+            arrays[name] = ArrayPlace(self.size, value.shape, value.dtype.name, checksums)
+            self._pieces += [content, padding]
+            self.size += content.size + padding.size
+        return SamplePlace(type(sample).__name__, values, arrays)
+
+    def taken(self) -> list[Bytes]:
+        """Hand over the pieces since the last time, in order, padding included."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+
+def pack(samples: Iterable[Sample | None], *, has_checksums: bool = True) -> Packed:
+    """Lay samples one after another, without copying their pixels yet."""
+    packing = Packing(has_checksums=has_checksums)
+    places = tuple(None if sample is None else packing.add(sample) for sample in samples)
+    return Packed(places, tuple(packing.taken()), packing.size)
 
 
 def unpack(place: SamplePlace, memory: Bytes) -> Sample:

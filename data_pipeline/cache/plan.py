@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from data_pipeline.cache.building import Decoder
@@ -10,8 +11,11 @@ from data_pipeline.errors import DataError
 from data_pipeline.hashing import write_whole
 
 SHARD_BYTES = 64 * 10**6
-MOST_PER_SHARD = 4096  # so that its index is read in milliseconds
+LEAST_SHARD_BYTES = 10**5  # each has to reach the disk before the next
+MOST_PER_SHARD = 256  # is lost when a builder is stopped
+SHARES = 64  # of a small split: so that helpers, up to 16, end at about the same time
 MOST_SHARDS = 400  # each takes a file descriptor of each trial
+SAMPLES_PER_PROBE, MOST_PROBES = 1000, 5  # samples decoded to learn their size
 PLAN_FILE = "plan.json"
 
 
@@ -21,7 +25,7 @@ class Plan:
 
     samples: int
     per_shard: int
-    sample_bytes: int  # of the first one that can be decoded
+    sample_bytes: int  # mean of the probes
 
     @property
     def shards(self) -> int:
@@ -60,13 +64,29 @@ def _read(file: Path) -> Plan | None:
 
 
 def _made(decoder: Decoder) -> Plan | None:
-    for index in range(len(decoder)):
+    sizes = _probed(decoder)
+    if not sizes:
+        return None
+    size, count = sum(sizes) // len(sizes), len(decoder)
+    least, most = max(1, LEAST_SHARD_BYTES // size), max(1, SHARD_BYTES // size)
+    per_shard = min(max(-(-count // SHARES), least), most, MOST_PER_SHARD)
+    return Plan(count, max(per_shard, -(-count // MOST_SHARDS)), size)
+
+
+def _probed(decoder: Decoder) -> list[int]:
+    """Return the bytes of some samples, evenly spread; after each that is damaged, the next."""
+    probes = min(MOST_PROBES, 1 + len(decoder) // SAMPLES_PER_PROBE)
+    starts = [len(decoder) * probe // probes for probe in range(probes + 1)]
+    sizes = (_first_size(decoder, range(*part)) for part in pairwise(starts))
+    return [size for size in sizes if size is not None]
+
+
+def _first_size(decoder: Decoder, indices: range) -> int | None:
+    for index in indices:
         try:
             sample = decoder.decode(index)
         except DataError:
             continue
         if sample is not None:
-            size = max(1, pack([sample]).size)
-            per_shard = min(MOST_PER_SHARD, max(1, SHARD_BYTES // size))
-            return Plan(len(decoder), max(per_shard, -(-len(decoder) // MOST_SHARDS)), size)
+            return max(1, pack([sample]).size)
     return None

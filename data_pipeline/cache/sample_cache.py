@@ -15,13 +15,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data_pipeline.cache.bounds import VARIABLE, entry_lock
 from data_pipeline.cache.build_all import build_all
-from data_pipeline.cache.building import Built, Decoder, ShardJob, build_shard
+from data_pipeline.cache.building import Built, Decoder, ShardJob, Tick, build_shard
 from data_pipeline.cache.locks import Lock, lock
 from data_pipeline.cache.plan import Plan, agreed_plan
 from data_pipeline.cache.shards import DamagedShardError, Shard
@@ -29,8 +32,14 @@ from data_pipeline.samples import Sample
 
 logger = logging.getLogger(__name__)
 
+TELL_INTERVAL_S = 0.2  # what is told may stop the work, so no one waits longer
+LOOK_INTERVAL_S = 0.1  # whether another process has built a shard
 LOG_INTERVAL_S = 5.0
 MB = 10**6
+# What a warning is about, without what differs from trial to trial; a study says it once.
+NOT_KEPT = "decoded samples cannot be kept"
+BEYOND_BOUND = "not all decoded samples fit the bound of the cache"
+SLOWER = "; they are decoded every time, which is slower and gives the same pixels"
 Progress: TypeAlias = Callable[[int, int], None]  # samples kept so far, samples in all
 
 
@@ -58,7 +67,8 @@ class SampleCache:
 
         Args:
             processes: At most so many helpers; 0 or 1: this process alone.
-            progress: Told how far it is.
+            progress: Told how far it is, several times a second; what it raises ends the work,
+                and the shards that are whole stay.
         """
         if self._is_final:
             return
@@ -67,7 +77,7 @@ class SampleCache:
                 self._lock = lock(entry_lock(self._folder), is_shared=True)
                 os.utime(self._lock.file)  # the oldest is evicted first
             self._plan = agreed_plan(self._folder, self._decoder)
-            self._build(processes, _Report(self._folder, progress))
+            self._build(processes, progress)
         except OSError as error:
             self._give_up(f"{error.strerror}")
         except BrokenExecutor:
@@ -81,6 +91,17 @@ class SampleCache:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def are_kept(self) -> NDArray[np.bool_]:
+        """Return for each sample, (samples,), whether it is kept."""
+        found = np.zeros(len(self._decoder), np.bool_)
+        if self._plan is not None:
+            for number in range(self._plan.shards):
+                shard = self._shard(number)
+                if shard is not None:
+                    indices = self._plan.indices(number)
+                    found[indices.start : indices.stop] = shard.are_kept
+        return found
 
     def __contains__(self, index: int) -> bool:
         located = self._located(index)
@@ -117,15 +138,21 @@ class SampleCache:
         if self._plan is None:
             return None
         number, position = divmod(index, self._plan.per_shard)
+        shard = self._shard(number)
+        return None if shard is None else (shard, position)
+
+    def _shard(self, number: int) -> Shard | None:
         if number not in self._shards:
             self._shards[number] = self._opened(number)
-        shard = self._shards[number]
-        return None if shard is None else (shard, position)
+        return self._shards[number]
 
     def _opened(self, number: int) -> Shard | None:
         file = self._file(number)
+        samples = 0 if self._plan is None else len(self._plan.indices(number))
         try:
             shard = Shard(file)
+            if len(shard) != samples:
+                raise DamagedShardError(f"shard {file} has {len(shard)} samples, not {samples}")
         except FileNotFoundError:
             return None
         except DamagedShardError as error:
@@ -147,7 +174,7 @@ class SampleCache:
             if known is shard:
                 self._shards[number] = None
 
-    def _build(self, processes: int, report: "_Report") -> None:
+    def _build(self, processes: int, progress: Progress | None) -> None:
         plan = self._plan
         if plan is None:
             self._is_final = True
@@ -156,30 +183,32 @@ class SampleCache:
         if not missing:
             return
         kept = plan.samples - sum(len(job.decoder) for job in missing)
+        report = _Report(self._folder, progress, kept=kept, samples=plan.samples)
         held = []
-        for job, built in build_all(missing, processes):
-            if built == "held":
-                held.append(job)
-            elif self._goes_on(built):
-                kept += len(job.decoder)
-                report(kept, plan.samples)
-            else:
-                return
+        with closing(build_all(missing, processes, report.within)) as building:
+            for job, built in building:
+                if built == "held":
+                    held.append(job)
+                elif self._goes_on(built):
+                    report.add(len(job.decoder))
+                else:
+                    return
         for job in held:
-            if not self._goes_on(build_shard(job, waits=True)):
+            if not self._goes_on(_built_or_awaited(job, report.within)):
                 return
-            kept += len(job.decoder)
-            report(kept, plan.samples)
+            report.add(len(job.decoder))
 
     def _goes_on(self, built: Built) -> bool:
         if built == "no room":
             self._is_final = True
             logger.warning(
-                "not all samples can be kept in %s: the bound of %s is reached; the others are "
-                "decoded every time. Raise %s, or set data.cache to 'on'",
+                "not all samples can be kept in %s: the bound of %s (%s, and half of the disk's "
+                "free space) is reached; the others are decoded every time, which is slower. "
+                "Raise it, free space, or set data.cache to 'on'",
                 self._folder,
                 self._folder.parent,
                 VARIABLE,
+                extra={"topic": f"{BEYOND_BOUND} ({VARIABLE}){SLOWER}"},
             )
         return built == "whole"
 
@@ -201,6 +230,7 @@ class SampleCache:
             reason,
             need,
             shutil.disk_usage(parent).free / MB,
+            extra={"topic": f"{NOT_KEPT} ({reason}){SLOWER}"},
         )
 
     def _job(self, plan: Plan, number: int) -> ShardJob:
@@ -216,18 +246,40 @@ class SampleCache:
         return self._folder / f"{number:05d}.shard"
 
 
-class _Report:
-    """Tells how far building is: every shard to who asked, every few seconds to the log."""
+def _built_or_awaited(job: ShardJob, tick: Tick) -> Built:
+    """Build a shard unless its builder does; where that is killed, build it after all."""
+    while (built := build_shard(job, tick=tick)) == "held":
+        tick(0)
+        time.sleep(LOOK_INTERVAL_S)
+    return built
 
-    def __init__(self, folder: Path, progress: Progress | None) -> None:
+
+class _Report:
+    """Tells how far building is, to who asked and every few seconds to the log."""
+
+    def __init__(
+        self, folder: Path, progress: Progress | None, *, kept: int, samples: int
+    ) -> None:
         self._folder = folder
         self._progress = progress
-        self._logged_at = time.monotonic()
+        self._kept = kept
+        self._samples = samples
+        self._told_at = self._logged_at = time.monotonic()
 
-    def __call__(self, kept: int, samples: int) -> None:
+    def within(self, done: int) -> None:
+        """Tell, when it is time, that so many samples of the next shard are done."""
+        if time.monotonic() - self._told_at >= TELL_INTERVAL_S:
+            self._tell(self._kept + done)
+
+    def add(self, samples: int) -> None:
+        """Tell that so many samples more are kept."""
+        self._kept += samples
+        self._tell(self._kept)
+
+    def _tell(self, kept: int) -> None:
+        self._told_at = now = time.monotonic()
         if self._progress is not None:
-            self._progress(kept, samples)
-        now = time.monotonic()
+            self._progress(kept, self._samples)
         if now - self._logged_at >= LOG_INTERVAL_S:
             self._logged_at = now
-            logger.info("kept %d of %d samples in %s", kept, samples, self._folder)
+            logger.info("kept %d of %d samples in %s", kept, self._samples, self._folder)

@@ -19,7 +19,7 @@ from data_pipeline.datasets.records import (
     Outline,
     uses_by_class,
 )
-from data_pipeline.datasets.settings.boxes import BoxData
+from data_pipeline.datasets.settings.boxes import BoxData, TurnableBoxData
 from data_pipeline.faults import Fault, bounded
 from data_pipeline.paths import name_problem
 from data_pipeline.settings import DataSettings
@@ -83,7 +83,12 @@ def reading_of(
     """Return what a study makes of the records of a split."""
     first = 1 if task == "semantic_segmentation" else 0  # 0 is background in a label map
     labels = {name: n for n, name in enumerate(chosen_classes(settings, known), start=first)}
-    return Reading(task, folder, labels, frozenset(known))
+    return Reading(task, folder, labels, frozenset(known), is_turned(settings))
+
+
+def is_turned(settings: DataSettings) -> bool:
+    """Say whether pictures are turned by EXIF before anything is read off them."""
+    return isinstance(settings, TurnableBoxData) and settings.orientation == "exif"
 
 
 def keeps_empty(settings: DataSettings) -> bool:

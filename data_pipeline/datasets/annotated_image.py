@@ -7,7 +7,7 @@ class are `IGNORE` wherever no object is.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -45,13 +45,14 @@ class Reading:
     folder: Path  # of the pictures
     labels: dict[str, int]  # chosen classes to their label
     known: frozenset[str]  # every class of the dataset
+    is_turned: bool = False  # pictures by their EXIF tag, as the annotations take them
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
     """A picture, and where its annotation is."""
 
-    image_id: str
+    image_id: str  # of its record, or with the split before it
     classes: tuple[str, ...]
     file_name: str
     place: RecordPlace
@@ -71,7 +72,7 @@ class AnnotatedImage:
         """Return what is wrong with its annotation; opens the picture's header at most."""
         record = self.place.record()
         return record_faults(
-            record,
+            replace(record, image_id=self.image_id),
             self.reading.task,
             chosen=self.reading.labels,
             known=self.reading.known,
@@ -80,7 +81,8 @@ class AnnotatedImage:
 
     def _stored_size(self) -> tuple[int, int] | None:
         try:
-            return image_size(safe_path(self.reading.folder, self.file_name))
+            file = safe_path(self.reading.folder, self.file_name)
+            return image_size(file, turned=self.reading.is_turned)
         except DataError:
             return None  # `read` will say so
 
@@ -93,14 +95,10 @@ class AnnotatedImage:
         """
         record = self.place.record()
         file = safe_path(self.reading.folder, self.file_name)
-        image = read_image(file)
+        image = read_image(file, turned=self.reading.is_turned)
         size: tuple[int, int] = image.shape[:2]
         if record.size_hw not in (None, size):
-            raise InvalidDataError(
-                f"image {file} must have the annotated height and width {record.size_hw}, "
-                f"got {size}; restore the original file",
-                kind="image_size",
-            )
+            raise self._of_another_size(file, record.size_hw, size)
         objects = [
             (self.reading.labels[thing.class_name], thing)
             for thing in in_pixels(record, size).objects
@@ -109,6 +107,19 @@ class AnnotatedImage:
         if self.reading.task == "semantic_segmentation":
             return SegmentationSample(self.image_id, image, label_map(objects, size))
         return self._boxed(image, objects)
+
+    def _of_another_size(
+        self, file: Path, annotated_hw: tuple[int, int] | None, got_hw: tuple[int, int]
+    ) -> InvalidDataError:
+        turned, other = self.reading.is_turned, ("exif", "stored")
+        is_by_exif = image_size(file, turned=not turned) == annotated_hw
+        remedy = f"set data.orientation to {other[turned]}" if is_by_exif else "restore the file"
+        why = " because of its EXIF orientation" if is_by_exif else ""
+        return InvalidDataError(
+            f"image {file} must have the annotated height and width {annotated_hw}, "
+            f"got {got_hw}{why}; {remedy}",
+            kind="image_size",
+        )
 
     def _boxed(
         self, image: NDArray[np.uint8], objects: list[tuple[int, ObjectRecord]]

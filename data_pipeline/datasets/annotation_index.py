@@ -4,8 +4,9 @@
 
 COCO's JSON of half a gigabyte takes a minute to parse and most of the memory of a laptop; its
 index opens in a part of a second. The hash is of the reader's name and of what the annotation
-files hold, so that changed files get another index. One process makes it while others wait; it
-is made under another name and renamed when whole. Without a disk to write on, files are parsed
+files hold, so that changed files get another index, and those of before are removed unless they
+are in use. One process makes it while others wait; it is made under another name and renamed
+when whole. Without a disk to write on, files are parsed
 into memory every time, with a warning.
 """
 
@@ -36,6 +37,7 @@ from data_pipeline.datasets.index_files import (
     open_index,
     write_index,
 )
+from data_pipeline.datasets.index_use import hold, remove_outdated
 from data_pipeline.datasets.labels import task_labels
 from data_pipeline.datasets.records import USES, ImageRecord
 from data_pipeline.errors import MissingDataError
@@ -53,8 +55,10 @@ logger = logging.getLogger(__name__)
 class Annotations:
     """The annotations of a split, and how to read them."""
 
-    reader: str  # name and version, such as "coco/1"; raise the version when `parse` changes
-    files: tuple[Path, ...]  # all that `parse` reads
+    # Name and version, such as "coco/1"; raise the version when `parse` changes. After a space
+    # what else decides what is parsed and may change, such as a hash of what pictures there are.
+    reader: str
+    files: tuple[Path, ...]  # all that `parse` reads; the first one tells splits apart
     parse: Callable[[], Iterator[ImageRecord | Fault]]  # every image, of any class, with faults
 
 
@@ -91,6 +95,20 @@ def indexed_dataset(
     return _opened(index, reading, names, keep_empty=keeps_empty(settings))
 
 
+def listed_pictures(annotations: Annotations) -> dict[str, str]:
+    """Return image id -> file name of every image, whatever classes are in it.
+
+    Raises:
+        DataError: A file cannot be parsed.
+    """
+    index = _index(annotations) if _are_large(annotations.files) else None
+    if index is None:
+        records = (found for found in annotations.parse() if isinstance(found, ImageRecord))
+        return {record.image_id: record.file_name for record in records}
+    every = np.arange(len(index.ends))
+    return dict(zip(index.image_ids.at(every), index.file_names.at(every), strict=True))
+
+
 def _are_large(files: Sequence[Path]) -> bool:
     try:
         return sum(file.stat().st_size for file in files) >= SMALL_BYTES
@@ -107,7 +125,7 @@ def _index(annotations: Annotations) -> Index | None:
         key = hash_of([annotations.reader, files_sha256(annotations.files)])
         folder = parent / key[:32]
         try:
-            return open_index(folder)
+            return _held(folder)
         except BrokenIndexError:
             with _alone(folder):
                 return _made(folder, annotations)
@@ -122,6 +140,25 @@ def _index(annotations: Annotations) -> Index | None:
         return None
 
 
+def _source(annotations: Annotations) -> str:
+    """Name annotations, whatever they hold just now."""
+    name, _, _ = annotations.reader.partition(" ")
+    return hash_of([name, *(str(file.resolve()) for file in annotations.files[:1])])
+
+
+def _held(folder: Path) -> Index:
+    """Open an index and keep it while this process runs.
+
+    Raises:
+        BrokenIndexError: As of `open_index`.
+    """
+    try:
+        hold(folder)
+    except OSError as error:
+        raise BrokenIndexError(f"{folder}: {error}") from error
+    return open_index(folder)
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Wait until no other process makes this index; the lock of a dead one is free."""
@@ -133,18 +170,20 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _made(folder: Path, annotations: Annotations) -> Index:
     try:
-        return open_index(folder)  # another process was first
+        return _held(folder)  # another process was first
     except BrokenIndexError:
         pass
     unfinished = folder.with_suffix(".unfinished")
     _remove(unfinished)  # of a process that was killed
     try:
-        write_index(unfinished, annotations.parse())
+        write_index(unfinished, annotations.parse(), source=_source(annotations))
         _remove(folder)
         unfinished.rename(folder)
     finally:
         _remove(unfinished)
-    return open_index(folder)
+    index = _held(folder)
+    remove_outdated(folder, _source(annotations))
+    return index
 
 
 def _remove(place: Path) -> None:

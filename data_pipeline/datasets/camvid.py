@@ -3,7 +3,8 @@
     root/train.txt  root/val.txt  (root/test.txt)  root/train/*.png  root/trainannot/*.png
 
 Names such as 0001TP_006690 are of a drive and a frame: a drive is a group. The official lists
-cut the drive 0016E5 between training and validation.
+cut the drive 0016E5 between training and validation. Where two lists have different pictures of
+one name, these are called "train/name" and "val/name".
 Badrinarayanan et al. 2017 and its tutorial's files.
 """
 
@@ -12,10 +13,16 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from data_pipeline.datasets.dataset import Dataset
-from data_pipeline.datasets.label_maps import LabelledPicture, legend_of, map_label_names
+from data_pipeline.datasets.label_maps import (
+    LabelledPicture,
+    Legend,
+    legend_of,
+    map_label_names,
+)
 from data_pipeline.datasets.labels import class_problems
 from data_pipeline.datasets.settings.pictures import CamVidData
 from data_pipeline.datasets.split_files import absent_split_problems, present_splits
+from data_pipeline.datasets.split_ids import ambiguous_ids, unique_id
 from data_pipeline.datasets.text_lines import numbered_lines
 from data_pipeline.errors import DataError, InvalidDataError, MissingDataError
 from data_pipeline.faults import Fault
@@ -93,11 +100,21 @@ def build(settings: CamVidData, task: str, split: SplitName) -> Dataset | None: 
         return None
     legend = legend_of(settings, STORED, void=VOID)
     pairs, faults = _usable_pairs(settings, split)
-    items = tuple(
-        LabelledPicture(image.stem, image.stem.partition("_")[0], image, label, legend)
-        for image, label in pairs
-    )
+    ambiguous = ambiguous_ids(_pictures(settings, split) for split in _present(settings))
+    items = tuple(_item(pair, unique_id(pair[0].stem, split, ambiguous), legend) for pair in pairs)
     return Dataset(legend.names, items, faults)
+
+
+def _item(pair: Pair, image_id: str, legend: Legend) -> LabelledPicture:
+    """Make an item; a name without a drive in it is a group of its own."""
+    image, label = pair
+    drive, underscore, _ = image.stem.partition("_")
+    return LabelledPicture(image_id, drive if underscore else image_id, image, label, legend)
+
+
+def _pictures(settings: CamVidData, split: SplitName) -> dict[str, str]:
+    pairs = (pair for pair in _pairs(settings, split) if not isinstance(pair, Fault))
+    return {image.stem: str(image) for image, _ in pairs}
 
 
 def _list(settings: CamVidData, split: SplitName) -> Path:

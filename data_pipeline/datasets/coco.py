@@ -3,15 +3,22 @@
     root/annotations/instances_train2017.json   root/train2017/*.jpg   (and val, and test)
 
 An image belongs to the dataset if it has an object, not only a crowd, of a chosen class. Files of
-keypoints hold objects too and may be named by `annotations`; those of captions hold none. How
-boxes and outlines become samples is said in `annotated_image.py`. Lin et al. 2014.
+keypoints hold objects too and may be named by `annotations`; those of captions hold none. A file
+numbers its own images: where two files give one id to different pictures, these are called
+"train/7" and "val/7". How boxes and outlines become samples is said in `annotated_image.py`.
+Lin et al. 2014.
 """
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.datasets.annotation_index import Annotations, indexed_dataset
+from data_pipeline.datasets.annotation_index import (
+    Annotations,
+    indexed_dataset,
+    listed_pictures,
+)
 from data_pipeline.datasets.coco_records import (
     READER,
     category_names,
@@ -21,9 +28,11 @@ from data_pipeline.datasets.coco_records import (
 from data_pipeline.datasets.dataset import Dataset
 from data_pipeline.datasets.labels import class_problems, task_labels
 from data_pipeline.datasets.settings.boxes import CocoData
+from data_pipeline.datasets.split_files import absent_split_problems, present_splits
+from data_pipeline.datasets.split_ids import ambiguous_ids, with_unique_ids
 from data_pipeline.errors import DataError, InvalidDataError, MissingDataError
 from data_pipeline.hashing import file_sha256, hash_of
-from data_pipeline.splitting.splits import SPLITS, SplitName
+from data_pipeline.splitting.splits import SplitName
 
 TAIL_BYTES = 1024**2  # the official files end with their categories, a few kB
 
@@ -43,7 +52,7 @@ def _filled(pattern: str, settings: CocoData, split: SplitName) -> str:
 
 
 def _present(settings: CocoData) -> list[SplitName]:
-    return [split for split in SPLITS if annotations_file(settings, split).is_file()]
+    return present_splits(lambda split: annotations_file(settings, split))
 
 
 def check(settings: CocoData) -> list[str]:
@@ -53,17 +62,13 @@ def check(settings: CocoData) -> list[str]:
             f"data.root {settings.root} must be a folder that holds 'annotations' and the "
             "pictures' folders, got no folder; correct data.root or download the dataset"
         ]
-    problems = [
-        f"annotations file {annotations_file(settings, split)} does not exist; "
-        "restore it or correct data.annotations and data.year"
-        for split in ("train", "val")
-        if split not in _present(settings) and settings.split.policy == "given"
-    ]
+    problems = absent_split_problems(
+        settings,
+        lambda split: annotations_file(settings, split),
+        remedy="correct data.annotations and data.year",
+    )
     if not _present(settings):
-        return problems or [
-            f"no annotations file like {annotations_file(settings, 'train')} exists; "
-            "correct data.annotations and data.year"
-        ]
+        return problems
     problems += [
         f"images folder {images_folder(settings, split)} does not exist; "
         "restore it or correct data.images"
@@ -113,12 +118,38 @@ def build(settings: CocoData, task: str, split: SplitName) -> Dataset | None:
     file = annotations_file(settings, split)
     if not file.is_file():
         return None
-    return indexed_dataset(
+    dataset = indexed_dataset(
         settings,
         task,
-        Annotations(READER, (file,), lambda: coco_records(file)),
+        _annotations(file),
         folder=images_folder(settings, split),
         known=class_names(settings),
+    )
+    return with_unique_ids(dataset, split, _ambiguous_ids(settings))
+
+
+def _annotations(file: Path) -> Annotations:
+    return Annotations(READER, (file,), lambda: coco_records(file))
+
+
+def _ambiguous_ids(settings: CocoData) -> frozenset[str]:
+    places = []
+    for split in _present(settings):
+        file = annotations_file(settings, split)
+        stat = file.stat()
+        places.append((file, images_folder(settings, split), stat.st_size, stat.st_mtime_ns))
+    return _ambiguous_in(tuple(places)) if len(places) > 1 else frozenset()
+
+
+@lru_cache(maxsize=8)
+def _ambiguous_in(places: tuple[tuple[Path, Path, int, int], ...]) -> frozenset[str]:
+    """Compare files of annotations, each with its folder, its size and its time of change."""
+    return ambiguous_ids(
+        {
+            image_id: f"{folder}/{name}"
+            for image_id, name in listed_pictures(_annotations(file)).items()
+        }
+        for file, folder, *_ in places
     )
 
 
@@ -131,10 +162,10 @@ def _last_class_names(file: Path) -> tuple[str, ...]:
     if not key:
         return ()
     try:
-        value, _ = json.JSONDecoder().raw_decode(rest.lstrip(" \t\r\n:"))
+        value = json.loads(f"{{{key}{rest}")["categories"]  # the outermost object ends in it
         return tuple(dict.fromkeys(category_names(file, _listed(value)).values()))
     except (ValueError, RecursionError, InvalidDataError):
-        return ()  # it was no list of categories: perhaps a word in a caption
+        return ()  # it was of an inner object, or perhaps a word in a caption
 
 
 def _listed(value: object) -> list[Any]:

@@ -5,7 +5,8 @@
 
 Validation may also be called `valid` or `validation`. A pool counts as the training split.
 Classes are the folders' names in their order, over all splits. Pictures may lie deeper; links to
-folders are not followed, and links to files only inside the root.
+folders are not followed, and links to files only inside the root. Hidden files and folders, and
+what macOS puts into archives, `__MACOSX`, are left out.
 """
 
 import os
@@ -162,7 +163,7 @@ def _subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.is_dir() and not e.name.startswith(".")]
+        names = [e.name for e in entries if e.is_dir() and not _is_litter(e.name)]
     return [folder / name for name in sorted(names)]
 
 
@@ -172,18 +173,23 @@ def _pictures(folder: Path, root: Path) -> Iterator[Path | Fault]:
         yield _link_fault(folder, root)
         return
     for place, folders, files in os.walk(folder):  # never goes through links
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not _is_litter(name))
         yield from (
             _link_fault(Path(place, n), root) for n in folders if Path(place, n).is_symlink()
         )
         for name in sorted(files):
-            if not name.lower().endswith(ENDINGS):
+            if _is_litter(name) or not name.lower().endswith(ENDINGS):
                 continue
             file = Path(place, name)
             if file.is_symlink() and (fault := _leads_out(file, root)) is not None:
                 yield fault
             else:
                 yield file
+
+
+def _is_litter(name: str) -> bool:
+    """Tell what other systems leave beside pictures, such as macOS its `._1.jpg`."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _leads_out(file: Path, root: Path) -> Fault | None:

@@ -2,7 +2,7 @@
 
     <folder>/records.jsonl   a line per image
     <folder>/tables.npz      ids, file names, where lines lie, what classes images have
-    <folder>/about.json      classes, faults, size of the records; written last
+    <folder>/about.json      source, classes, faults, size of the records; written last
 
 No pickle: nothing in it can run. A folder is written whole under another name and renamed.
 """
@@ -26,7 +26,7 @@ from data_pipeline.datasets.records import ImageRecord, uses_by_class
 from data_pipeline.errors import InvalidDataError
 from data_pipeline.faults import Fault, bounded
 
-VERSION = 1  # of these files; another one is not read
+VERSION = 2  # of these files; another one is not read
 RECORDS, TABLES, ABOUT = "records.jsonl", "tables.npz", "about.json"
 
 
@@ -92,7 +92,7 @@ class Index:
     ends: NDArray[np.int64]  # (n,) of the lines, bytes
     checksums: NDArray[np.uint32]  # (n,)
     pair_images: NDArray[np.int32]  # (m,) ascending
-    pair_classes: NDArray[np.int16]  # (m,) places in `classes`
+    pair_classes: NDArray[np.int32]  # (m,) places in `classes`
     pair_uses: NDArray[np.uint8]  # (m,) bits of records.USES
 
     def places(self, images: NDArray[np.int64]) -> list[StoredRecord]:
@@ -103,8 +103,13 @@ class Index:
         return [StoredRecord(file, *place) for place in zip(starts, ends, sums, strict=True)]
 
 
-def write_index(folder: Path, records: Iterable[ImageRecord | Fault]) -> None:
+def write_index(folder: Path, records: Iterable[ImageRecord | Fault], *, source: str = "") -> None:
     """Write an index into a new folder, in memory of some dozen bytes per image.
+
+    Args:
+        folder: Must not be there.
+        records: All of them, with the faults found among them.
+        source: What the records are from; an index of the same source may replace this one.
 
     Raises:
         OSError: The disk is full or may not be written.
@@ -121,6 +126,7 @@ def write_index(folder: Path, records: Iterable[ImageRecord | Fault]) -> None:
         _flush(stream)
     about = {
         "version": VERSION,
+        "source": source,
         "records_bytes": size,
         "classes": list(tables.classes),
         "faults": [asdict(fault) for fault in faults],
@@ -164,7 +170,7 @@ class _Tables:
                 ("ends", "q"),
                 ("checksums", "I"),
                 ("pair_images", "i"),
-                ("pair_classes", "h"),
+                ("pair_classes", "i"),
                 ("pair_uses", "B"),
             )
         }
@@ -188,6 +194,15 @@ class _Tables:
             name: np.frombuffer(numbers, dtype=numbers.typecode)
             for name, numbers in self._numbers.items()
         }
+
+
+def source_of(folder: Path) -> str | None:
+    """Return what an index was made from; None where it does not say."""
+    try:
+        source = json.loads((folder / ABOUT).read_bytes())["source"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return source if isinstance(source, str) else None
 
 
 def open_index(folder: Path) -> Index:

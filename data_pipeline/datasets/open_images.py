@@ -5,8 +5,8 @@
 
 The study's train, val and test are the dataset's train, validation and test. Classes are the
 display names, such as "Traffic light". A part of the pictures will do: what is not on disk is
-counted and left out. Boxes fit the picture as stored, whatever its EXIF says. Kuznetsova et al.
-2020, and the dataset's download page.
+counted and left out, and the test split may be boxes alone. Boxes fit the picture as stored,
+whatever its EXIF says. Kuznetsova et al. 2020, and the dataset's download page.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from data_pipeline.datasets.settings.boxes import OpenImagesData
 from data_pipeline.datasets.split_files import absent_split_problems, present_splits
 from data_pipeline.datasets.upright import TurnedImage
 from data_pipeline.errors import DataError
+from data_pipeline.faults import Fault
 from data_pipeline.hashing import file_sha256, hash_of
 from data_pipeline.splitting.splits import SplitName
 
@@ -71,13 +72,14 @@ def check(settings: OpenImagesData) -> list[str]:
         lambda split: boxes_file(settings, split),
         remedy="correct data.root or data.annotations",
     )
+    problems += [
+        f"images folder {images_folder(settings, split)} does not exist; "
+        "restore it or correct data.images"
+        for split in _without_needed_pictures(settings)
+    ]
     for split in _present(settings):
-        if not images_folder(settings, split).is_dir():
-            problems.append(
-                f"images folder {images_folder(settings, split)} does not exist; "
-                "restore it or correct data.images"
-            )
-        if settings.upright and image_list(settings, split) is None:
+        has_pictures = images_folder(settings, split).is_dir()
+        if settings.upright and has_pictures and image_list(settings, split) is None:
             problems.append(
                 f"data.upright needs the image list of split '{split}' with rotations, got no "
                 f"{IMAGE_LISTS[1].replace('{split}', FOLDERS[split])} in {settings.root}; "
@@ -125,12 +127,17 @@ def build(settings: OpenImagesData, task: str, split: SplitName) -> Dataset | No
     if not file.is_file():
         return None
     folder = images_folder(settings, split)
+    if not folder.is_dir():
+        message = f"{folder}, which has the pictures of {file.name}, does not exist; not used"
+        return Dataset(
+            label_names(settings, task), (), (Fault("absent", file.name, message, "sample"),)
+        )
     names = class_names_in(settings.root / settings.class_list)
     pictures = pictures_in(folder)
-    content = hash_of((settings.group_of, *sorted(settings.leave_out), *pictures.values()))
+    used = "+".join((settings.group_of, *sorted(settings.leave_out)))
     annotations = Annotations(
-        f"open_images/1 {content}",
-        (settings.root / settings.class_list, file),
+        f"open_images/1/{used} {hash_of(pictures.values())}",
+        (file, settings.root / settings.class_list),
         lambda: BoxFile(file, settings).records(pictures, names),
     )
     dataset = indexed_dataset(
@@ -148,6 +155,19 @@ def _upright(dataset: Dataset, turns: Mapping[str, int]) -> Dataset:
             for item in dataset.items
         ),
     )
+
+
+def _without_needed_pictures(settings: OpenImagesData) -> list[SplitName]:
+    """Return the splits with boxes whose folder of pictures is missed.
+
+    Any one will do where all pictures are pooled; else training and validation are needed, for
+    validation must not be cut from training because its pictures were forgotten.
+    """
+    present = _present(settings)
+    absent = [split for split in present if not images_folder(settings, split).is_dir()]
+    if settings.split.policy == "given":
+        return [split for split in absent if split != "test"]
+    return absent if len(absent) == len(present) else []
 
 
 def _present(settings: OpenImagesData) -> list[SplitName]:

@@ -1,7 +1,8 @@
 """Pictures of which many lie in one file: an item is a place in it, and no copy.
 
 A file that cannot be mapped into memory as it is, compressed or pickled, is unpacked once into
-the workspace's cache. So all processes of a machine share one copy, and none is read whole.
+the workspace's cache. So all processes of a machine share one copy, and none is read whole. When
+the file changes, what was unpacked of it before is removed; who has it mapped keeps it.
 """
 
 import os
@@ -94,8 +95,9 @@ def _identity(file: Path) -> tuple[int, int]:
 def _opened(
     file: Path, unpack: Callable[[Path], NDArray[Any]], identity: tuple[int, int]
 ) -> NDArray[Any]:
-    parts = [f"version {VERSION}", unpack.__qualname__, str(file.resolve()), *map(str, identity)]
-    place = cache_folder() / "unpacked" / f"{hash_of(parts)[:32]}.npy"
+    of_file = hash_of([unpack.__qualname__, str(file.resolve())])[:16]
+    of_content = hash_of([f"version {VERSION}", *map(str, identity)])[:16]
+    place = cache_folder() / "unpacked" / f"{of_file}-{of_content}.npy"
     with suppress(OSError, ValueError):  # not there yet, or damaged: made anew
         return _mapped(place)
     array = unpack(file)
@@ -103,6 +105,9 @@ def _opened(
         return array
     try:
         _write(place, array)
+        for other in place.parent.glob(f"{of_file}-*.npy"):
+            if other != place:
+                other.unlink(missing_ok=True)
         return _mapped(place)
     except OSError:  # a full or read-only disk: this process has a copy of its own
         return array

@@ -7,13 +7,19 @@ from data_pipeline.settings import DataSettings
 from data_pipeline.splitting.splits import SPLITS, SplitName
 
 
-def present_splits(place_of: Callable[[SplitName], Path]) -> list[SplitName]:
-    """Return the splits whose file or folder exists."""
-    return [split for split in SPLITS if place_of(split).exists()]
+def present_splits(
+    place_of: Callable[[SplitName], Path], *, is_there: Callable[[Path], bool] = Path.is_file
+) -> list[SplitName]:
+    """Return the splits whose file exists; `Path.is_dir`: whose folder does."""
+    return [split for split in SPLITS if is_there(place_of(split))]
 
 
 def absent_split_problems(
-    settings: DataSettings, place_of: Callable[[SplitName], Path], *, remedy: str
+    settings: DataSettings,
+    place_of: Callable[[SplitName], Path],
+    *,
+    remedy: str,
+    is_there: Callable[[Path], bool] = Path.is_file,
 ) -> list[str]:
     """Return a sentence if the splits that there are do not suffice.
 
@@ -24,8 +30,11 @@ def absent_split_problems(
         settings: Say whether the given split is used.
         place_of: The file or folder of a split.
         remedy: Which settings to correct, as in "correct data.lists".
+        is_there: `Path.is_dir` where a split has a folder.
     """
-    present = present_splits(place_of)
+    present = present_splits(place_of, is_there=is_there)
     if "train" in present or (present and settings.split.policy != "given"):
         return []
-    return [f"{place_of('train')} does not exist; restore it or {remedy}"]
+    place = place_of("train")
+    got = "is no file" if is_there is Path.is_file else "is no folder"
+    return [f"{place} {got if place.exists() else 'does not exist'}; restore it or {remedy}"]

@@ -1,23 +1,27 @@
 """Text files of annotations line by line, and what is wrong with some of their lines.
 
 A file may be of another machine, damaged or no text at all: bytes that are not UTF-8 spoil their
-own line, and a line without an end is cut, so that memory is bounded.
+own line, and so does a length that no annotation has, so that memory is bounded.
 """
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from data_pipeline.errors import MissingDataError
 from data_pipeline.faults import Fault
 
-MAX_LINE = 65_536  # characters; a polygon has some thousands
+MAX_LINE = 4 * 1024**2  # characters; a polygon of 100,000 points has as many
 SHOWN = 60  # characters of a line that a message shows
 
 
 def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
     """Read a file's lines with their numbers from 1, stripped, without the blank ones.
+
+    A line of more than `MAX_LINE` characters is not kept: a sentence that says so stands in,
+    which is no line of any format.
 
     Raises:
         MissingDataError: It cannot be opened.
@@ -28,10 +32,18 @@ def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
         raise MissingDataError(f"cannot read {file}: {error.strerror}; restore it") from error
     with stream:
         number = 0
-        while line := stream.readline(MAX_LINE):
+        while line := stream.readline(MAX_LINE + 1):
             number += 1
+            if len(line) > MAX_LINE:
+                _skip_rest(line, stream)
+                line = f"a line of more than {MAX_LINE} characters"
             if stripped := line.strip():
                 yield number, stripped
+
+
+def _skip_rest(line: str, stream: TextIO) -> None:
+    while line and not line.endswith("\n"):
+        line = stream.readline(MAX_LINE)
 
 
 def fields_of(line: str) -> list[str]:

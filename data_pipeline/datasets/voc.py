@@ -106,7 +106,7 @@ def build(settings: VocData, task: str, split: SplitName) -> Dataset | None:
         return None
     folder = home(settings) / "JPEGImages"
     pictures = pictures_in(folder)
-    ids = _ids(list_file(settings, split))
+    ids = _ids(settings, split)
     annotations = Annotations(
         f"voc/1 {hash_of((settings.corners, str(len(ids)), *ids, *pictures.values()))}",
         tuple(_annotations(settings, ids)),
@@ -200,12 +200,24 @@ def _annotation(settings: VocData, image_id: str) -> Path:
 
 def _all_ids(settings: VocData) -> Iterator[str]:
     for split in _present(settings):
-        yield from _ids(list_file(settings, split))
+        yield from _ids(settings, split)
 
 
-def _ids(file: Path) -> list[str]:
-    """Read a list of ids, each once, in its order."""
-    return list(dict.fromkeys(line.split()[0] for _, line in numbered_lines(file)))
+def _ids(settings: VocData, split: SplitName) -> list[str]:
+    """Read a list of ids, each once, in its order.
+
+    An id may have spaces and end with a number, so what looks like the mark of a list by class
+    is only taken for one if no annotation has the whole line as its name.
+    """
+    folder = home(settings) / "Annotations"
+    lines = numbered_lines(list_file(settings, split))
+    return list(dict.fromkeys(_id_in(line, folder) for _, line in lines))
+
+
+def _id_in(line: str, annotations: Path) -> str:
+    name, _, mark = line.replace("\t", " ").rpartition(" ")
+    is_marked = mark in ("1", "0", "-1") and name.strip()
+    return name.strip() if is_marked and not is_file(annotations / f"{line}.xml") else line
 
 
 def _present(settings: VocData) -> list[SplitName]:

@@ -43,6 +43,7 @@ def check(settings: YoloData) -> list[str]:
         settings,
         lambda split: images_folder(settings, split),
         remedy="correct data.root, data.images or data.folders",
+        is_there=Path.is_dir,
     )
     problems += [
         f"labels folder {labels_folder(settings, split)} does not exist; "
@@ -93,7 +94,7 @@ def build(settings: YoloData, task: str, split: SplitName) -> Dataset | None:
     folder = _folder(settings, split)
     content = hash_of((folder, *pictures.values(), *labels, json.dumps(names)))
     annotations = Annotations(
-        f"yolo/1 {content}",
+        f"yolo/2 {content}",
         tuple(labels.values()),
         lambda: _records(folder, pictures, labels, names),
     )
@@ -145,4 +146,4 @@ def _folder(settings: YoloData, split: SplitName) -> str:
 
 
 def _present(settings: YoloData) -> list[SplitName]:
-    return present_splits(lambda split: images_folder(settings, split))
+    return present_splits(lambda split: images_folder(settings, split), is_there=Path.is_dir)

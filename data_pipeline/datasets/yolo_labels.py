@@ -68,12 +68,12 @@ def objects_in(file: Path, names: Mapping[int, str], bad: BadLines) -> tuple[Obj
 
 def _object(parts: list[str], names: Mapping[int, str]) -> ObjectRecord | None:
     try:
-        number, *values = int(parts[0]), *(float(part) for part in parts[1:])
+        number, *values = (float(part) for part in parts)
     except ValueError:
         return None
-    if not all(map(math.isfinite, values)):
+    if not all(map(math.isfinite, values)) or not number.is_integer():
         return None
-    name = names.get(number, f"number {number}")
+    name = names.get(int(number), f"number {number:.0f}")
     if len(values) == 4:
         x, y, width, height = values
         half_w, half_h = width / 2, height / 2
@@ -94,6 +94,7 @@ def _names(file: Path) -> Mapping[Any, Any]:
             f"cannot read {file}: {error.strerror}; restore it or correct data.names"
         ) from error
     try:
+        _refuse_anchors(content)
         document = YAML(typ="safe", pure=True).load(content)
     except (YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -105,3 +106,14 @@ def _names(file: Path) -> Mapping[Any, Any]:
     if isinstance(names, list):
         return dict(enumerate(names))
     return names if isinstance(names, dict) else {}
+
+
+def _refuse_anchors(content: bytes) -> None:
+    """Look through YAML before it is built: a few hundred bytes of references become gigabytes.
+
+    Raises:
+        ValueError: It names a part of itself, or merges mappings.
+    """
+    for event in YAML(typ="safe", pure=True).parse(content):
+        if getattr(event, "anchor", None) is not None or getattr(event, "value", None) == "<<":
+            raise ValueError("anchors (&), aliases (*) and merge keys (<<) are not read")

@@ -71,12 +71,15 @@ def version_of(response: requests.Response, asked: str) -> Version:
 def body_bytes(response: requests.Response) -> int | None:
     """Return how long an answer says that it is; None when it does not."""
     value = response.headers.get("Content-Length", "")
-    return int(value) if value.isdecimal() else None
+    return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else None
 
 
 def continues(response: requests.Response, version: Version, offset: int) -> bool:
     """Tell whether an answer with a range is the rest of what is kept, and of that version."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    found = re.fullmatch(
+        r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)",
+        response.headers.get("Content-Range", ""),
+    )
     if found is None or int(found[1]) != offset:
         return False
     if version.size_bytes is not None and found[2] not in ("*", str(version.size_bytes)):

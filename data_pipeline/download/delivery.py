@@ -155,17 +155,21 @@ class Delivery:
             NoSpaceError: The disk cannot hold them.
         """
         self._move_here(remotes)
-        asked_before = {name for name, held in self._known.items() if held.size_bytes is None}
-        lacking = [r for r in remotes if r.name not in asked_before and not self._is_here(r)]
+        lacking = [r for r in remotes if not self._is_known_missing(r) and not self._is_here(r)]
         self.require_room(lacking)
         result = self._fetch(lacking)
         self._require_all(result)
-        for remote in result.missing:
+        missing = {remote.name for remote in result.missing}
+        here = [r for r in remotes if r.name not in missing and not self._is_known_missing(r)]
+        self.require_enough(len(here), len(remotes))
+        for remote in result.missing:  # only now: a server that lacks most is the wrong one
             self._remember(HeldFile.missing(remote))
         self._files += [self._known[remote.name] for remote in remotes]
-        here = [r for r in remotes if self._known[r.name].size_bytes is not None]
-        self.require_enough(len(here), len(remotes))
         return here
+
+    def _is_known_missing(self, remote: RemoteFile) -> bool:
+        held = self._known.get(remote.name)
+        return held is not None and held.size_bytes is None and held.url == remote.url
 
     def finish(self, counts: Mapping[str, int], made: Iterable[HeldFile]) -> Outcome:
         """Write the manifest: the folder is complete."""

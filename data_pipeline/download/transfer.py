@@ -196,6 +196,8 @@ class Fetcher:
             ) from error
         except (requests.RequestException, HTTPError) as error:
             raise PassingError(str(error)) from error
+        except ValueError as error:  # urllib3 on a redirect to what is no address
+            raise RefusedError(f"{url} leads to what is no address: {error}") from error
 
     def _append(self, response: requests.Response, part: Part) -> None:
         with part.appending() as stream:

@@ -68,13 +68,19 @@ def check_splits(
 
 
 def sound(
-    dataset: Dataset, settings: DataSettings, task: str, *, progress: Progress | None = None
+    dataset: Dataset,
+    settings: DataSettings,
+    task: str,
+    *,
+    progress: Progress | None = None,
+    fingerprint: str | None = None,
 ) -> Dataset:
     """Return the dataset without the samples that cannot be decoded or read.
 
-    The same files give the same dataset, in every process that shares the workspace.
+    The same files give the same dataset, in every process that shares the workspace. Progress
+    and fingerprint are those of `examined`.
     """
-    facts = examined(dataset.items, settings, task, progress=progress)
+    facts = examined(dataset.items, settings, task, progress=progress, fingerprint=fingerprint)
     usable = [image_id for image_id, each in facts.items() if each.is_usable]
     return dataset if len(usable) == len(dataset) else dataset.keep(usable)
 

@@ -8,9 +8,12 @@ again, and no other.
 """
 
 import json
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import astuple
 from hashlib import blake2b
 from pathlib import Path
@@ -26,8 +29,10 @@ from data_pipeline.integrity.findings import FileFacts
 from data_pipeline.reading_settings import reading_settings
 from data_pipeline.settings import DataSettings
 
-VERSION = 1  # raised when an examination finds something else in the same file
-KEPT_EVERY = 5_000  # examined items; what a killed check had found by then is not lost
+logger = logging.getLogger(__name__)
+
+VERSION = 2  # raised when an examination finds something else in the same file
+KEPT_EVERY_S = 30.0  # what a killed check had found by then is not lost
 # A file is as it is, whatever size it is used at and whichever of its classes are chosen.
 OF_ALL_CLASSES = frozenset(
     {"classes", "one_model_per_class", "keep_empty", "image_size", "resize"}
@@ -41,6 +46,7 @@ def examined(
     task: str,
     *,
     progress: Progress | None = None,
+    fingerprint: str | None = None,
 ) -> dict[str, FileFacts]:
     """Return image id -> facts, decoding only what was not yet or has changed since.
 
@@ -48,34 +54,78 @@ def examined(
         items: To look at; ids are unique.
         settings: Of the dataset they are from.
         task: That they are read for.
-        progress: Told now and then, from this thread, how far it is.
+        progress: Told now and then, from this thread, how far it is; what it raises ends the
+            work, and what was examined by then is kept.
+        fingerprint: Of the data, where it is known: to find it out takes a while.
     """
-    file = _facts_file(settings, task)
+    file = _facts_file(settings, task, fingerprint or data_fingerprint(settings))
     known = _read(file)
     stamps = {item.image_id: _stamp(item) for item in items}
     fresh = [item for item in items if _known_stamp(known, item) != stamps[item.image_id]]
-    for start in range(0, len(fresh), KEPT_EVERY):
-        part = fresh[start : start + KEPT_EVERY]
-        for done, (item, facts) in enumerate(_in_parallel(part), start=start + 1):
-            known[item.image_id] = [stamps[item.image_id], *_to_json(facts)]
+    with closing(_in_parallel(fresh)) as examining, closing(_Keeper(file)) as keeper:
+        for done, (item, facts) in enumerate(examining, start=1):
+            kept = [stamps[item.image_id], *_to_json(facts)]
+            known[item.image_id] = kept
+            keeper.add(item.image_id, kept)
             if progress is not None:
                 progress(done, len(fresh))
-        _keep(file, known, [item.image_id for item in part])
     return {image_id: _from_json(known[image_id][1:]) for image_id in stamps}
 
 
-def _in_parallel(items: Sequence[Listed]) -> Iterable[tuple[Listed, FileFacts]]:
+class _Keeper:
+    """Adds facts to the file, every now and then and when closed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._fresh: dict[str, list[Any]] = {}
+        self._kept_at = time.monotonic()
+
+    def add(self, image_id: str, facts: list[Any]) -> None:
+        self._fresh[image_id] = facts
+        if time.monotonic() - self._kept_at >= KEPT_EVERY_S:
+            self.close()
+            self._kept_at = time.monotonic()
+
+    def close(self) -> None:
+        """Write what is not written yet; what another process added meanwhile stays."""
+        if not self._fresh:
+            return
+        merged = _read(self._file) | self._fresh
+        try:
+            write_whole(self._file, json.dumps(merged, separators=(",", ":")))
+        except OSError as error:
+            logger.warning(
+                "what decoding the files showed cannot be kept in %s: %s; they are decoded once "
+                "more by each trial: free space, or move the workspace",
+                self._file.parent,
+                error.strerror,
+                extra={"topic": f"what decoding showed cannot be kept ({error.strerror})"},
+            )
+        self._fresh.clear()
+
+
+def own_threads() -> int:
+    """Return the cores this process may use: its affinity, and the threads its trial was given."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        allowed = os.cpu_count() or 1
+    given = os.environ.get("OMP_NUM_THREADS", "")  # a trial's; torch is not loaded for it
+    return min(allowed, int(given)) if given.isdecimal() and int(given) else allowed
+
+
+def _in_parallel(items: Sequence[Listed]) -> Generator[tuple[Listed, FileFacts], None, None]:
     """Examine in threads: decoding holds no lock, and nothing need be sent to a process."""
-    threads = ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)))
+    threads = ThreadPoolExecutor(max_workers=own_threads())
     try:
         yield from zip(items, threads.map(examine, items), strict=True)
     finally:
         threads.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the rest
 
 
-def _facts_file(settings: DataSettings, task: str) -> Path:
+def _facts_file(settings: DataSettings, task: str, fingerprint: str) -> Path:
     read = reading_settings(settings, OF_ALL_CLASSES)
-    parts = (f"version {VERSION}", data_fingerprint(settings), task, read)
+    parts = (f"version {VERSION}", fingerprint, task, read)
     return cache_folder() / "checks" / f"{hash_of(parts)[:32]}.json"
 
 
@@ -84,9 +134,11 @@ def _stamp(item: Listed) -> str:
     for file in item.files:
         try:
             stat = os.stat(file)  # noqa: PTH116  # a Path's own takes twice as long
-            digest.update(f"{file}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+            digest.update(
+                f"{file}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+            )
         except OSError:
-            digest.update(f"{file}|absent\n".encode())
+            digest.update(f"{file}|absent\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -101,12 +153,6 @@ def _read(file: Path) -> dict[str, list[Any]]:
     except (OSError, ValueError):  # not there yet, or damaged: made anew
         return {}
     return known
-
-
-def _keep(file: Path, known: Mapping[str, list[Any]], image_ids: Iterable[str]) -> None:
-    """Add facts to the file; what another process added meanwhile stays."""
-    merged = _read(file) | {image_id: known[image_id] for image_id in image_ids}
-    write_whole(file, json.dumps(merged, separators=(",", ":")))
 
 
 def _to_json(facts: FileFacts) -> list[Any]:

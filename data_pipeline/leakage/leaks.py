@@ -6,9 +6,9 @@ is named, and it is the user who decides. What was looked at is kept in the work
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -74,7 +74,8 @@ def find_leaks(
     items = [item for dataset in present.values() for item in dataset.items]
     looking = Looking(items)
     seen = looking.likenesses(items, progress)
-    parts = {name: _part(name, dataset, seen) for name, dataset in present.items()}
+    each = iter(zip(items, seen, strict=True))
+    parts = {name: _part(name, islice(each, len(dataset))) for name, dataset in present.items()}
     leaks: list[Leak] = []
     for first, second in combinations(present, 2):
         leaks += _shared_groups((first, present[first]), (second, present[second]))
@@ -83,13 +84,15 @@ def find_leaks(
     return Leakage(
         leaks=tuple(leaks),
         compared={name: len(part.items) for name, part in parts.items()},
-        unreadable=tuple(item.image_id for item in items if item.image_id not in seen),
+        unreadable=tuple(i.image_id for i, look in zip(items, seen, strict=True) if look is None),
     )
 
 
-def _part(split: SplitName, dataset: Dataset, seen: Mapping[str, Likeness]) -> _Part:
-    items = tuple(item for item in dataset.items if item.image_id in seen)
-    return _Part(split, items, tuple(seen[item.image_id] for item in items))
+def _part(split: SplitName, seen: Iterable[tuple[Listed, Likeness | None]]) -> _Part:
+    looked_at = [(item, likeness) for item, likeness in seen if likeness is not None]
+    return _Part(
+        split, tuple(item for item, _ in looked_at), tuple(likeness for _, likeness in looked_at)
+    )
 
 
 def _shared_groups(
@@ -118,19 +121,24 @@ def _same_looks(first: _Part, second: _Part, looking: Looking) -> Iterator[Leak]
         for is_mirrored in (True, False)  # what is both is near
         for pair in _candidates(first, second, is_mirrored=is_mirrored)
     }
-    wanted = [first.items[i] for i in {i for i, _ in candidates}]
-    wanted += [second.items[j] for j in {j for _, j in candidates}]
-    squares = looking.squares(wanted)
+    own = _squares(first, {i for i, _ in candidates}, looking)
+    others = _squares(second, {j for _, j in candidates}, looking)
     for (i, j), is_mirrored in sorted(candidates.items()):
-        one, other = first.items[i].image_id, second.items[j].image_id
-        if (
-            one in squares
-            and other in squares
-            and _is_confirmed(squares[one], squares[other], is_mirrored=is_mirrored)
-        ):
+        one, other = own[i], others[j]
+        if one is None or other is None:
+            continue
+        if _is_confirmed(one, other, is_mirrored=is_mirrored):
             kind: LeakKind = "mirrored" if is_mirrored else "near"
             distance = _distance(first.likenesses[i], second.likenesses[j], is_mirrored)
-            yield Leak(kind, first.split, one, second.split, other, distance)
+            ids = first.items[i].image_id, second.items[j].image_id
+            yield Leak(kind, first.split, ids[0], second.split, ids[1], distance)
+
+
+def _squares(
+    part: _Part, places: Collection[int], looking: Looking
+) -> dict[int, NDArray[np.uint8] | None]:
+    """Look at some of a part's items again; None: it can no longer be read."""
+    return dict(zip(places, looking.squares([part.items[p] for p in places]), strict=True))
 
 
 def _candidates(first: _Part, second: _Part, *, is_mirrored: bool) -> Iterator[tuple[int, int]]:

@@ -31,7 +31,7 @@ def identity_of(item: Listed) -> bytes | None:
     except OSError:
         return None
     text = f"{VERSION}|{file}|{stat.st_size}|{stat.st_mtime_ns}|{item.image_id}"
-    return blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(text.encode(errors="surrogateescape"), digest_size=16).digest()
 
 
 def kept(identities: Sequence[bytes]) -> dict[bytes, Likeness]:

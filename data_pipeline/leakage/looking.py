@@ -28,28 +28,28 @@ class Looking:
 
     def likenesses(
         self, items: Sequence[Listed], progress: Progress | None = None
-    ) -> dict[str, Likeness]:
-        """Return image id -> likeness, from the workspace where the file is unchanged."""
-        identities = {item.image_id: identity_of(item) for item in items}
-        known = kept([identity for identity in identities.values() if identity is not None])
-        seen = {i: known[identity] for i, identity in identities.items() if identity in known}
-        fresh = [item for item in items if item.image_id not in seen]
+    ) -> list[Likeness | None]:
+        """Return the likeness of each item, from the workspace where the file is unchanged."""
+        identities = [identity_of(item) for item in items]
+        known = kept([identity for identity in identities if identity is not None])
+        seen = [None if identity is None else known.get(identity) for identity in identities]
+        fresh = [place for place, likeness in enumerate(seen) if likeness is None]
         for start in range(0, len(fresh), KEPT_EVERY):
             part = fresh[start : start + KEPT_EVERY]
             found: dict[bytes, Likeness] = {}
-            for done, (item, likeness) in enumerate(self._each(part, self._likeness), start + 1):
-                identity = identities[item.image_id]
+            each = self._each([items[place] for place in part], self._likeness)
+            for done, (place, likeness) in enumerate(zip(part, each, strict=True), start + 1):
+                identity = identities[place]
                 if likeness is not None and identity is not None:
-                    seen[item.image_id] = found[identity] = likeness
+                    seen[place] = found[identity] = likeness
                 if progress is not None:
                     progress(done, len(fresh))
             keep(found)
         return seen
 
-    def squares(self, items: Sequence[Listed]) -> dict[str, NDArray[np.uint8]]:
-        """Return image id -> (k, SIDE, SIDE) grey squares."""
-        each = self._each(items, self._squares)
-        return {item.image_id: squares for item, squares in each if squares is not None}
+    def squares(self, items: Sequence[Listed]) -> list[NDArray[np.uint8] | None]:
+        """Return (k, SIDE, SIDE) grey squares of each item."""
+        return list(self._each(items, self._squares))
 
     def _likeness(self, item: Listed) -> Likeness:
         return likeness_of(item, shares_file=self._shares_file(item))
@@ -62,8 +62,8 @@ class Looking:
 
     def _each(
         self, items: Sequence[Listed], look: Callable[[Listed], Result]
-    ) -> Iterator[tuple[Listed, Result | None]]:
-        """Yield each item with what was seen, in order; None where it cannot be read."""
+    ) -> Iterator[Result | None]:
+        """Yield what was seen of each item, in order; None where it cannot be read."""
 
         def attempt(item: Listed) -> Result | None:
             try:
@@ -74,6 +74,6 @@ class Looking:
         # threads: decoding holds no lock, and nothing need be sent to a process
         threads = ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)))
         try:
-            yield from zip(items, threads.map(attempt, items), strict=True)
+            yield from threads.map(attempt, items)
         finally:
             threads.shutdown(cancel_futures=True)  # Ctrl-C need not wait for the rest

@@ -1,6 +1,7 @@
 """Processes that decode what is not kept.
 
-They live as long as the loader: an epoch would not repay starting them. Each batch comes back
+They live until another split is read, for they take memory and have nothing to do then; to start
+them again costs a fork each, as the forkserver has loaded what they need. Each batch comes back
 in one piece of shared memory. They decode and nothing else; what is random was drawn before.
 """
 
@@ -49,6 +50,10 @@ def own_cores() -> int:
     return min(allowed, torch.get_num_threads())
 
 
+class LostProcessError(Exception):
+    """A process was killed, maybe for lack of memory."""
+
+
 class DecodingProcesses:
     """Started at the first use."""
 
@@ -74,14 +79,51 @@ class DecodingProcesses:
 
         Raises:
             DataError: A file is missing or damaged; the message names it.
+            LostProcessError: A process was killed; what was yielded is right.
         """
         self._requests[:] = batches
-        for answer in self._loader:
+        for answer in self._answers():
             if isinstance(answer, DataError):
                 raise answer
             places, memory = answer
             content = memory.numpy()
-            yield [unpack(place, content) for place in places]
+            yield [unpack(place, content) for place in places if place is not None]
+
+    def _answers(self) -> Iterator[Decoded | DataError]:
+        try:
+            yield from self._loader
+        # What is raised depends on when it was killed: torch saw it, or a batch was half fetched.
+        # Decoding here would raise again what is no loss of a process.
+        except (RuntimeError, OSError, EOFError) as error:
+            reason = str(error).split("\n")[0] or type(error).__name__
+            raise LostProcessError(
+                f"a process that decodes was lost, maybe for lack of memory ({reason})"
+            ) from error
+
+
+class Helpers:
+    """The processes of a data source: they work for one split at a time."""
+
+    def __init__(self) -> None:
+        self._split: Decodes | None = None
+        self._processes: DecodingProcesses | None = None
+
+    def work_for(self, split: Decodes) -> bool:
+        """Whether they are running and are this split's."""
+        return self._split is split
+
+    def of(self, split: Decodes, processes: int) -> DecodingProcesses:
+        """Return a split's, ending those of another; an epoch under way keeps its own."""
+        if self._processes is None or self._split is not split:
+            self._processes = None  # ends them before the others are started
+            self._processes = DecodingProcesses(split, processes)
+            self._split = split
+        return self._processes
+
+    def dismiss(self, split: Decodes) -> None:
+        """End a split's processes, if they are running."""
+        if self._split is split:
+            self._split = self._processes = None
 
 
 class _Sampler:

@@ -9,9 +9,10 @@ What is kept is gathered from mapped memory in this process, for sending it from
 take longer than reading it. Processes decode what is not.
 """
 
+import logging
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal
 
@@ -23,6 +24,8 @@ from data_pipeline.loading.collating import collate
 from data_pipeline.loading.decoding_processes import (
     FEW_SAMPLES,
     DecodingProcesses,
+    Helpers,
+    LostProcessError,
     Request,
     own_cores,
 )
@@ -31,6 +34,8 @@ from data_pipeline.loading.prepared import PreparedSplit
 from data_pipeline.samples import Batch, Sample
 from data_pipeline.transforms.batches import augmented_batch, normalized_batch
 from data_pipeline.transforms.settings import AnyAugmentation, Normalization
+
+logger = logging.getLogger(__name__)
 
 # First words of the seeds, so that two purposes never share a stream. Not 0: NumPy pads with 0.
 ORDER, AUGMENT, CUT = 1, 2, 3
@@ -53,6 +58,7 @@ class Delivery:
     device: torch.device = CPU  # where the batches shall be
     normalize: Normalization | None = None
     progress: Progress | None = None  # told how much is kept while that is built
+    helpers: Helpers = field(default_factory=Helpers)  # of one split at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,6 @@ class EpochLoader:
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._delivery = delivery
-        self._processes: DecodingProcesses | None = None
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -99,6 +104,10 @@ class EpochLoader:
     def images(self) -> int:
         """Images or clips per epoch."""
         return len(self._split)
+
+    def prepare(self) -> None:
+        """Decode and keep what can be kept, if it is not yet; an epoch does so otherwise."""
+        self._split.keep(processes=self._cores(), progress=self._delivery.progress)
 
     def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch.
@@ -110,17 +119,18 @@ class EpochLoader:
         Raises:
             DataError: An image or video is missing or damaged; the message names it.
         """
-        cores = own_cores() if self._delivery.workers == "auto" else self._delivery.workers
-        self._split.keep(processes=cores, progress=self._delivery.progress)
+        self.prepare()
         order = self._order(number)
         starts = range(0, len(order), self._batch_size)[first_batch:]
         batches = [order[start : start + self._batch_size] for start in starts]
-        requests = [[(i, self._seed(CUT, number, i)) for i in indices] for indices in batches]
-        collated = (collate(samples) for samples in self._samples(requests, cores))
+        collated = (collate(samples) for samples in self._samples(batches, number))
         arrived = delivered(collated, self._delivery.device)
         for indices, batch in zip(batches, arrived, strict=True):
             augmented = self._augmented(batch, number, indices)
             yield normalized_batch(augmented, self._delivery.normalize)
+
+    def _cores(self) -> int:
+        return own_cores() if self._delivery.workers == "auto" else self._delivery.workers
 
     def seen(self, number: int, index: int) -> Seen:
         """Return what becomes of one sample in an epoch, to look at; keeps nothing.
@@ -157,11 +167,16 @@ class EpochLoader:
         words = struct.pack("<4Q", purpose, self._shuffle.seed, number, index)
         return int.from_bytes(blake2b(words, digest_size=8).digest()) >> 1
 
-    def _samples(self, batches: Sequence[list[Request]], cores: int) -> Iterator[list[Sample]]:
-        missing = [[r for r in requests if not self._split.is_kept(r[0])] for requests in batches]
-        decoded = self._decoded([requests for requests in missing if requests], cores)
-        for requests, absent in zip(batches, missing, strict=True):
+    def _requests(self, number: int, indices: Iterable[int]) -> list[Request]:
+        return [(index, self._seed(CUT, number, index)) for index in indices]
+
+    def _samples(self, batches: Sequence[list[int]], number: int) -> Iterator[list[Sample]]:
+        is_kept = self._split.are_kept().tolist()
+        missing = [self._requests(number, (i for i in b if not is_kept[i])) for b in batches]
+        decoded = self._decoded([requests for requests in missing if requests])
+        for indices, absent in zip(batches, missing, strict=True):
             fresh = dict(zip(absent, next(decoded), strict=True)) if absent else {}
+            requests = self._requests(number, indices)
             yield [self._sample(request, fresh) for request in requests]
 
     def _sample(self, request: Request, fresh: dict[Request, Sample]) -> Sample:
@@ -170,14 +185,29 @@ class EpochLoader:
         kept = self._split.kept(request)
         return self._split.decode(request) if kept is None else kept
 
-    def _decoded(self, batches: Sequence[list[Request]], cores: int) -> Iterator[list[Sample]]:
+    def _decoded(self, batches: Sequence[list[Request]]) -> Iterator[list[Sample]]:
         """Decode here, or by processes where they are asked for or worth starting."""
-        few = self._delivery.workers == "auto" and sum(map(len, batches)) < FEW_SAMPLES
-        if not batches or cores == 0 or (few and self._processes is None):
-            self._processes = None
-            for requests in batches:
-                yield [self._split.decode(request) for request in requests]
-            return
-        if self._processes is None:
-            self._processes = DecodingProcesses(self._split, cores)
-        yield from self._processes.decode(batches)
+        done = 0
+        processes = self._helped(sum(map(len, batches)))
+        if processes is not None:
+            try:
+                for samples in processes.decode(batches):
+                    yield samples
+                    done += 1
+            except LostProcessError as error:
+                logger.warning("%s; the rest of the epoch is decoded by the trial itself", error)
+                self._delivery.helpers.dismiss(self._split)
+        for requests in batches[done:]:
+            yield [self._split.decode(request) for request in requests]
+
+    def _helped(self, samples: int) -> DecodingProcesses | None:
+        """Return the processes for so many samples; None: it is faster without, or they are off.
+
+        They end where there is nothing more for them to do.
+        """
+        cores, helpers = self._cores(), self._delivery.helpers
+        few = self._delivery.workers == "auto" and samples < FEW_SAMPLES
+        if samples and cores and (not few or helpers.work_for(self._split)):
+            return helpers.of(self._split, cores)
+        helpers.dismiss(self._split)
+        return None

@@ -5,6 +5,9 @@ A request is a sample's number and a seed; only clips draw something from the se
 
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data_pipeline.cache.sample_cache import Progress, SampleCache
 from data_pipeline.loading.decoding import ImageDecoder
 from data_pipeline.loading.decoding_processes import Request
@@ -20,8 +23,8 @@ class PreparedSplit(Protocol):
     def keep(self, *, processes: int, progress: Progress | None) -> None:
         """Keep what is to be kept and is not yet, with at most so many processes' help."""
 
-    def is_kept(self, index: int) -> bool:
-        """Whether `kept` will return a sample, unless it turns out to be damaged."""
+    def are_kept(self) -> NDArray[np.bool_]:
+        """Return for each sample, (samples,), whether `kept` has it, if it is not damaged."""
 
     def kept(self, request: Request) -> Sample | None:
         """Return a kept sample; its arrays may be views that cannot be written to."""
@@ -49,9 +52,11 @@ class ImageSplit:
         if self._cache is not None:
             self._cache.build(processes=processes, progress=progress)
 
-    def is_kept(self, index: int) -> bool:
-        """Whether the cache holds the image."""
-        return self._cache is not None and index in self._cache
+    def are_kept(self) -> NDArray[np.bool_]:
+        """Return for each image whether the cache holds it."""
+        if self._cache is None:
+            return np.zeros(len(self), np.bool_)
+        return self._cache.are_kept()
 
     def kept(self, request: Request) -> Sample | None:
         """Return the image from the cache."""

@@ -77,15 +77,17 @@ class VideoSplit:
         if self._cache is not None:
             self._cache.build(processes=processes, progress=progress)
 
-    def is_kept(self, index: int) -> bool:
-        """Whether the cache holds the video of a clip."""
-        return self._cache is not None and index // self._per_video in self._cache
+    def are_kept(self) -> NDArray[np.bool_]:
+        """Return for each clip whether the cache holds its video."""
+        if self._cache is None:
+            return np.zeros(len(self), np.bool_)
+        return np.repeat(self._cache.are_kept(), self._per_video)
 
     def kept(self, request: Request) -> ClipSample | None:
         """Cut a clip from the cache; a view of the file where the frames are evenly spaced."""
-        if self._cache is None or not self.is_kept(request[0]):
-            return None
         video = request[0] // self._per_video
+        if self._cache is None or video not in self._cache:
+            return None
         plan = self._planned(request, self._cache.frame_count(video))
         sample = self._cache.sample(video, rows=[int(index) for index in plan.indices])
         if not isinstance(sample, ClipSample):

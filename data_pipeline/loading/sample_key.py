@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 
 from data_pipeline import NUMERICS
-from data_pipeline.catalog import data_fingerprint, label_names
+from data_pipeline.cache.shards import MAGIC
+from data_pipeline.catalog import label_names
 from data_pipeline.datasets.dataset import Dataset, Listed
 from data_pipeline.hashing import hash_of
 from data_pipeline.reading_settings import reading_settings
@@ -14,7 +15,12 @@ OF_PICTURES = frozenset({"image_size", "resize"})  # videos are kept at their sh
 
 
 def sample_key(
-    settings: DataSettings, task: str, dataset: Dataset, *, shorter_side: int | None
+    settings: DataSettings,
+    task: str,
+    dataset: Dataset,
+    *,
+    fingerprint: str,
+    shorter_side: int | None,
 ) -> str:
     """Hash everything that decides a split's decoded samples; 32 hexadecimal digits.
 
@@ -22,13 +28,15 @@ def sample_key(
         settings: The cell's `data`.
         task: Decides what a sample is.
         dataset: The split's items; a changed file is noticed by its size or time of change.
+        fingerprint: Of the data.
         shorter_side: Of kept videos, pixels; None for pictures.
     """
     without = frozenset() if shorter_side is None else OF_PICTURES
     return hash_of(
         [
             f"numerics {NUMERICS}",
-            f"data {data_fingerprint(settings)}",
+            f"format {MAGIC!r}",
+            f"data {fingerprint}",
             f"task {task}",
             f"labels {label_names(settings, task)}",
             f"shorter side {shorter_side}",

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from data_pipeline.errors import DataError, InvalidDataError
 from data_pipeline.faults import Fault
 from data_pipeline.integrity.file_endings import is_cut_short
-from data_pipeline.video.video_file import FrameIndex, frame_index, good_frames, opened
+from data_pipeline.video.decoding import good_frames
+from data_pipeline.video.video_file import FrameIndex, frame_index, opened
 
 # One filter for all sizes. Without scaling, colours are those of OpenCV to the bit.
 FILTER = Interpolation.BILINEAR
@@ -144,7 +145,7 @@ def video_faults(file: Path, where: str | None = None) -> tuple[Fault, ...]:
         message = f"none of the {index.count} frames of video {file} can be decoded; restore it"
         return (Fault("undecodable", where, message, "sample"),)
     # What a file that ends too early would have held is no damage to the frames it holds.
-    missing = 0 if is_cut_short(file) else max(0, index.announced - index.packets)
+    missing = 0 if is_cut_short(file) else max(0, index.announced - len(index.marks))
     lost = missing + len(damaged)
     if not lost:
         return ()
@@ -185,7 +186,7 @@ def _frames_at(file: Path, index: FrameIndex, wanted: list[int]) -> Iterator[Vid
     """Yield the frame that stands at each place, decoding only the groups these are in."""
     running: _Pass | None = None
     for place in wanted:
-        if running is None or index.key_before(place) > running.reached + 1:
+        if running is None or index.places_of(index.group_of(place))[0] > running.reached + 1:
             running = _Pass(good_frames(file, index, place))
         frame = running.at(place)
         if frame is None:

@@ -1,4 +1,4 @@
-"""One video file: which frames it holds, and decoding them from any keyframe.
+"""One video file: which frames it holds, and which of its packets they are in.
 
 Containers announce frames that are not there, and timestamps that are not those of the frames.
 `frame_index` therefore goes through the packets, which costs about a millisecond, and decodes
@@ -11,10 +11,13 @@ one thread 4.6 ms and all of them 6.6 ms (Xvid), 19 and 18 ms (H.264).
 
 from __future__ import annotations  # PyAV's packets are generic in its stubs alone
 
+import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -22,6 +25,7 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -46,15 +50,19 @@ class FrameIndex:
     count: int
     size_hw: tuple[int, int]  # height, width as stored, pixels
     announced: int  # frames that the container says there are; 0: it does not say
-    packets: int  # that the file holds for them
+    marks: NDArray[np.uint32]  # (packets,) `mark_of` each that the file holds, in its order
     timestamps: NDArray[np.int64]  # (count,) ascending, in the stream's time base; or (0,)
     keyframes: NDArray[np.int64]  # (k,) frames that decoding may begin at, ascending
-    key_positions: NDArray[np.int64]  # (k,) byte of the file where each one's packet begins
+    spans: NDArray[np.int32]  # (k + 1, 2) first packet and end of each group
 
-    def key_before(self, frame: int) -> int:
-        """Return the last keyframe up to a frame; -1: decoding begins at the start."""
-        place = int(np.searchsorted(self.keyframes, frame, side="right")) - 1
-        return int(self.keyframes[place]) if place >= 0 else -1
+    def group_of(self, frame: int) -> int:
+        """Return a frame's group: keyframes 0, 1, … begin 1, 2, …, before the first one is 0."""
+        return int(np.searchsorted(self.keyframes, frame, side="right"))
+
+    def places_of(self, group: int) -> tuple[int, int]:
+        """Return the first frame of a group and the first after it."""
+        bounds = (0, *self.keyframes.tolist(), self.count)
+        return bounds[group], bounds[group + 1]
 
 
 @contextmanager
@@ -124,130 +132,88 @@ def frame_index(file: Path) -> FrameIndex:
 @lru_cache(maxsize=REMEMBERED_VIDEOS)
 def _remembered_index(file: Path, size: int, changed_ns: int) -> FrameIndex:  # noqa: ARG001
     with opened(file) as (container, stream):
-        packets = [packet for packet in packets_of(container, stream) if packet.size]
+        packets = list(packets_of(container, stream))
         context = stream.codec_context
         # The parser's guesses at the order of B-frames in AVI are wrong for packed bitstreams.
         is_guessed = "avi" in container.format.name and context.has_b_frames
         size_hw, announced = (context.height, context.width), stream.frames
-    shown = [packet for packet in packets if not packet.is_discard]
-    timed = [] if is_guessed else _timed(shown)
-    keys = [(place, p.pos or 0) for place, (_, p) in enumerate(timed) if p.is_keyframe]
-    count = len(timed) or sum(1 for _ in _in_order_of_decoding(file))
+    timed = [] if is_guessed else _timed(packets)
+    keys = [place for place, (_, number) in enumerate(timed) if packets[number].is_keyframe]
+    count = len(timed) or sum(1 for _ in in_order_of_decoding(file))
     if not count:
         raise _no_video(file, "it holds no frame")
     return FrameIndex(
         count=count,
         size_hw=size_hw,
         announced=announced,
-        packets=len(packets),
+        marks=np.array([mark_of(packet) for packet in packets], dtype=np.uint32),
         timestamps=np.array([stamp for stamp, _ in timed], dtype=np.int64),
-        keyframes=np.array([place for place, _ in keys], dtype=np.int64),
-        key_positions=np.array([position for _, position in keys], dtype=np.int64),
+        keyframes=np.array(keys, dtype=np.int64),
+        spans=_spans([number for _, number in timed], keys),
     )
 
 
-def _timed(packets: list[Packet[VideoStream]]) -> list[tuple[int, Packet[VideoStream]]]:
-    """Order packets by when they are shown; empty where they do not tell for sure."""
-    timed = [(packet.pts, packet) for packet in packets if packet.pts is not None]
-    is_whole = len(packets) == len({stamp for stamp, _ in timed})
-    if not is_whole or any(packet.size < EMPTY_PACKET_BYTES for packet in packets):
+def _timed(packets: list[Packet[VideoStream]]) -> list[tuple[int, int]]:
+    """Order packets by when they are shown; empty where they do not tell for sure.
+
+    Returns:
+        Timestamp and number of the packet of each frame.
+    """
+    shown = [(number, packet) for number, packet in enumerate(packets) if not packet.is_discard]
+    timed = [(packet.pts, number) for number, packet in shown if packet.pts is not None]
+    is_whole = len(shown) == len({stamp for stamp, _ in timed})
+    if not is_whole or any(packet.size < EMPTY_PACKET_BYTES for _, packet in shown):
         return []
-    return sorted(timed, key=lambda pair: pair[0])
+    return sorted(timed)
+
+
+def _spans(numbers: list[int], keys: list[int]) -> NDArray[np.int32]:
+    """Find the packets of each group: from its keyframe's to its last one.
+
+    Frames shown before a keyframe may follow it in the file, but none follows the next but one:
+    a damaged timestamp does not make a group long.
+    """
+    begins = [0, *(numbers[key] for key in keys)]
+    later = [*sorted(begins[1:]), *2 * [max(numbers, default=-1) + 1]]
+    spans = []
+    for begin, (low, high) in zip(begins, pairwise([0, *keys, len(numbers)]), strict=True):
+        next_but_one = later[bisect_right(later, begin) + 1] if later[-1] > begin else begin
+        spans.append((begin, min(max(numbers[low:high], default=-1) + 1, next_but_one)))
+    return np.array(spans, dtype=np.int32)
 
 
 def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Yield the packets up to the end, or to where the file cannot be read on."""
+    """Yield the packets that hold something, up to where the file cannot be read on."""
     try:
-        yield from container.demux(stream)
+        yield from (packet for packet in container.demux(stream) if packet.size)
     except FFmpegError:
         return
 
 
-def good_frames(file: Path, index: FrameIndex, start: int) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode from the keyframe of a frame on; may begin earlier, never later.
-
-    What does not decode is left out: a damaged frame, and all that follow a damaged keyframe up
-    to the next one. How decoders patch over damage depends on what they decoded before, so what
-    comes after it is as it is when decoded from the start.
-
-    Yields:
-        Places from 0, ascending, and frames as stored.
-    """
-    last, key = -1, index.key_before(start)
-    if key > 0:
-        for last, frame in _whole_run(file, index, key):
-            yield last, frame
-    if last + 1 < index.count:
-        yield from (pair for pair in _all_good(file, index) if pair[0] > last)
+def mark_of(packet: Packet[VideoStream]) -> int:
+    """Hash a packet's content and time."""
+    stamp = -1 if packet.pts is None else packet.pts
+    return zlib.crc32(packet, stamp & 0xFFFFFFFF)
 
 
-def _whole_run(file: Path, index: FrameIndex, key: int) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield the frames from a keyframe up to the first damage."""
+def in_order_of_decoding(file: Path) -> Iterator[VideoFrame | None]:
+    """Decode all of a video; None stands for a packet that cannot be decoded."""
     with opened(file) as (container, stream):
-        expected = key
-        for frame in _decoded(_sought(container, stream, index=index, key=key)):
-            place = _place(frame, index)
-            if frame is not None and 0 <= place < expected:
-                continue  # of the group before, shown before the keyframe and decoded after it
-            if frame is None or frame.is_corrupt or place != expected:
-                return
-            yield place, frame
-            expected += 1
+        for packet in packets_of(container, stream):
+            yield from decoded(stream.codec_context, packet)
+        yield from decoded(stream.codec_context, None)
 
 
-def _all_good(file: Path, index: FrameIndex) -> Iterator[tuple[int, VideoFrame]]:
-    last = good_key = -1
-    for number, frame in enumerate(_in_order_of_decoding(file)):
-        place = _place(frame, index) if index.timestamps.size else number
-        if frame is None or frame.is_corrupt or place <= last:
-            continue
-        key = index.key_before(place)
-        if key in (place, good_key):
-            good_key, last = key, place
-            yield place, frame
+def decoded(
+    context: VideoCodecContext, packet: Packet[VideoStream] | None
+) -> Iterator[VideoFrame | None]:
+    """Yield the frames that come out, or None for a packet that cannot be decoded.
 
-
-def _place(frame: VideoFrame | None, index: FrameIndex) -> int:
-    """Return which frame it is; -1: none that the packets announced."""
-    if frame is None or frame.pts is None:
-        return -1
-    place = int(np.searchsorted(index.timestamps, frame.pts))
-    return place if place < index.count and index.timestamps[place] == frame.pts else -1
-
-
-def _in_order_of_decoding(file: Path) -> Iterator[VideoFrame | None]:
-    with opened(file) as (container, stream):
-        yield from _decoded(packets_of(container, stream))
-
-
-def _sought(
-    container: InputContainer, stream: VideoStream, *, index: FrameIndex, key: int
-) -> Iterator[Packet[VideoStream]]:
-    """Yield the packets from a keyframe or one before it; none where the container misleads.
-
-    Its own table may be damaged, so where it led to is looked up.
+    Args:
+        context: The decoder.
+        packet: What to decode; None: all that is left, after which it must be flushed.
     """
     try:
-        container.seek(int(index.timestamps[key]), stream=stream)
+        yield from context.decode(packet)
     except FFmpegError:
-        return
-    packets = packets_of(container, stream)
-    first = next(packets, None)
-    if first is None:
-        return
-    known = zip(index.keyframes, index.key_positions, strict=True)
-    if any(
-        place <= key and index.timestamps[place] == first.pts and position == first.pos
-        for place, position in known
-    ):
-        yield first
-        yield from packets
-
-
-def _decoded(packets: Iterator[Packet[VideoStream]]) -> Iterator[VideoFrame | None]:
-    """Yield frames as they come out, and None for a packet that cannot be decoded."""
-    for packet in packets:
-        try:
-            yield from packet.decode()
-        except FFmpegError:
-            yield None
+        yield None

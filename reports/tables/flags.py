@@ -1,5 +1,6 @@
 """What a reader must know before believing the numbers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ def study_flags(study: StudyRecord) -> tuple[Flag, ...]:
     """Collect every caution, the gravest first."""
     found = [*_unfinished(study), *_selection(study), *_incomplete(study)]
     found += [*_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
+    found += _warnings(study)
     return tuple(sorted(found, key=lambda flag: flag.level != "warning"))
 
 
@@ -108,6 +110,13 @@ def _ties(study: StudyRecord) -> Iterator[Flag]:
                 tied.append(f"{where} ({count} of {len(decision.candidates)})")
     if tied:
         yield Flag("note", f"Not told apart from the best mean: {join_words(tied)}.")
+
+
+def _warnings(study: StudyRecord) -> Iterator[Flag]:
+    """What trials warned of while they ran, with how many cells it concerns."""
+    topics = Counter(topic for cell in study.cells.values() for topic in cell.warnings)
+    for topic, count in topics.items():
+        yield Flag("note", f"While {plural(count, 'cell')} ran: {topic.rstrip('.')}.")
 
 
 def _edges(study: StudyRecord) -> Iterator[Flag]:

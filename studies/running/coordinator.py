@@ -79,6 +79,7 @@ class Coordinator:
     _waiting: dict[str, PlannedCell] = field(default_factory=dict)
     _running: dict[str, RunningTrial] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
+    _warned: set[str] = field(default_factory=set)  # topics that were said
     _is_stopping: bool = False
     _looked_at: float = field(default_factory=time.monotonic)
     _winner_desk: WinnerDesk = field(init=False)
@@ -175,6 +176,7 @@ class Coordinator:
             return
         epochs = trial.read()
         self.meter.epochs += len(epochs)
+        self._say_warnings(trial)
         if isinstance(signal, Exited):
             self._take_in_exit(trial, signal)
         elif epochs:
@@ -183,6 +185,7 @@ class Coordinator:
     def _take_in_exit(self, trial: RunningTrial, signal: Exited) -> None:
         evict(trial.order.folder)  # a dead fork server makes living trials look dead
         self.meter.epochs += len(trial.read())
+        self._say_warnings(trial)
         del self._running[signal.cell]
         self.meter.device_s += trial.running_s()
         self._save_wall_time()
@@ -216,6 +219,12 @@ class Coordinator:
         self.view.say(text)
         if verdict.outcome is Outcome.FAILED and trial.history.end is not None:
             self.view.say(str(trial.history.end.fields.get("traceback", "")))
+
+    def _say_warnings(self, trial: RunningTrial) -> None:
+        """Say what a trial warns of, once per launch however many trials do."""
+        for topic in trial.warnings.keys() - self._warned:
+            self._warned.add(topic)
+            self.view.say(f"warning: {trial.row.label}: {trial.warnings[topic]}")
 
     def _upload(self, cell: str, history: CellHistory | None = None) -> None:
         with_weights = self.spec.weights == "all"

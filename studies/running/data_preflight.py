@@ -15,8 +15,10 @@ from data_pipeline.catalog import class_names
 from data_pipeline.datasets.dataset import Dataset
 from data_pipeline.errors import InvalidDataError, MissingDataError
 from data_pipeline.faults import Fault
+from data_pipeline.hashing import hash_of
 from data_pipeline.integrity.checking import check_splits, unusable
 from data_pipeline.settings import DataSettings, Limit
+from data_pipeline.splitting.split_warnings import split_warnings
 from data_pipeline.splitting.splits import SPLITS, SplitName
 from studies.running.data_record import data_record, noun
 from studies.running.progress import View
@@ -40,13 +42,17 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
         view: Told how far it is, and what is left out.
 
     Returns:
-        What was left out, as a fact for the study's record; {} for a study without data.
+        Facts for the study's record: what was left out in words, a hash of what is used, and how
+        the split flatters scores, if it does; {} for a study without data.
 
     Raises:
         DataError: The dataset cannot be listed, or too little of a split can be used.
     """
     if spec.data.dataset == NO_DATA:
         return {}
+    warnings = split_warnings(spec.data)
+    for warning in warnings:
+        view.say(warning)
     splits = used_splits(spec)
     progress = _Progress(view, noun(spec.task))
     lost = unusable(splits, spec.data, spec.task, progress=progress)
@@ -59,7 +65,22 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
         view.say(f"{_left_out(splits, lost, spec.task)}; see {page}")
     for name, dataset in splits.items():
         _require_enough(spec, name, count=len(dataset), lost=len(lost[name]), page=page)
-    return {"data_left_out": _fact(splits, lost, spec.task)}
+    return {
+        "data_left_out": _fact(splits, lost, spec.task),
+        "data_used": _used(splits, lost),
+        **({"split_warning": "; ".join(warnings)} if warnings else {}),
+    }
+
+
+def _used(splits: Splits, lost: Lost) -> str:
+    """Hash which samples are used: those that are left of every split."""
+    gone = {fault.where for faults in lost.values() for fault in faults}
+    return hash_of(
+        f"{name} {image_id}"
+        for name, dataset in splits.items()
+        for image_id in dataset.image_ids
+        if image_id not in gone
+    )
 
 
 def used_splits(spec: StudySpec) -> Splits:

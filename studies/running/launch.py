@@ -80,12 +80,13 @@ def launch(
         }
         _accept(loaded, ledger, view, environment=environment)
         prepare_data(loaded.spec.data)
-        left_out = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
+        used = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
+        _require_same_data(loaded.spec.study, ledger, used)
         ledger.save_study(
             loaded.spec.study,
             text=loaded.text,
             resolved=loaded.resolved,
-            environment={**environment, **left_out},
+            environment={**environment, **used},
         )
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
         end = _run(workspace, desk, fingerprints, workers=workers, tracker=tracker, view=view)
@@ -108,6 +109,23 @@ def _accept(
         raise StudyChangedError(changes, loaded.spec.study)
     if changes:
         view.say(render_changes(changes, loaded.spec.study))
+
+
+def _require_same_data(study: str, ledger: Ledger, used: Mapping[str, str]) -> None:
+    """Refuse to go on with other images than the trials so far had.
+
+    Files that broke or were mended since are not seen by the data's fingerprint, and cells
+    trained and scored with and without them cannot be compared.
+    """
+    earlier = ledger.study(study)
+    if earlier is None or not ledger.trials(study):
+        return
+    before = earlier["environment"]
+    if before.get("data_used", used.get("data_used")) != used.get("data_used"):
+        change = Change(
+            "(images left out)", before["data_left_out"], used["data_left_out"], "refused"
+        )
+        raise StudyChangedError([change], study)
 
 
 def _changed_ground(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:

@@ -23,6 +23,7 @@ class RunningTrial:
     moved_at: float = field(default_factory=time.monotonic)
     stop_asked_at: float | None = None
     killed_because: str = ""
+    warnings: dict[str, str] = field(default_factory=dict)  # of this attempt: topic -> message
     _offset: int = 0
 
     def __post_init__(self) -> None:
@@ -45,6 +46,9 @@ class RunningTrial:
         self.history.add(events)
         if events:
             self.moved_at = time.monotonic()
+        for event in events:
+            if event.name == "warning":
+                self.warnings.setdefault(event.fields["topic"], event.fields["message"])
         epochs = [event for event in events if event.name == "epoch"]
         if epochs:
             self.row.epoch = int(epochs[-1].fields["epoch"])

@@ -31,6 +31,7 @@ from models.session import (
 from studies.running.eviction import LOCK_FILE
 from studies.running.file_lock import FileLock
 from studies.running.trial_order import Slot, TrialOrder
+from studies.running.trial_warnings import noted_warnings
 from studies.spec.schema import CellSettings
 from studies.tree.cell_history import EVENTS_FILE, read_history
 from trackers.event_log import EventLog
@@ -54,7 +55,8 @@ def run_trial(order: TrialOrder, slot: Slot, connection: Connection) -> None:
         log = EventLog(order.folder / EVENTS_FILE)
         trial = _Trial(order, log, connection, stop)
         trial.note("started", pid=os.getpid(), attempt=order.attempt, device=slot.device)
-        name, fields = _outcome_of(trial.run)
+        with noted_warnings(trial.note):
+            name, fields = _outcome_of(trial.run)
         trial.note(name, **fields)
         log.close()
 
@@ -66,6 +68,9 @@ def _use_slot(slot: Slot) -> None:
     torch = sys.modules.get("torch")  # preloaded: the variable would come too late
     if torch is not None:
         torch.set_num_threads(slot.threads)
+    cv2 = sys.modules.get("cv2")  # else it takes every core of the machine
+    if cv2 is not None:
+        cv2.setNumThreads(slot.threads)
 
 
 def _redirect_output(file: Path) -> None:
@@ -147,6 +152,7 @@ class _Trial:
         self._log = log
         self._connection = connection
         self._stop = stop
+        self._saying = threading.RLock()  # a warning may come from any thread
         self._last_progress = 0.0
         earlier = read_history(reversed(order.earlier_folders))
         self._reported = set(earlier.epochs)
@@ -170,8 +176,9 @@ class _Trial:
 
     def note(self, event: str, **fields: JsonValue) -> None:
         """Write an event and wake the coordinator."""
-        self._log.append(event, **fields)
-        self._send(("wrote",))
+        with self._saying:
+            self._log.append(event, **fields)
+            self._send(("wrote",))
 
     def _session(self, settings: CellSettings) -> TrainingSession:
         order = self._order
@@ -240,5 +247,6 @@ class _Trial:
             self._send(("progress", epoch, step, steps))
 
     def _send(self, message: tuple[Any, ...]) -> None:
-        with contextlib.suppress(OSError):  # a vanished coordinator is seen by the listener
+        # A vanished coordinator is seen by the listener.
+        with self._saying, contextlib.suppress(OSError):
             self._connection.send(message)

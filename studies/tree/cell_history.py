@@ -22,6 +22,7 @@ class CellHistory:
     epochs: dict[int, EpochRecord] = field(default_factory=dict)
     resumed_from_epoch: int = 0  # of the newest attempt
     effective: dict[str, Any] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)  # topic -> the first one's message
     end: Event | None = None  # "finished" or "ended" of the newest attempt
     last_at: float | None = None  # unix seconds of the last event
 
@@ -38,6 +39,8 @@ class CellHistory:
             elif event.name == "epoch":
                 record = epoch_record(event.fields)
                 self.epochs.setdefault(record.epoch, record)
+            elif event.name == "warning":
+                self.warnings.setdefault(event.fields["topic"], event.fields["message"])
             elif event.name in ("finished", "ended"):
                 self.end = event
 

@@ -91,6 +91,7 @@ def cell_record(
         source=row["source"],
         predictions_strip=str(strip) if strip else None,
         is_running=bool(trials) and trials[-1]["outcome"] is None,
+        warnings=tuple(history.warnings),
     )
 
 

@@ -1,6 +1,8 @@
 """Samples kept on disk: what is kept, and that it is what was decoded."""
 
 import os
+import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -8,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipeline.cache import build_all, cache_folder, plan
+from data_pipeline.cache import build_all, building, cache_folder, plan, sample_cache
 from data_pipeline.cache.build_all import build_by_processes
-from data_pipeline.cache.building import ShardJob
-from data_pipeline.cache.packing import from_json, pack, to_json, unpack
+from data_pipeline.cache.building import ShardJob, Tick
+from data_pipeline.cache.locks import lock
 from data_pipeline.cache.sample_cache import SampleCache
+from data_pipeline.cache.shards import ShardWriter
 from data_pipeline.errors import InvalidDataError
 from data_pipeline.samples import (
-    ClassificationSample,
     ClipSample,
-    DetectionSample,
-    InstanceSample,
     Sample,
     SegmentationSample,
 )
@@ -56,20 +56,6 @@ def drawn(number: int) -> SegmentationSample:
 
 def pixels(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.random.default_rng(sum(shape)).integers(0, 256, shape).astype(np.uint8)
-
-
-def instances(count: int) -> InstanceSample:
-    return InstanceSample(
-        "picture",
-        pixels(5, 7, 3),
-        stored_hw=(50, 70),
-        boxes_xyxy=np.random.default_rng(1).random((count, 4), dtype=np.float32),
-        labels=np.arange(count),
-        areas=np.ones(count, np.float32),
-        is_crowd=np.zeros(count, np.bool_),
-        is_difficult=np.ones(count, np.bool_),
-        masks=pixels(count, 5, 7) > 100,
-    )
 
 
 def assert_same(one: Sample | None, other: Sample | None) -> None:
@@ -111,39 +97,6 @@ def test_cache_lies_in_the_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert cache_folder() == tmp_path / "runs" / "cache"
 
 
-@pytest.mark.parametrize(
-    "sample",
-    [
-        drawn(1),
-        instances(3),
-        instances(0),
-        DetectionSample(
-            "plain",
-            pixels(3, 3, 3),
-            (3, 3),
-            np.zeros((1, 4), np.float32),
-            np.zeros(1, np.int64),
-            np.ones(1, np.float32),
-            np.ones(1, np.bool_),
-            np.zeros(1, np.bool_),
-        ),
-        ClassificationSample("ä/b", pixels(4, 4, 3)[:, ::-1], 7),  # negative strides
-        ClipSample("video", pixels(6, 4, 4, 3)[::2], 2),
-    ],
-    ids=lambda sample: type(sample).__name__,
-)
-def test_every_kind_of_sample_comes_back_as_it_was(sample: Sample) -> None:
-    packed = pack([None, sample, sample])
-    memory = np.zeros(packed.size, np.uint8)
-    packed.joined(memory)
-    assert packed.places[0] is None
-    for place in packed.places[1:]:
-        again = from_json(to_json(place))
-        assert again == place
-        assert again is not None
-        assert_same(unpack(again, memory), sample)
-
-
 def test_kept_samples_equal_the_decoded_ones_and_are_decoded_once(tmp_path: Path) -> None:
     cache, decoder = cache_of(tmp_path)
     assert 0 not in cache
@@ -170,6 +123,107 @@ def test_progress_is_told_shard_by_shard(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     cache.build(progress=lambda kept, samples: told.append((kept, samples)))
     assert told == [(10, 25), (20, 25), (25, 25)]
+
+
+def test_progress_is_told_within_a_shard_and_may_stop_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sample_cache, "TELL_INTERVAL_S", 0.0)
+    cache, decoder = cache_of(tmp_path)
+
+    def stop_at_14(kept: int, _samples: int) -> None:
+        if kept == 14:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.build(progress=stop_at_14)
+    assert decoder.decoded == [0, *range(14)]
+    assert not list(tmp_path.rglob("*.partial"))
+    cache.build()
+    assert cache.are_kept().all()
+    assert decoder.decoded[15:] == [*range(10, 25)]  # the first shard stayed
+
+
+def test_progress_may_stop_the_wait_for_another_builder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sample_cache, "TELL_INTERVAL_S", 0.0)
+    told: list[int] = []
+
+    def stop_at_the_end(kept: int, _samples: int) -> None:
+        told.append(kept)
+        if told[-3:] == [15, 15, 15]:
+            raise KeyboardInterrupt
+
+    cache, _ = cache_of(tmp_path)
+    held_by_another = lock(tmp_path / "samples" / "key" / "00001.lock")
+    with held_by_another, pytest.raises(KeyboardInterrupt):
+        cache.build(progress=stop_at_the_end)
+    assert cache.are_kept().sum() == 15
+
+
+@dataclass
+class Slow(Drawn):
+    """A decoder of which a shard takes minutes."""
+
+    def decode(self, index: int) -> SegmentationSample:
+        time.sleep(1.0)
+        return super().decode(index)
+
+    def part(self, indices: range) -> "Slow":
+        return Slow(self.numbers[indices.start : indices.stop])
+
+
+def test_helpers_stop_in_the_middle_of_a_shard_and_leave_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "samples" / "key"
+    folder.mkdir(parents=True)
+    jobs = [ShardJob(folder / f"{n:05d}.shard", Slow(range(200)), 1, True) for n in range(3)]
+
+    def stop(_done: int) -> None:
+        if list(folder.glob("*.partial")):
+            raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(build_by_processes(jobs, 2, stop))
+    assert time.monotonic() - started < 100  # one shard takes 200 s
+    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob("*.shard"))
+
+
+def test_builder_holds_no_more_in_memory_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waiting: list[int] = []
+    write = ShardWriter.write
+
+    def noted(writer: ShardWriter) -> None:
+        waiting.append(writer.waiting)
+        write(writer)
+
+    monkeypatch.setattr(ShardWriter, "write", noted)
+    monkeypatch.setattr(building, "FLUSH_BYTES", 3 * SAMPLE_BYTES)
+    cache = built(tmp_path, 10)
+    assert waiting[:3] == [3 * SAMPLE_BYTES] * 3
+    assert len(waiting) == 4
+    for index in range(10):
+        assert_same(cache.sample(index), drawn(index))
+
+
+def test_open_cache_takes_little_memory_per_sample(tmp_path: Path) -> None:
+    count = 500
+    built(tmp_path, count).close()
+    cache, _ = cache_of(tmp_path, count)
+    tracemalloc.start()
+    try:
+        cache.build()
+        assert cache.are_kept().all()
+        opened = tracemalloc.get_traced_memory()[0]
+        for index in range(count):
+            cache.sample(index)
+        assert tracemalloc.get_traced_memory()[0] - opened < 20 * count
+    finally:
+        tracemalloc.stop()
 
 
 def test_damaged_image_is_not_kept_and_spoils_no_other(tmp_path: Path) -> None:
@@ -199,7 +253,7 @@ def test_processes_build_the_same_shards(tmp_path: Path) -> None:
         for n, indices in enumerate((range(10), range(10, 20), range(20, 25)))
     ]
     folder.mkdir(parents=True)
-    assert {outcome for _, outcome in build_by_processes(jobs, 2)} == {"whole"}
+    assert {outcome for _, outcome in build_by_processes(jobs, 2, lambda _: None)} == {"whole"}
     for job in jobs:
         twin = tmp_path / "alone" / "samples" / "key" / job.file.name
         assert job.file.read_bytes() == twin.read_bytes()
@@ -210,9 +264,9 @@ def test_processes_help_only_where_it_takes_long(
 ) -> None:
     helped: list[int] = []
 
-    def noted(jobs: list[ShardJob], processes: int) -> Iterator[tuple[ShardJob, str]]:
+    def noted(jobs: list[ShardJob], processes: int, _tick: Tick) -> Iterator[tuple[ShardJob, str]]:
         helped.append(len(jobs) * processes)
-        return iter([(job, "whole") for job in jobs])
+        yield from [(job, "whole") for job in jobs]
 
     monkeypatch.setattr(build_all, "build_by_processes", noted)
     cache, _ = cache_of(tmp_path)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +101,7 @@ def test_as_many_leading_shards_are_kept_as_fit(
     assert used_bytes(tmp_path / "samples") <= limit_bytes(tmp_path / "samples")
     assert decoder.decoded == [0, *range(20)]  # nothing for the bin
     assert caplog.text.count("VISIONSTUDY_CACHE_GB") == 1
+    assert "(VISIONSTUDY_CACHE_GB)" in vars(caplog.records[-1])["topic"]
     cache.build()  # the next epoch
     assert caplog.text.count("VISIONSTUDY_CACHE_GB") == 1
 
@@ -128,6 +130,24 @@ def test_bound_is_never_more_than_half_of_the_free_space(
     status = os.statvfs(tmp_path)
     free = status.f_bavail * status.f_frsize
     assert 0.4 * free < limit_bytes(tmp_path) < 0.6 * free
+
+
+@pytest.mark.parametrize(
+    ("total_gb", "free_gb", "reserve_gb"),
+    [(50, 40, 1), (1000, 40, 20), (1000, 1.5, 0.75), (0.1, 0.1, 0.05)],
+)
+def test_without_a_bound_the_disks_reserve_stays_free(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    total_gb: float,
+    free_gb: float,
+    reserve_gb: float,
+) -> None:
+    total, free = int(total_gb * 10**9), int(free_gb * 10**9)
+    disk = SimpleNamespace(total=total, used=total - free, free=free)
+    monkeypatch.setattr("data_pipeline.cache.bounds.shutil.disk_usage", lambda _: disk)
+    monkeypatch.setenv("VISIONSTUDY_CACHE_GB", "0")
+    assert limit_bytes(tmp_path, is_bounded=False) == free - reserve_gb * 10**9
 
 
 @pytest.mark.parametrize("value", ["20GB", "nan", "inf"])
@@ -166,7 +186,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_full_disk_falls_back_to_decoding_with_one_warning(
+def test_small_disk_falls_back_to_decoding_with_one_warning(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache, _ = cache_of(small_disk, 400, is_bounded=False)
@@ -178,20 +198,34 @@ def test_full_disk_falls_back_to_decoding_with_one_warning(
         assert_same(cache.sample(int(index)), drawn(int(index)))
     assert cache.sample(399) is None
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "No space left on device" in warning.message
+    assert "the rest of the disk is left for the study's own files" in warning.message
     assert str(small_disk) in warning.message
     assert "MB more are needed and" in warning.message
     assert "MB are free" in warning.message
+    assert vars(warning)["topic"].startswith(
+        "decoded samples cannot be kept (the rest of the disk"
+    )
     assert not list(small_disk.rglob("*.partial"))
     assert all(shard.stat().st_size > 0 for shard in small_disk.rglob("*.shard"))
 
 
-def test_bounded_cache_leaves_half_of_a_small_disk_free(small_disk: Path) -> None:
-    cache, _ = cache_of(small_disk, 400)
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_cache_leaves_half_of_a_small_disk_free(small_disk: Path, is_bounded: bool) -> None:
+    cache, _ = cache_of(small_disk, 400, is_bounded=is_bounded)
     cache.build()
     assert 0 in cache
     status = os.statvfs(small_disk)
     assert status.f_bavail >= 0.4 * status.f_blocks
+
+
+def test_samples_not_in_use_make_room_before_the_reserve_is_used(small_disk: Path) -> None:
+    old, _ = cache_of(small_disk, 60, key="old", is_bounded=False)
+    old.build()
+    old.close()
+    cache, _ = cache_of(small_disk, 60, key="new", is_bounded=False)
+    cache.build()
+    assert all(index in cache for index in range(60))
+    assert not (small_disk / "samples" / "old").exists()
 
 
 def test_disk_that_cannot_be_written_is_read_from_the_source(

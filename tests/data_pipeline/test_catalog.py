@@ -50,11 +50,15 @@ def test_importing_the_catalog_loads_neither_torch_nor_opencv_nor_pycocotools() 
 
 def test_checking_and_hashing_load_no_torch() -> None:
     code = (
+        "import contextlib\n"
+        "from data_pipeline.errors import DataError\n"
         "from data_pipeline.catalog import DATASETS, check_data, data_fingerprint, label_names\n"
         "for entry in DATASETS.values():\n"
         "    root = {'root': '.'} if 'root' in entry.settings.model_fields else {}\n"
         "    settings = entry.settings(**root)\n"
-        "    check_data(settings); data_fingerprint(settings)\n"
+        "    check_data(settings)\n"
+        "    with contextlib.suppress(DataError):  # nothing is there\n"
+        "        data_fingerprint(settings)\n"
     )
     loaded = loaded_after(code)
     assert "cv2" in loaded  # the readers were loaded

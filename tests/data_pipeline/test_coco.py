@@ -211,21 +211,29 @@ def test_categories_at_the_end_of_a_large_file_are_read_without_the_rest(
     assert len(class_names(broken)) == 80
 
 
+def test_categories_of_an_inner_object_are_not_those_of_the_file(broken: CocoData) -> None:
+    file = broken.root / "annotations" / "instances_train2017.json"
+    inner = {"categories": [{"id": 1, "name": "none of ours"}]}
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"added last": inner}))
+    assert len(class_names(broken)) == 80
+
+
 def test_everything_missing_is_named_at_once(broken: CocoData) -> None:
-    (broken.root / "annotations" / "instances_val2017.json").unlink()
-    (broken.root / "train2017").rmdir()
+    (broken.root / "annotations" / "instances_train2017.json").unlink()
+    (broken.root / "val2017").rmdir()
     problems = check_data(choosing(broken, classes=["buss", "car", "car"]))
     assert [problem.split(";")[0] for problem in problems] == [
-        f"annotations file {broken.root}/annotations/instances_val2017.json does not exist",
-        f"images folder {broken.root}/train2017 does not exist",
+        f"{broken.root}/annotations/instances_train2017.json does not exist",
+        f"images folder {broken.root}/val2017 does not exist",
         "unknown class of dataset 'coco' 'buss'",
         "class 'car' must be named once in data.classes, got 2 times",
     ]
     assert "did you mean 'bus'?" in problems[2]
 
 
-def test_validation_annotations_are_not_needed_for_a_random_split(broken: CocoData) -> None:
-    (broken.root / "annotations" / "instances_val2017.json").unlink()
+def test_training_annotations_are_not_needed_for_a_random_split(broken: CocoData) -> None:
+    (broken.root / "annotations" / "instances_train2017.json").unlink()
     assert check_data(choosing(broken, split=Split(policy="random"))) == []
 
 
@@ -235,9 +243,9 @@ def test_missing_folder_is_the_only_problem_named(coco: CocoData, tmp_path: Path
 
 
 def test_folder_without_annotations_is_a_problem(tmp_path: Path) -> None:
-    assert len(check_data(CocoData(root=tmp_path))) == 2
-    random = CocoData(root=tmp_path, split=Split(policy="random"))
-    assert "no annotations file like" in check_data(random)[0]
+    for split in (Split(), Split(policy="random")):
+        [problem] = check_data(CocoData(root=tmp_path, split=split))
+        assert "instances_train2017.json does not exist; restore it or correct" in problem
 
 
 def test_fingerprint_follows_the_content_and_not_the_place(

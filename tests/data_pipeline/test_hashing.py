@@ -72,3 +72,7 @@ def test_many_files_are_hashed_once_and_again_when_one_changes(
     assert files_sha256(files) == "remembered"
     os.utime(files[1], ns=(1, 1))
     assert files_sha256(files) == first
+
+
+def test_a_name_that_is_not_utf_8_is_hashed() -> None:
+    assert hash_of([os.fsdecode(b"caf\xe9")]) != hash_of(["caf"])

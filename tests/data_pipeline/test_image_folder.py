@@ -165,6 +165,14 @@ def test_pattern_that_finds_no_group_is_refused(tmp_path: Path, pattern: str) ->
         ImageFolderData(root=tmp_path, group_pattern=pattern)
 
 
+def test_litter_of_other_systems_is_left_out(pool: ImageFolderData) -> None:
+    before = data_fingerprint(pool), built(pool).image_ids
+    for name in ("cat/._1.png", "cat/.hidden/3.png", "cat/__MACOSX/3.png", "__MACOSX/cat/3.png"):
+        add_picture(pool.root / name)
+    assert class_names(pool) == ("cat", "dog")
+    assert (data_fingerprint(pool), built(pool).image_ids) == before
+
+
 def test_root_without_pictures_is_named(tmp_path: Path) -> None:
     [problem] = check_data(ImageFolderData(root=tmp_path / "nowhere"))
     assert "must hold a folder of pictures per class" in problem

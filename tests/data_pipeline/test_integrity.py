@@ -277,6 +277,59 @@ def test_second_check_decodes_nothing(coco: Coco, monkeypatch: pytest.MonkeyPatc
     assert check(settings) == first
 
 
+class StoppedError(Exception):
+    """Raised by a progress that ends a check."""
+
+
+def told_until(count: int) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:  # noqa: ARG001
+        if done == count:
+            raise StoppedError
+
+    return progress
+
+
+def test_interrupted_check_goes_on_where_it_was(coco: Coco) -> None:
+    settings = coco.settings()
+    with pytest.raises(StoppedError):
+        check_dataset(settings, "object_detection", progress=told_until(4))
+    told: list[tuple[int, int]] = []
+    check_dataset(settings, "object_detection", progress=lambda *now: told.append(now))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_what_was_examined_is_kept_before_the_check_ends(
+    coco: Coco, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examined_module, "KEPT_EVERY_S", 0.0)
+    kept: list[int] = []
+
+    def progress(done: int, total: int) -> None:  # noqa: ARG001
+        [file] = (workspace / "cache" / "checks").glob("*.json")
+        kept.append(len(json.loads(file.read_text())))
+
+    check_dataset(coco.settings(), "object_detection", progress=progress)
+    assert kept == [1, 2, 3, 4, 5, 6]
+
+
+def test_check_that_cannot_be_kept_is_still_made(
+    coco: Coco, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (workspace / "cache").mkdir(parents=True)
+    (workspace / "cache" / "checks").write_text("not a folder")
+    cut_off(coco)
+    assert kinds(check(coco.settings())) == [("truncated", "1", "sample", 1)]
+    assert "cannot be kept in" in caplog.text
+
+
+@pytest.mark.parametrize(("given", "threads"), [("1", 1), ("100000", None), ("", None)])
+def test_examining_takes_the_threads_that_a_trial_was_given(
+    monkeypatch: pytest.MonkeyPatch, given: str, threads: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert examined_module.own_threads() == (threads or len(os.sched_getaffinity(0)))
+
+
 def test_only_a_changed_file_is_decoded_again(coco: Coco) -> None:
     settings = coco.settings()
     assert check(settings).faults == ()

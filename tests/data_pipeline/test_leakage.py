@@ -313,3 +313,15 @@ def test_damaged_store_is_warned_of_and_done_without(planted: Planted, workspace
     store.write_bytes(b"no database, but longer than a header would be" * 10)
     with pytest.warns(UserWarning, match="what pictures look like cannot be kept in .*leakage"):
         assert planted.leakage().compared == {"train": 12, "val": 12}
+
+
+# --- ids that are in two splits ---------------------------------------------------------------
+
+
+def test_pictures_of_one_id_are_looked_at_each(planted: Planted, tmp_path: Path) -> None:
+    [one], [other] = first_of(planted.train), first_of(planted.val)
+    save(tmp_path / "copy.jpg", decoded(one), 60)
+    train = dataset([ClassifiedPicture("7", "a", one, "x", 0)])
+    for file, kinds in ((other, []), (tmp_path / "copy.jpg", ["near"])):
+        val = dataset([ClassifiedPicture("7", "b", file, "x", 0)])
+        assert [leak.kind for leak in find_leaks({"train": train, "val": val}).leaks] == kinds

@@ -1,5 +1,7 @@
 """Batches: order, what is drawn, processes, and what is kept."""
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -233,7 +235,7 @@ def test_processes_give_the_same_batches_and_leave_the_random_stream_alone(
                 list(alone.epoch(number, first_batch=first)),
                 list(other.epoch(number, first_batch=first)),
             )
-        assert other._processes is not None
+        assert other._delivery.helpers.work_for(other._split)
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -245,14 +247,14 @@ def test_processes_decode_what_is_not_kept(
     monkeypatch.setenv("VISIONSTUDY_CACHE_GB", str(2.7 * 4 * sample_bytes / 1e9))
     half = helped(pictures(tmp_path / "pictures", 14), 2, kept_in=tmp_path)
     assert_equal(list(loader_of(14, 3).epoch(1)), list(half.epoch(1)))
-    assert 0 < sum(half._split.is_kept(index) for index in range(14)) < 14
-    assert half._processes is not None
+    assert 0 < half._split.are_kept().sum() < 14
+    assert half._delivery.helpers.work_for(half._split)
 
 
 def test_processes_are_not_started_for_what_is_kept(tmp_path: Path) -> None:
     loader = loader_of(10, 3, workers=2, folder=tmp_path)
     list(loader.epoch(1))
-    assert loader._processes is None
+    assert not loader._delivery.helpers.work_for(loader._split)
 
 
 def test_auto_starts_processes_only_for_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +271,7 @@ def test_auto_starts_processes_only_for_many_samples(monkeypatch: pytest.MonkeyP
             for requests in batches:
                 yield [self._split.decode(request) for request in requests]  # type: ignore[misc]
 
-    monkeypatch.setattr(loaders, "DecodingProcesses", Noted)
+    monkeypatch.setattr(decoding_processes, "DecodingProcesses", Noted)
     few = EpochLoader(split_of(20), 4, shuffle=None, delivery=Delivery("auto"))
     list(few.epoch(1))
     assert asked == []
@@ -287,6 +289,45 @@ def test_auto_takes_no_more_processes_than_the_trial_has_threads() -> None:
         assert decoding_processes.own_cores() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_killed_process_leaves_the_rest_of_the_epoch_to_the_trial(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loader = helped(pictures(tmp_path, 30), 2)
+    batches = loader.epoch(1)
+    got = [next(batches)]
+    os.kill(next(pid for pid in workers_of(loader)), signal.SIGKILL)
+    got += batches
+    assert_equal(list(loader_of(30, 3).epoch(1)), got)
+    assert "a process that decodes was lost" in caplog.text
+    assert "the rest of the epoch is decoded by the trial itself" in caplog.text
+    assert_equal(list(loader_of(30, 3).epoch(2)), list(loader.epoch(2)))  # by new ones
+
+
+def test_processes_of_one_split_end_when_another_is_read(tmp_path: Path) -> None:
+    delivery = Delivery(1)
+    split = ImageSplit(decoder_of(pictures(tmp_path, 6)))
+    other = ImageSplit(decoder_of(pictures(tmp_path, 6)))
+    training = EpochLoader(split, 3, shuffle=Shuffle(5, AUGMENT), delivery=delivery)
+    validation = EpochLoader(other, 3, shuffle=None, delivery=delivery)
+    list(training.epoch(1))
+    [first] = workers_of(training)
+    list(validation.epoch(1))
+    assert not Path(f"/proc/{first}").exists()
+    under_way = training.epoch(2)
+    got = [next(under_way)]
+    list(validation.epoch(1))
+    assert_equal(list(loader_of(6, 3).epoch(2)), [*got, *under_way])
+
+
+def workers_of(loader: EpochLoader) -> list[int]:
+    """Return the ids of the processes that decode for a loader."""
+    processes = loader._delivery.helpers._processes
+    assert processes is not None
+    iterator = processes._loader._iterator
+    assert iterator is not None
+    return [worker.pid for worker in iterator._workers]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -125,7 +125,7 @@ def test_kept_clips_equal_decoded_ones(count: int, tmp_path: Path) -> None:
         for one, other in zip(decoded, epoch(kept, seed=seed), strict=True):
             assert one.video_ids == other.video_ids
             assert (one.clips == other.clips).all()
-        assert kept.is_kept(0)
+        assert kept.are_kept().all()
 
 
 def test_kept_videos_are_decoded_once(tmp_path: Path) -> None:
@@ -141,6 +141,6 @@ def test_very_long_video_is_decoded_clip_by_clip(tmp_path: Path) -> None:
     videos = [Numbered("a", 20), Numbered("b", MOST_KEPT_FRAMES + 1)]
     split = split_of(videos, Clip(frames=4), is_scored=True, folder=tmp_path)
     batches = epoch(split)
-    assert (split.is_kept(0), split.is_kept(1)) == (True, False)
+    assert split.are_kept().tolist() == [True, False]
     assert len(videos[1].read) == 4
     assert batches[0].video_ids == ("a", "b")

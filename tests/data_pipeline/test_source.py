@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data_pipeline import source
 from data_pipeline.cache import cache_folder
 from data_pipeline.datasets.settings.boxes import CocoData
 from data_pipeline.datasets.settings.generated import NoData, StreetScenesData
@@ -17,6 +18,7 @@ from data_pipeline.errors import (
     MissingDataError,
     UnsupportedTaskError,
 )
+from data_pipeline.integrity import examined
 from data_pipeline.samples import ClipBatch
 from data_pipeline.settings import DataSettings, Limit, Split
 from data_pipeline.source import DataSource, open_data
@@ -49,6 +51,24 @@ def test_given_split_is_the_folders(coco: CocoData) -> None:
     assert source.test(8) is None
     assert source.image_ids("test") == ()
     assert source.class_names == ("background", "person")
+
+
+def test_data_is_fingerprinted_once_for_all_splits(
+    monkeypatch: pytest.MonkeyPatch, camvid: CamVidData
+) -> None:
+    asked: list[str] = []
+
+    def noted(settings: DataSettings) -> str:
+        asked.append(settings.dataset)
+        return "fingerprint"
+
+    for module in (source, examined):
+        monkeypatch.setattr(module, "data_fingerprint", noted)
+    data = opened(camvid, split=Split(policy="random"))
+    for loader in (data.training(4), data.validation(4), data.test(4)):
+        assert loader is not None
+        next(loader.epoch(1))
+    assert asked == ["camvid"]
 
 
 def test_random_split_pools_all_images_and_has_a_test_part(camvid: CamVidData) -> None:

@@ -20,10 +20,17 @@ def test_bytes_that_are_no_text_spoil_their_own_line(tmp_path: Path) -> None:
     ]
 
 
-def test_line_without_an_end_is_cut(tmp_path: Path) -> None:
-    (tmp_path / "list").write_text("x" * (2 * MAX_LINE + 5))
-    lengths = [len(line) for _, line in numbered_lines(tmp_path / "list")]
-    assert lengths == [MAX_LINE, MAX_LINE, 5]
+@pytest.mark.parametrize("end", ["", "\n", "\nlast"])
+def test_line_that_is_too_long_is_one_that_no_format_has(tmp_path: Path, end: str) -> None:
+    (tmp_path / "list").write_text("first\n" + "7 " * MAX_LINE + end)
+    _, (number, line), *rest = numbered_lines(tmp_path / "list")
+    assert (number, line) == (2, f"a line of more than {MAX_LINE} characters")
+    assert rest == ([(3, "last")] if end == "\nlast" else [])
+
+
+def test_line_as_long_as_the_limit_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("x" * (MAX_LINE - 1) + "\nlast")
+    assert [len(line) for _, line in numbered_lines(tmp_path / "list")] == [MAX_LINE - 1, 4]
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:

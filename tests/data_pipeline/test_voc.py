@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from data_pipeline.catalog import check_data, class_names, data_fingerprint, label_names
@@ -16,6 +17,7 @@ from data_pipeline.datasets import voc as reader
 from data_pipeline.datasets.dataset import Dataset, Item
 from data_pipeline.datasets.settings.boxes import VocData
 from data_pipeline.datasets.voc_xml import MAX_BYTES
+from data_pipeline.errors import InvalidDataError
 from data_pipeline.faults import FaultKind
 from data_pipeline.samples import DetectionSample
 from data_pipeline.splitting.splits import SplitName
@@ -337,3 +339,25 @@ def test_fingerprint_follows_lists_and_annotations(made: VocData) -> None:
     prints.append(data_fingerprint(made))
     assert prints[0] == prints[1]
     assert len(set(prints)) == 3
+
+
+def test_ids_may_have_spaces_and_end_with_a_number(made: VocData) -> None:
+    for name in ("my pic 1", "my pic"):
+        picture = np.full((20, 40, 3), 90, dtype=np.uint8)
+        cv2.imwrite(str(made.root / "JPEGImages" / f"{name}.jpg"), picture)
+        write_xml(made, name, CAT.format(box=corners(11, 3, 20, 18)))
+    lines = "my pic 1\nmy pic  -1\na  1\nb\t0\n"
+    (made.root / "ImageSets" / "Main" / "train.txt").write_text(lines)
+    assert sorted(built(made).image_ids) == ["a", "b", "my pic", "my pic 1"]
+
+
+def test_size_that_fits_the_picture_turned_by_exif_names_the_setting(made: VocData) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (20, 40)).save(made.root / "JPEGImages" / "a.jpg", exif=exif)
+    first = built(made).items[0]
+    with pytest.raises(
+        InvalidDataError, match=r"because of its EXIF.*set data.orientation to exi"
+    ):
+        cast(Item, first).read()
+    assert samples(built(choosing(made, orientation="exif")))["a"].image.shape == (20, 40, 3)

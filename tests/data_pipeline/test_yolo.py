@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from data_pipeline.catalog import check_data, class_names, data_fingerprint, label_names
 from data_pipeline.datasets import annotation_index
@@ -323,3 +324,53 @@ def test_fingerprint_follows_names_pictures_and_labels(made: YoloData) -> None:
     prints.append(data_fingerprint(made))
     assert prints[0] == prints[1]
     assert len(set(prints)) == 4
+
+
+def test_line_of_many_points_is_one_polygon(made: YoloData) -> None:
+    angles = np.linspace(0, 2 * np.pi, 4000, endpoint=False)
+    points = np.stack((0.5 + 0.4 * np.cos(angles), 0.5 + 0.4 * np.sin(angles)), axis=1)
+    line = "7 " + " ".join(f"{value:.17f}" for value in points.ravel())
+    assert len(line) > 2 * 65_536
+    write_labels(made, "a", line)
+    [sample] = samples(built(made, OUTLINES)).values()
+    assert np.allclose(sample.boxes_xyxy, [[4, 2, 36, 18]])
+    assert isinstance(sample, InstanceSample)
+    assert sample.masks.sum() == pytest.approx(np.pi * 16 * 8, rel=0.1)
+
+
+def test_class_number_may_be_a_whole_float(made: YoloData) -> None:
+    write_labels(made, "a", "7.0 0.5 0.5 0.25 0.5", "7.5 0.5 0.5 0.25 0.5")
+    dataset = built(made)
+    assert dataset.items[0].classes == ("cat",)
+    assert [(fault.kind, fault.count) for fault in dataset.faults if fault.where == "train/a"] == [
+        ("malformed", 1)
+    ]
+
+
+def test_labels_are_for_the_picture_turned_by_exif(made: YoloData) -> None:
+    file, exif = made.root / "images" / "train" / "a.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(file, exif=exif)
+    write_labels(made, "a", "7 0.5 0.5 0.25 0.5")
+    [sample] = samples(built(made)).values()
+    assert sample.image.shape == (40, 20, 3)
+    assert np.allclose(sample.boxes_xyxy, [[7.5, 10, 12.5, 30]])
+    as_stored = made.model_copy(update={"orientation": "stored"})
+    [sample] = samples(built(as_stored)).values()
+    assert sample.image.shape == (20, 40, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {k: v}\nb: {<<: *a}\nnames: [x]",
+        "a: &a [x]\nnames: *a",
+        "names: {<<: {0: x}}",
+    ],
+)
+def test_yaml_that_refers_to_itself_is_refused_before_it_is_built(
+    made: YoloData, text: str
+) -> None:
+    (made.root / "data.yaml").write_text(text)
+    with pytest.raises(InvalidDataError, match=r"anchors \(&\), aliases \(\*\) and merge keys"):
+        class_names(made)

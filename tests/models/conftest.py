@@ -30,6 +30,9 @@ class TinySource:
     def __len__(self) -> int:
         return -(-self.count // self.batch_size)
 
+    def prepare(self) -> None:
+        """Everything is made when it is asked for."""
+
     def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[SegmentationBatch]:
         generator = np.random.default_rng((self.seed, number if self.is_training else 0))
         order = generator.permutation(self.count) if self.is_training else np.arange(self.count)

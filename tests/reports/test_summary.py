@@ -121,3 +121,13 @@ def test_a_finished_clean_study_has_no_warning_but_seeds(study: StudyRecord) -> 
     )
     levels = [flag.level for flag in study_flags(replace(alone, stages=(decided,)))]
     assert levels == ["note"]
+
+
+def test_what_trials_warned_of_is_noted_once_with_how_many_cells(study: StudyRecord) -> None:
+    slower = "decoded samples cannot be kept (the disk is full)"
+    warned = {
+        key: replace(cell, warnings=(slower,)) if number < 3 else cell
+        for number, (key, cell) in enumerate(study.cells.items())
+    }
+    assert "While" not in texts(study)
+    assert texts(replace(study, cells=warned)).count(f"While 3 cells ran: {slower}.") == 1

@@ -17,7 +17,18 @@ class BoxData(RootedData):
     )
 
 
-class CocoData(BoxData):
+class TurnableBoxData(BoxData):
+    """Fields of datasets whose annotations refer to pictures as stored or as shown."""
+
+    orientation: Literal["stored", "exif"] = Field(
+        "stored",
+        description="Which way up the annotations take a picture. stored: as its pixels are "
+        "stored, whatever its EXIF tag says; exif: turned by it, as tools show photos of phones. "
+        "TIFF is always turned by its tag.",
+    )
+
+
+class CocoData(TurnableBoxData):
     """Images with instance annotations in the COCO layout."""
 
     dataset: Literal["coco"] = Field("coco", description="COCO layout.")
@@ -68,7 +79,7 @@ class OpenImagesData(BoxData):
     )
 
 
-class VocData(BoxData):
+class VocData(TurnableBoxData):
     """PASCAL VOC and what is laid out like it: XML per picture, lists in ImageSets/Main."""
 
     dataset: Literal["voc"] = Field("voc", description="PASCAL VOC layout.")
@@ -111,10 +122,15 @@ class YoloFolders(FrozenSettings):
     test: str = Field("test", description="Folder name of test pictures and labels.")
 
 
-class YoloData(BoxData):
+class YoloData(TurnableBoxData):
     """YOLO text files: class and box, or class and polygon, in shares of the picture."""
 
     dataset: Literal["yolo"] = Field("yolo", description="YOLO text layout.")
+    orientation: Literal["stored", "exif"] = Field(
+        "exif",
+        description="Which way up the labels take a picture. exif: turned by its EXIF tag, as "
+        "YOLO's own tools read it; stored: as its pixels are stored. TIFF is always turned.",
+    )
     names: str = Field(
         "data.yaml",
         min_length=1,
@@ -145,7 +161,7 @@ class ListFiles(FrozenSettings):
     test: str = Field("test.txt", description="File of test boxes.")
 
 
-class BoxListData(BoxData):
+class BoxListData(TurnableBoxData):
     """One text file per split with lines of path,x1,y1,x2,y2,class."""
 
     dataset: Literal["box_list"] = Field("box_list", description="path,x1,y1,x2,y2,class lines.")

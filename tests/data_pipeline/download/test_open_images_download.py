@@ -17,6 +17,7 @@ import pytest
 
 from data_pipeline.datasets.open_images import build
 from data_pipeline.datasets.settings.boxes import OpenImagesData
+from data_pipeline.download.errors import DownloadError
 from data_pipeline.download.open_images import OpenImagesChoice, download, plan
 from data_pipeline.download.terms import Outcome, Terms
 from data_pipeline.errors import InvalidDataError, UnknownClassError
@@ -188,6 +189,18 @@ def test_a_missing_picture_has_no_rows(official: Any, terms: Terms, watcher: Any
     }
     assert ids == {picture.stem for picture in terms.folder.glob("*/*.jpg")}
     assert Path(gone).stem not in ids
+
+
+def test_a_server_that_lacks_most_pictures_spoils_nothing_for_the_right_one(
+    fetch: Callable[..., Outcome], official: Any
+) -> None:
+    pictures = {path: body for path, body in official.files.items() if path.endswith(".jpg")}
+    for path in pictures:
+        del official.files[path]
+    with pytest.raises(DownloadError, match="are not on their server"):
+        fetch()
+    official.files.update(pictures)
+    assert not fetch().manifest.missing
 
 
 def test_a_misspelt_class_is_found_before_the_large_lists_are_fetched(

@@ -295,6 +295,14 @@ def test_a_redirect_to_a_file_of_this_machine_is_refused(
         fetch()
 
 
+def test_a_redirect_to_what_is_no_address_is_refused(
+    fetch: Callable[..., Arrived], server: Any
+) -> None:
+    server.faults[PATH] = ["http://[bad"]
+    with pytest.raises(RefusedError, match="no address"):
+        fetch()
+
+
 def test_redirects_end(fetch: Callable[..., Arrived], server: Any) -> None:
     server.faults[PATH] = [server.url(PATH)] * 20
     with pytest.raises(RefusedError, match="redirects"):

@@ -75,7 +75,7 @@ def cut_off(*files: Path) -> None:
 def test_nothing_is_left_out_of_sound_data(prepared: Prepare, tmp_path: Path) -> None:
     view = Said()
     facts = preflight(prepared(), tmp_path / "data.html", view)
-    assert facts == {"data_left_out": "none of 20 images"}
+    assert facts["data_left_out"] == "none of 20 images"
     assert view.lines == ["checking that 20 images can be decoded"]
     assert not (tmp_path / "data.html").exists()
 
@@ -94,7 +94,7 @@ def test_a_broken_picture_is_named_counted_and_shown(prepared: Prepare, tmp_path
     facts = preflight(spec, page, view)
     image_id = str(int(broken.stem))
     counts = "1 of 13 train, 0 of 3 val, 0 of 4 test images (1 truncated)"
-    assert facts == {"data_left_out": counts}
+    assert facts["data_left_out"] == counts
     assert view.lines[-1] == (
         f"1 of 20 images cannot be used and are left out: {image_id} (truncated); see {page}"
     )
@@ -138,7 +138,7 @@ def test_only_pictures_that_are_used_matter(prepared: Prepare, tmp_path: Path) -
     ]
     cut_off(*unused)
     facts = preflight(spec, tmp_path / "data.html", Said())
-    assert facts == {"data_left_out": "none of 6 images"}
+    assert facts["data_left_out"] == "none of 6 images"
 
 
 def test_one_model_per_class_checks_the_pictures_of_all_classes(
@@ -155,13 +155,24 @@ def test_one_model_per_class_checks_the_pictures_of_all_classes(
         ).image_ids(split)
     }
     facts = preflight(spec, tmp_path / "data.html", Said())
-    assert facts == {"data_left_out": f"none of {len(together)} images"}
+    assert facts["data_left_out"] == f"none of {len(together)} images"
 
 
 def test_a_split_without_any_picture_is_refused(prepared: Prepare, tmp_path: Path) -> None:
     spec = prepared(images=3)  # too few for validation to have one
     with pytest.raises(MissingDataError, match="split 'val' of dataset 'street_scenes' must hold"):
         preflight(spec, tmp_path / "data.html", Said())
+
+
+def test_a_split_that_leaks_is_said_and_recorded(
+    make_spec: Callable[..., StudySpec], real_data: Path, tmp_path: Path
+) -> None:
+    data = {"dataset": "camvid", "root": str(real_data / "camvid_mini"), "image_size": 32}
+    view = Said()
+    spec = make_spec(STAGE, data=data | {"split": {"policy": "random"}})
+    facts = preflight(spec, tmp_path / "data.html", view)
+    assert "puts frames of one drive" in view.lines[0]
+    assert facts["split_warning"] == view.lines[0]
 
 
 def test_a_study_without_data_has_nothing_to_check(
@@ -197,3 +208,19 @@ def test_a_launch_on_broken_data_starts_no_trial(
     output = made.launch(exit_code=2)
     assert "must be usable, got 0 of 3 images" in output
     assert made.trial_folders() == []
+
+
+@pytest.mark.slow
+def test_a_launch_goes_on_with_no_other_pictures_than_it_began_with(
+    workshop: Callable[[dict[str, Any]], Any], noop_study: dict[str, Any], prepared: Prepare
+) -> None:
+    spec = prepared()
+    noop_study["data"] = spec.data.model_dump(mode="json")
+    noop_study["search"]["tree"] = noop_study["search"]["tree"][:1]
+    made = workshop(noop_study)
+    made.launch()
+    cut_off(pictures(spec, "train")[0])
+    output = made.launch(exit_code=2)
+    assert "images left out" in output
+    assert "none of 20 images" in output
+    assert "1 of 13 train" in output

@@ -67,3 +67,13 @@ def test_it_ends_with_the_last_event(tmp_path: Path) -> None:
 def test_a_trial_that_wrote_nothing_has_an_empty_history(tmp_path: Path) -> None:
     history = read_history([tmp_path / "never"])
     assert (history.in_order(), history.end, history.last_at) == ((), None, None)
+
+
+def test_warnings_of_all_attempts_count_once_per_topic(tmp_path: Path) -> None:
+    first = write_attempt(tmp_path / "1", ("warning", {"topic": "slow", "message": "5 MB free"}))
+    second = write_attempt(
+        tmp_path / "2",
+        ("warning", {"topic": "slow", "message": "4 MB free"}),
+        ("warning", {"topic": "damaged", "message": "damaged"}),
+    )
+    assert read_history([first, second]).warnings == {"slow": "5 MB free", "damaged": "damaged"}
