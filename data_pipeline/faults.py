@@ -50,11 +50,8 @@ MEANINGS: Mapping[FaultKind, str] = MappingProxyType(
         "metadata_encoding": "metadata that is not UTF-8; ignored",
     }
 )
-# What every large dataset has: nothing to repair, even where it leaves an image without a target.
-EXPECTED: frozenset[FaultKind] = frozenset(
-    {"no_annotation", "crowd", "grey_image", "metadata_encoding"}
-)
-Loss = Literal["sample", "box", "nothing"]
+# unused: the image is sound, and has nothing to learn from.
+Loss = Literal["sample", "box", "unused", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)

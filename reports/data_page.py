@@ -30,6 +30,7 @@ from reports.templating import template_environment, write_page
 PLACES = 100  # of a kind of fault, listed
 EFFECTS = {
     "sample": "{noun} left out",
+    "unused": "{noun} not used: nothing in it to learn",
     "box": "box left out, the rest of its {noun} used",
     "nothing": "used as it is",
 }

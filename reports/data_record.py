@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Loss = Literal["sample", "box", "nothing"]
+Loss = Literal["sample", "box", "unused", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,4 +121,7 @@ def left_out(record: ImageRecord, reading: Reading) -> tuple[Fault, ...]:
         known=reading.known,
         size_hw=record.size_hw,
     )
-    return tuple(replace(fault, leaves_out="sample") for fault in faults)
+    return tuple(
+        replace(fault, leaves_out="unused" if fault.leaves_out == "nothing" else "sample")
+        for fault in faults
+    )

@@ -8,17 +8,16 @@ here as on UCF101. The first groups of each action are for testing, 7 of 25 as t
 is drawn under another name and renamed when whole, as street scenes are.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_pipeline.cache import cache_folder
 from data_pipeline.datasets import ucf101
 from data_pipeline.datasets.dataset import Dataset
+from data_pipeline.datasets.drawn_folder import drawn_folder
 from data_pipeline.datasets.labels import class_problems, task_labels
 from data_pipeline.datasets.settings.generated import StreetActionsData
 from data_pipeline.datasets.settings.videos import UCF101Data
-from data_pipeline.errors import InvalidDataError
 from data_pipeline.hashing import hash_of
 from data_pipeline.scenes.actions import ACTIONS, VERSION, FilmShape, film
 from data_pipeline.splitting.splits import SplitName
@@ -26,7 +25,6 @@ from data_pipeline.video.writing import KEYFRAME_EVERY, QUANTISER, write_video
 
 CLASS_NAMES = tuple(ACTIONS)
 TEST_SHARE = 7 / 25  # of the groups, as in UCF101's lists
-MARKER = "complete"  # written last
 
 
 def check(settings: StreetActionsData) -> list[str]:
@@ -77,21 +75,7 @@ def drawn_videos(settings: StreetActionsData) -> Path:
     """
     parent = settings.drawn_in or cache_folder()
     folder = parent / f"street_actions-{fingerprint(settings)[:16]}"
-    if (folder / MARKER).is_file():
-        return folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".street_actions-", dir=parent) as temporary:
-        unfinished = Path(temporary) / "videos"
-        write_videos(unfinished, settings)
-        try:
-            unfinished.rename(folder)
-        except OSError as error:
-            if not (folder / MARKER).is_file():  # else another process was first
-                raise InvalidDataError(
-                    f"folder {folder} must hold whole street actions, but has no file "
-                    f"'{MARKER}'; delete the folder, and they are drawn again"
-                ) from error
-    return folder
+    return drawn_folder(folder, lambda empty: write_videos(empty, settings))
 
 
 def write_videos(root: Path, settings: StreetActionsData) -> None:
@@ -111,7 +95,6 @@ def write_videos(root: Path, settings: StreetActionsData) -> None:
                 train.append(f"{name} {number}")
     for split, lines in (("train", train), ("test", test)):
         (lists / f"{split}list01.txt").write_text("\n".join(lines) + "\n")
-    (root / MARKER).write_text(f"version {VERSION}\n")
 
 
 def _numbers(settings: StreetActionsData) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,6 @@ renamed when whole; two processes that draw at once write the same bytes, and th
 thrown away.
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,11 @@ from numpy.typing import NDArray
 from data_pipeline.cache import cache_folder
 from data_pipeline.datasets import coco, open_images, voc
 from data_pipeline.datasets.dataset import Dataset
+from data_pipeline.datasets.drawn_folder import drawn_folder
 from data_pipeline.datasets.labels import class_problems, task_labels
 from data_pipeline.datasets.settings.boxes import BoxData, CocoData, OpenImagesData, VocData
 from data_pipeline.datasets.settings.generated import StreetScenesData
-from data_pipeline.errors import InvalidDataError, UnsupportedTaskError
+from data_pipeline.errors import UnsupportedTaskError
 from data_pipeline.hashing import hash_of
 from data_pipeline.scenes import as_coco, as_open_images, as_voc
 from data_pipeline.scenes.composition import CLASS_NAMES, VERSION, draw_scene
@@ -35,7 +35,6 @@ from data_pipeline.settings import Split
 from data_pipeline.splitting.splits import SplitName, random_cut
 
 JPEG_QUALITY = 92
-MARKER = "complete"  # written last
 DETECTION = "object_detection"
 
 
@@ -123,21 +122,7 @@ def drawn_scenes(settings: StreetScenesData) -> Path:
     """
     parent = settings.drawn_in or cache_folder()
     folder = parent / f"street_scenes-{fingerprint(settings)[:16]}"
-    if (folder / MARKER).is_file():
-        return folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".street_scenes-", dir=parent) as temporary:
-        unfinished = Path(temporary) / "scenes"
-        write_scenes(unfinished, settings)
-        try:
-            unfinished.rename(folder)
-        except OSError as error:
-            if not (folder / MARKER).is_file():  # else another process was first
-                raise InvalidDataError(
-                    f"folder {folder} must hold whole street scenes, but has no file "
-                    f"'{MARKER}'; delete the folder, and it is drawn again"
-                ) from error
-    return folder
+    return drawn_folder(folder, lambda empty: write_scenes(empty, settings))
 
 
 def write_scenes(root: Path, settings: StreetScenesData) -> None:
@@ -151,7 +136,6 @@ def write_scenes(root: Path, settings: StreetScenesData) -> None:
             _written_scene(pictures, settings, numbers[image_id]) for image_id in sorted(ids)
         ]
         layout.write_annotations(root, split, scenes)
-    (root / MARKER).write_text(f"version {VERSION}\n")
 
 
 def _written_scene(pictures: Path, settings: StreetScenesData, number: int) -> DescribedScene:

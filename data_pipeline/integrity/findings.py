@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data_pipeline.faults import EXPECTED, Fault, FaultKind
+from data_pipeline.faults import Fault, FaultKind
 from data_pipeline.splitting.splits import SplitName
 
 
@@ -80,6 +80,4 @@ class DataFindings:
     @property
     def is_sound(self) -> bool:
         """Whether everything that can be used is: nothing but notes was found."""
-        return all(
-            fault.leaves_out == "nothing" or fault.kind in EXPECTED for fault in self.faults
-        )
+        return all(fault.leaves_out in ("unused", "nothing") for fault in self.faults)

@@ -71,9 +71,9 @@ def check(
 
     --json prints {"dataset", "task", "splits": [...], "faults": [...], "classes": [...], "leaks",
     "warnings"}; a split has name, samples, usable and left_out (ids); a fault kind, split, where,
-    message, leaves_out (sample, box or nothing) and count; a class name, images and objects (by
-    split; empty where the task knows no objects); a leak kind, message and the two samples
-    (split and id); leaks is null when they were not looked for.
+    message, leaves_out (sample, box, unused or nothing) and count; a class name, images and
+    objects (by split; empty where the task knows no objects); a leak kind, message and the two
+    samples (split and id); leaks is null when they were not looked for.
     """
     open_workspace(workspace)
     subject = _subject(target, root, task=task, changes=changes or [])

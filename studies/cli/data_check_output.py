@@ -17,7 +17,7 @@ from studies.running.data_record import class_rows, fault_rows, leak_message, no
 
 NAMED = 3  # places named per kind
 LISTED_LEAKS = 10
-EFFECTS = {"sample": "left out", "box": "box left out", "nothing": "note"}
+EFFECTS = {"sample": "left out", "box": "box left out", "unused": "not used", "nothing": "note"}
 
 
 def print_checked(console: Console, checked: CheckedData) -> None:

@@ -31,7 +31,7 @@ FAULTY_PICTURES = 16  # of these, at most
 NAMED_CLASSES = 4  # in a caption
 SIDE = 360  # longer side of a picture of the grid, pixels
 DRAWN_WITHOUT_LABELS = ("image_size", "mask_size", "mask_value")  # the picture itself decodes
-LOSSES = ("sample", "box", "nothing")  # worst first
+LOSSES = ("sample", "box", "unused", "nothing")  # worst first
 DRAWN_LEAKS = 20  # pairs with pictures; the others in words
 LEAK_WORDS: Mapping[LeakKind, str] = MappingProxyType(
     {

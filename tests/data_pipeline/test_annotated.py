@@ -254,8 +254,8 @@ def test_images_left_out_by_their_faults_are_in_those_of_the_dataset(folder: Pat
     )
     assert len(dataset) == 0
     assert [(fault.where, fault.kind, fault.leaves_out) for fault in dataset.faults] == [
-        ("a", "no_annotation", "sample"),
-        ("b", "crowd", "sample"),
+        ("a", "no_annotation", "unused"),
+        ("b", "crowd", "unused"),
         ("c", "unknown_label", "sample"),
         ("list:3", "malformed", "box"),
     ]

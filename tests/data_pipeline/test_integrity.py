@@ -189,7 +189,7 @@ def forget(coco: Coco) -> None:
         (flatten_box, ("zero_area_box", "1", "box", 1)),
         (shift_box, ("outside_box", "1", "nothing", 1)),
         (make_crowd, ("crowd", "2", "nothing", 1)),
-        (forget, ("no_annotation", "6", "sample", 1)),
+        (forget, ("no_annotation", "6", "unused", 1)),
     ],
 )
 def test_a_planted_fault_is_found_and_no_other(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data_pipeline.catalog import check_data, data_fingerprint, label_names
+from data_pipeline.datasets.drawn_folder import MARKER
 from data_pipeline.datasets.settings.generated import StreetActionsData
 from data_pipeline.datasets.street_actions import CLASS_NAMES, build, drawn_videos, write_videos
 from data_pipeline.errors import InvalidDataError
@@ -30,7 +31,7 @@ def small(folder: Path, **changes: int) -> StreetActionsData:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    files = (file for file in sorted(root.rglob("*")) if file.is_file())
+    files = (file for file in sorted(root.rglob("*")) if file.is_file() and file.name != MARKER)
     return {str(file.relative_to(root)): file.read_bytes() for file in files}
 
 

@@ -13,6 +13,7 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]
 from data_pipeline.catalog import check_data, class_names, data_fingerprint, label_names
 from data_pipeline.datasets import street_scenes as reader
 from data_pipeline.datasets.dataset import Item
+from data_pipeline.datasets.drawn_folder import MARKER
 from data_pipeline.datasets.settings.boxes import CocoData, OpenImagesData, VocData
 from data_pipeline.datasets.settings.generated import StreetScenesData
 from data_pipeline.datasets.street_scenes import LAYOUTS, drawn_scenes, write_scenes
@@ -29,7 +30,7 @@ IDS = {"person": 1, "car": 3, "bus": 6, "traffic light": 10, "stop sign": 13}
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    files = (file for file in sorted(root.rglob("*")) if file.is_file())
+    files = (file for file in sorted(root.rglob("*")) if file.is_file() and file.name != MARKER)
     return {str(file.relative_to(root)): file.read_bytes() for file in files}
 
 
@@ -133,7 +134,7 @@ def test_settings_that_change_no_pixel_share_the_scenes(tmp_path: Path) -> None:
 
 def test_unfinished_folder_is_named(tmp_path: Path) -> None:
     folder = drawn_scenes(small(tmp_path))
-    (folder / "complete").unlink()
+    (folder / MARKER).unlink()
     with pytest.raises(InvalidDataError, match=r"has no file 'complete'; delete the folder"):
         drawn_scenes(small(tmp_path))
 
