@@ -64,6 +64,14 @@ class DataSource:
         shuffle = Shuffle(self._seed, tuple(self._settings.augment))
         return self._loader(self._needed("train"), batch_size, shuffle)
 
+    def training_images(self, batch_size: int) -> EpochLoader:
+        """Return the training split in the order of its image ids, not augmented.
+
+        Raises:
+            MissingDataError: The split holds no image of the classes.
+        """
+        return self._loader(self._needed("train"), batch_size, None)
+
     def validation(self, batch_size: int) -> EpochLoader:
         """Return the validation split in the order of its image ids.
 

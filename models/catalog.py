@@ -16,7 +16,7 @@ from models.segmentation.settings import (
     UNetSettings,
     unet_size_rule,
 )
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import SOFTMAX_LOSSES, ModelSettings, TrainingSettings
 
 SizeRule = Callable[[Any, int], str | None]
 
@@ -56,7 +56,7 @@ def any_size(settings: ModelSettings, image_size: int) -> str | None:  # noqa: A
 def segmentation_channels(training: TrainingSettings, class_names: Sequence[str]) -> int:
     """Count a sigmoid per class without the background, or a softmax over all labels."""
     has_background = class_names[0] == BACKGROUND
-    return len(class_names) - (training.loss == "bce" and has_background)
+    return len(class_names) - (training.loss not in SOFTMAX_LOSSES and has_background)
 
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(

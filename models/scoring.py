@@ -60,11 +60,7 @@ def score_split(
             "give it one in data.split, or select on validation"
         )
     evaluator = evaluate(bench, source, session, epoch=session.training.epochs)
-    files = {f"predictions_{split}": f"predictions_{split}.npz"}
-    evaluator.save_predictions(session.folder / files[f"predictions_{split}"])
-    if split == "val":
-        files["predictions_strip"] = "predictions_strip.png"
-        evaluator.save_strip(session.folder / files["predictions_strip"])
+    files = evaluator.save(session.folder, split)
     return prefixed(split, evaluator.compute()), files
 
 

@@ -69,6 +69,9 @@ class DataSource(Protocol):
     def training(self, batch_size: int) -> BatchSource:
         """Shuffled and augmented."""
 
+    def training_images(self, batch_size: int) -> BatchSource:
+        """The training split as it is: in a fixed order and not augmented."""
+
     def validation(self, batch_size: int) -> BatchSource:
         """In a fixed order."""
 
@@ -121,4 +124,4 @@ class TrainingResult:
     train_macs: float  # 3 x forward multiply-accumulates x training images seen
     note: str = ""  # "time limit reached after epoch 40"; "" when all epochs ran
     files: Mapping[str, str] = field(default_factory=dict)  # role -> name inside the folder:
-    # "weights" best weights, "predictions_val", "predictions_test" npz, "predictions_strip" png
+    # "weights" best weights; the others are the evaluator's, see `models.tasks.task.Evaluator`

@@ -8,7 +8,18 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
-Loss = Literal["bce", "cross_entropy"]
+SIGMOID_LOSSES = ("bce", "dice", "focal", "lovasz_hinge")  # a sigmoid per class
+SOFTMAX_LOSSES = ("cross_entropy", "softmax_dice", "softmax_focal", "lovasz_softmax")
+Loss = Literal[
+    "bce",
+    "dice",
+    "focal",
+    "lovasz_hinge",
+    "cross_entropy",
+    "softmax_dice",
+    "softmax_focal",
+    "lovasz_softmax",
+]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
@@ -77,7 +88,12 @@ class TrainingSettings(FrozenSettings):
         1, ge=1, description="Batches whose gradients are averaged into one optimizer step."
     )
     epochs: int = Field(10, ge=1, description="Passes over the training images.")
-    loss: Loss = Field("bce", description="bce: a sigmoid per class; cross_entropy: a softmax.")
+    loss: Loss | None = Field(
+        None,
+        description="bce, dice, focal, lovasz_hinge: a sigmoid per class; cross_entropy, "
+        "softmax_dice, softmax_focal, lovasz_softmax: a softmax over all labels. null: the "
+        "task's usual one (bce for segmentation; detectors have their own).",
+    )
     early_stopping_epochs: int | None = Field(
         None, ge=1, description="Stop after so many epochs without a better objective; null: off."
     )

@@ -53,6 +53,7 @@ def set_up(session: TrainingSession) -> Workbench:
         raise ValueError(f"model {session.model.name!r} has no network; use its own trainer")
     names = data.class_names
     task: Task[Any] = resolve(task_entry.builder)(session.training, session.evaluation, names)
+    task.prepare(data)
     channels = task_entry.output_channels(session.training, names)
     model: nn.Module = resolve(model_entry.builder)(session.model, channels)
     macs = count_macs(model, task.example_input(session.image_size))

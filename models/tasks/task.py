@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.session import DataSource
+
 BatchT = TypeVar("BatchT")
 BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
 
@@ -34,11 +36,18 @@ class Evaluator(Protocol[BatchT_contra]):
     def compute(self) -> dict[str, float]:
         """Return the metrics of everything seen, without a split's prefix."""
 
-    def save_predictions(self, file: Path) -> None:
-        """Write what `TaskEntry.rescore` needs (npz)."""
+    def save(self, folder: Path, split: str) -> dict[str, str]:
+        """Write everything worth keeping of a split's predictions.
 
-    def save_strip(self, file: Path) -> None:
-        """Write a picture of the first images: image, truth, prediction, error (png)."""
+        Args:
+            folder: Of the attempt; exists.
+            split: "val" or "test".
+
+        Returns:
+            Role -> name inside the folder. "predictions_<split>" is what `TaskEntry.rescore`
+            reads (npz); "predictions_strip", of the validation split alone, a picture of the
+            first images (png).
+        """
 
 
 class Task(Protocol[BatchT]):
@@ -47,6 +56,9 @@ class Task(Protocol[BatchT]):
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Every metric an evaluator may compute, without a split's prefix."""
+
+    def prepare(self, data: DataSource) -> None:
+        """Take from the training data what the loss needs, before the first step."""
 
     def training_step(self, model: nn.Module, batch: BatchT) -> StepResult:
         """Run the model on a batch that is on the model's device."""

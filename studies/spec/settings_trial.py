@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from models.catalog import MODELS
+from models.settings import SOFTMAX_LOSSES
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings, Range
 from studies.spec.settings import canonical, nested_with_changes, with_changes
@@ -147,7 +148,7 @@ class SettingsTrial:
         entry = MODELS[settings.model.name]
         if self.task is not None and self.task not in entry.tasks:
             return Complaint("model", f"model '{settings.model.name}' is not for {self.task}")
-        if "evaluation.threshold" in changes and settings.training.loss == "cross_entropy":
+        if "evaluation.threshold" in changes and settings.training.loss in SOFTMAX_LOSSES:
             return Complaint("evaluation.threshold", NO_THRESHOLD)
         touches_size = any(p == "data.image_size" or p.startswith("model") for p in changes)
         if not (self.base_fits or touches_size):  # said once, at the base's image size

@@ -72,6 +72,9 @@ class TinyData:
     def training(self, batch_size: int) -> TinySource:
         return TinySource(self.count, self.size, batch_size, is_training=True)
 
+    def training_images(self, batch_size: int) -> TinySource:
+        return TinySource(self.count, self.size, batch_size, is_training=False)
+
     def validation(self, batch_size: int) -> TinySource:
         return TinySource(3, self.size, batch_size, is_training=False)
 

@@ -17,7 +17,7 @@ from models.metrics.segmentation import (
     rescore,
 )
 from models.settings import EvaluationSettings
-from models.tasks.segmentation import histograms
+from models.tasks.segmentation_evaluator import histograms
 
 IMAGES, CLASSES, SIDE = 4, 3, 12
 

@@ -165,8 +165,8 @@ def test_strip_holds_at_most_six_images(masks: Tensor, tmp_path: Path) -> None:
     many = masks.repeat(3, 1, 1)
     evaluator = task().evaluator()
     evaluator.update(Painter(perfect_logits(many, "bce")), batch(many))
-    evaluator.save_strip(tmp_path / "strip.png")
-    picture = cv2.imread(str(tmp_path / "strip.png"))
+    files = evaluator.save(tmp_path, "val")
+    picture = cv2.imread(str(tmp_path / files["predictions_strip"]))
     assert picture is not None
     assert 6 * TILE < picture.shape[0] < 7 * TILE
 
@@ -189,8 +189,8 @@ def test_strip_shows_normalised_images(masks: Tensor, tmp_path: Path) -> None:
     evaluator = task().evaluator()
     with torch.no_grad():
         evaluator.update(Painter(perfect_logits(masks, "bce")), floats)
-    evaluator.save_strip(tmp_path / "strip.png")
-    picture = cv2.imread(str(tmp_path / "strip.png"))
+    files = evaluator.save(tmp_path, "val")
+    picture = cv2.imread(str(tmp_path / files["predictions_strip"]))
     assert picture is not None
     first = picture[30 : 30 + TILE - 4, 2 : TILE - 2]
     assert first.min() < 20
