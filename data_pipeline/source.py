@@ -7,6 +7,7 @@ from typing import cast
 import torch
 
 from data_pipeline.cache import cache_folder
+from data_pipeline.cache.bounds import check_bound
 from data_pipeline.cache.building import Decoder
 from data_pipeline.cache.sample_cache import Progress, SampleCache
 from data_pipeline.catalog import DATASETS, check_data, data_fingerprint, label_names, resolve
@@ -116,6 +117,13 @@ class DataSource:
     def _needed(self, name: SplitName) -> PreparedSplit:
         split = self._split(name)
         if not len(split):
+            listed = len(self.dataset(name))
+            if listed:
+                raise MissingDataError(
+                    f"split '{name}' of dataset '{self._settings.dataset}' must hold a sample "
+                    f"that can be used, but all {listed} are damaged or absent; "
+                    "see `visionstudy data check`"
+                )
             policy = self._settings.split.policy
             raise MissingDataError(
                 f"split '{name}' of dataset '{self._settings.dataset}' (policy '{policy}') must "
@@ -225,6 +233,8 @@ def open_data(
             f"model, got {settings.classes or 'none'}; name one"
         )
     _check_one_size(settings, task)
+    if settings.cache == "auto":
+        check_bound()
     problems = check_data(settings)
     if problems:
         raise MissingDataError("; ".join(problems))

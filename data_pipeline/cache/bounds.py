@@ -24,6 +24,15 @@ RESERVE_SHARE = 0.02  # of the disk, where that is more
 VARIABLE = "VISIONSTUDY_CACHE_GB"
 
 
+def check_bound() -> None:
+    """See that the variable can be read, before any work is done.
+
+    Raises:
+        DataError: It is no number.
+    """
+    _chosen_bytes()
+
+
 def limit_bytes(folder: Path, *, is_bounded: bool = True) -> int:
     """Return the most that the folder of all samples may hold.
 

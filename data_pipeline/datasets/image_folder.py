@@ -28,6 +28,7 @@ from data_pipeline.splitting.splits import SplitName
 
 # torchvision.datasets.folder.IMG_EXTENSIONS
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+OTHER_ENDINGS = (".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".raw", ".dng", ".psd")
 FOLDERS: Mapping[SplitName, tuple[str, ...]] = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
@@ -178,6 +179,8 @@ def _pictures(folder: Path, root: Path) -> Iterator[Path | Fault]:
             _link_fault(Path(place, n), root) for n in folders if Path(place, n).is_symlink()
         )
         for name in sorted(files):
+            if name.lower().endswith(OTHER_ENDINGS) and not _is_litter(name):
+                yield _other_format(Path(place, name), root)
             if _is_litter(name) or not name.lower().endswith(ENDINGS):
                 continue
             file = Path(place, name)
@@ -185,6 +188,11 @@ def _pictures(folder: Path, root: Path) -> Iterator[Path | Fault]:
                 yield fault
             else:
                 yield file
+
+
+def _other_format(file: Path, root: Path) -> Fault:
+    message = f"picture {file} is of a kind that is not read; convert it ({', '.join(ENDINGS)})"
+    return Fault("other_format", file.relative_to(root).as_posix(), message, "sample")
 
 
 def _is_litter(name: str) -> bool:

@@ -12,6 +12,7 @@ from data_pipeline.faults import Fault, FaultKind
 from data_pipeline.images import image_header
 from data_pipeline.integrity.file_endings import is_cut_short
 from data_pipeline.integrity.findings import FileFacts
+from data_pipeline.integrity.jpeg_damage import is_damaged_jpeg
 from data_pipeline.samples import ClipSample
 from data_pipeline.video.reading import probe, video_faults
 from data_pipeline.video.video_file import CONTAINERS
@@ -41,8 +42,17 @@ def _picture_facts(item: Item) -> FileFacts:
     pixels = sample.frames[0] if isinstance(sample, ClipSample) else sample.image
     file = item.files[0]
     is_picture = file.suffix[1:].lower() in PICTURES  # else many are packed in one file
-    is_grey = is_picture and image_header(file).is_grey
-    return FileFacts((pixels.shape[0], pixels.shape[1]), is_grey)
+    size_hw = (pixels.shape[0], pixels.shape[1])
+    if not is_picture:
+        return FileFacts(size_hw)
+    faults: tuple[Fault, ...] = ()
+    if is_damaged_jpeg(file.read_bytes()):
+        message = (
+            f"image {file} has coded data that cannot be; what a decoder makes of it is used: "
+            "look at it, and restore it from the dataset's archive or take it out"
+        )
+        faults = (Fault("damaged_jpeg", item.image_id, message, "nothing"),)
+    return FileFacts(size_hw, image_header(file).is_grey, faults=faults)
 
 
 def _video_facts(item: VideoItem) -> FileFacts:

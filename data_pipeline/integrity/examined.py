@@ -31,7 +31,7 @@ from data_pipeline.settings import DataSettings
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2  # raised when an examination finds something else in the same file
+VERSION = 3  # raised when an examination finds something else in the same file
 KEPT_EVERY_S = 30.0  # what a killed check had found by then is not lost
 # A file is as it is, whatever size it is used at and whichever of its classes are chosen.
 OF_ALL_CLASSES = frozenset(

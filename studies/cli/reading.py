@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from studies.spec.load import LoadedStudy
+    from studies.spec.schema import StudySpec
 
 BAD_STUDY = 2  # exit status; also of a name that no catalog holds
 
@@ -31,6 +32,15 @@ def read_study(
         typer.echo(str(error), err=True)
         typer.echo(f"{path}: {count} problem{'s' if count > 1 else ''}", err=True)
         raise typer.Exit(BAD_STUDY) from error
+
+
+def warn_of_split(spec: "StudySpec") -> None:
+    """Say on stderr how the study's split flatters its scores, if it does."""
+    # Lazy: as above.
+    from data_pipeline.splitting.split_warnings import split_warnings
+
+    for warning in split_warnings(spec.data):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def fail(message: str) -> typer.Exit:

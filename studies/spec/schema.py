@@ -34,6 +34,7 @@ DURATION = r"^\d+(\.\d+)?(s|m|h|d)$"
 PATTERNS = {  # the same in words, for error messages
     NAME: "lower-case letters, digits and . _ -, starting with a letter or digit",
     METRIC: "val/ or test/ and the metric's name, such as val/iou",
+    r"\{split\}": "a folder with {split} in its name, such as images/{split}",
     DURATION: "a number and s, m, h or d, such as 90s or 1.5h",
 }
 Direction = Literal["maximize", "minimize"]

@@ -43,6 +43,13 @@ def pool(tmp_path: Path) -> ImageFolderData:
     return ImageFolderData(root=tmp_path)
 
 
+def test_pictures_of_other_kinds_are_named(pool: ImageFolderData) -> None:
+    (pool.root / "cat/animated.gif").write_bytes(b"GIF89a")
+    (pool.root / "cat/notes.txt").write_text("no picture")
+    found = [(f.kind, f.where, f.leaves_out) for f in built(pool).faults]
+    assert found == [("other_format", "cat/animated.gif", "sample")]
+
+
 def test_real_folder_has_its_counts(insects: ImageFolderData) -> None:
     assert check_data(insects) == []
     assert class_names(insects) == label_names(insects, TASK) == ("ants", "bees")

@@ -138,6 +138,11 @@ def cut_off(coco: Coco) -> None:
     coco.picture(1).write_bytes(coco.picture(1).read_bytes()[:-300])
 
 
+def pierce(coco: Coco) -> None:
+    content = coco.picture(1).read_bytes()
+    coco.picture(1).write_bytes(content[:1500] + content[1800:])
+
+
 def turn(coco: Coco) -> None:
     cv2.imwrite(str(coco.picture(1)), noise(1).transpose(1, 0, 2))
 
@@ -182,6 +187,7 @@ def forget(coco: Coco) -> None:
         (overwrite, ("undecodable", "1", "sample", 1)),
         (empty, ("undecodable", "1", "sample", 1)),
         (cut_off, ("truncated", "1", "sample", 1)),
+        (pierce, ("damaged_jpeg", "1", "nothing", 1)),
         (turn, ("image_size", "1", "sample", 1)),
         (lead_out, ("unsafe_path", "1", "sample", 1)),
         (link_out, ("unsafe_path", "1", "sample", 1)),

@@ -142,6 +142,28 @@ def test_picture_that_cannot_be_decoded_is_left_out_or_an_error(
         load(strict)
 
 
+def test_split_without_one_usable_picture_says_that_all_are_damaged(
+    camvid: CamVidData, tmp_path: Path
+) -> None:
+    root = tmp_path / "camvid"
+    shutil.copytree(camvid.root, root)
+    broken = camvid.model_copy(update={"root": root})
+    victims = opened(broken).dataset("val").items
+    for victim in victims:
+        victim.files[0].write_bytes(b"no picture")
+    with pytest.raises(MissingDataError, match=f"all {len(victims)} are damaged or absent"):
+        opened(broken).validation(1)
+
+
+def test_bound_of_the_cache_that_is_no_number_is_refused_at_once(
+    camvid: CamVidData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISIONSTUDY_CACHE_GB", "lots")
+    with pytest.raises(DataError, match="VISIONSTUDY_CACHE_GB must be a number of gigabytes"):
+        opened(camvid)
+    assert opened(camvid, cache="off").class_names
+
+
 def test_samples_are_kept_for_other_trials_whatever_comes_after_decoding(
     camvid: CamVidData,
 ) -> None:

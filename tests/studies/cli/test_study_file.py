@@ -109,6 +109,22 @@ def test_mistakes_are_found_in_two_seconds_without_torch(broken: Path) -> None:
     assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 2
 
 
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_a_split_that_flatters_is_warned_of(
+    visionstudy: Visionstudy, good: Path, real_data: Path, command: str
+) -> None:
+    text = good.read_text(encoding="utf-8")
+    root = real_data / "camvid_mini"
+    good.write_text(
+        text.replace("none", f"camvid\n  root: {root}\n  split: {{policy: random}}"), "utf-8"
+    )
+
+    result = visionstudy(command, str(good))
+
+    assert result.exit_code == 0
+    assert "warning: data.split.policy 'random' puts frames of one drive" in result.stderr
+
+
 def test_a_good_study_says_what_comes_next(visionstudy: Visionstudy, good: Path) -> None:
     result = visionstudy("validate", str(good))
 
