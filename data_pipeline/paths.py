@@ -1,9 +1,16 @@
-"""File names out of annotations and lists: they may name what is in a folder, and nothing else."""
+"""File names out of annotations and lists: they may name what is in a folder, and nothing else.
+
+Links may lead into the folders that `VISIONSTUDY_LINK_TARGETS` names, such as the cache of DVC or
+git-annex; several are separated as in PATH.
+"""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from data_pipeline.errors import InvalidDataError
+
+LINK_TARGETS = "VISIONSTUDY_LINK_TARGETS"
 
 
 def name_problem(file_name: str) -> str | None:
@@ -32,8 +39,8 @@ def safe_path(folder: Path, file_name: str) -> Path:
     """
     problem = name_problem(file_name)
     path = folder / file_name if problem is None else folder
-    if problem is None and not _resolved(path).startswith(f"{_resolved(folder).rstrip('/')}/"):
-        problem = "must not lead out of its folder by a link"
+    if problem is None and not _is_within(_resolved(path), (folder, *_link_targets())):
+        problem = f"must not lead out of its folder by a link (but to {LINK_TARGETS})"
     if problem is not None:
         raise InvalidDataError(
             f"file name {file_name!r} in {folder} {problem}; correct the dataset's list or "
@@ -41,6 +48,14 @@ def safe_path(folder: Path, file_name: str) -> Path:
             kind="unsafe_path",
         )
     return path
+
+
+def _is_within(resolved: str, folders: Iterable[Path]) -> bool:
+    return any(resolved.startswith(f"{_resolved(each).rstrip('/')}/") for each in folders)
+
+
+def _link_targets() -> Iterator[Path]:
+    yield from map(Path, filter(None, os.environ.get(LINK_TARGETS, "").split(os.pathsep)))
 
 
 def _leads_up(file_name: str) -> bool:

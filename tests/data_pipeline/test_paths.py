@@ -69,3 +69,18 @@ def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path: Path) 
     (folder / "b.jpg").symlink_to("a.jpg")
     (tmp_path / "link").symlink_to(folder)
     assert safe_path(tmp_path / "link", "b.jpg").read_bytes() == b"x"
+
+
+def test_links_may_lead_where_the_user_says_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("data", "kept", "kept2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "kept" / "a.jpg").write_bytes(b"x")
+    (tmp_path / "kept2" / "b.jpg").write_bytes(b"y")
+    for name, target in (("a.jpg", "kept/a.jpg"), ("b.jpg", "kept2/b.jpg")):
+        (tmp_path / "data" / name).symlink_to(tmp_path / target)
+    monkeypatch.setenv("VISIONSTUDY_LINK_TARGETS", f"{tmp_path / 'other'}:{tmp_path / 'kept'}")
+    assert safe_path(tmp_path / "data", "a.jpg").read_bytes() == b"x"
+    with pytest.raises(InvalidDataError, match=r"by a link \(but to VISIONSTUDY_LINK_TARGETS\)"):
+        safe_path(tmp_path / "data", "b.jpg")
