@@ -286,6 +286,7 @@ def test_the_command_goes_on_after_a_kill_and_after_ctrl_c(
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and len(list(folder.glob("*/*.jpg"))) < 3:
         time.sleep(0.01)
+    official.pause_s = 2.0  # the rest shall not arrive before the signal does
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status
