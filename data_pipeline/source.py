@@ -19,6 +19,7 @@ from data_pipeline.loading.decoding import ImageDecoder, VideoDecoder
 from data_pipeline.loading.loaders import CPU, Delivery, EpochLoader, Shuffle
 from data_pipeline.loading.prepared import ImageSplit, PreparedSplit
 from data_pipeline.loading.prepared_videos import VideoSplit
+from data_pipeline.loading.resizing import placement
 from data_pipeline.loading.sample_key import sample_key
 from data_pipeline.settings import DataSettings
 from data_pipeline.splitting.splits import (
@@ -55,6 +56,18 @@ class DataSource:
         self._cut: Mapping[SplitName, Dataset] | None = None  # where the policy is not "given"
         self._datasets: dict[SplitName, Dataset] = {}
         self._prepared: dict[SplitName, PreparedSplit] = {}
+
+    def stored_scale(self, stored_hw: tuple[int, int]) -> tuple[float, float]:
+        """Return how many stored pixels a pixel of the network's input stands for.
+
+        Args:
+            stored_hw: Height and width of a picture on disk.
+
+        Returns:
+            Down and across.
+        """
+        scaled = placement(self._settings.resize, self._settings.image_size, stored_hw).scaled_hw
+        return stored_hw[0] / scaled[0], stored_hw[1] / scaled[1]
 
     def training(self, batch_size: int) -> EpochLoader:
         """Return the training split, shuffled and augmented anew every epoch.

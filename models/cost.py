@@ -1,14 +1,25 @@
 """What a forward pass costs, counted rather than timed."""
 
 import copy
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
+@runtime_checkable
+class HasFixedCost(Protocol):
+    """A network whose forward pass depends on what is in the image, as a detector's does."""
+
+    def forward_at_fixed_cost(self, image: Tensor) -> None:
+        """Run every layer as often as a training image makes it at most, also on "meta"."""
+
+
 def count_macs(model: nn.Module, example: Tensor) -> float:
     """Count the multiply-accumulates of a forward pass, by tracing a copy on the meta device.
+
+    Of a network whose passes differ, the most that a training image may take.
 
     Args:
         model: the network, on any device.
@@ -17,7 +28,8 @@ def count_macs(model: nn.Module, example: Tensor) -> float:
     twin = copy.deepcopy(model).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        twin(example)
+        run = twin.forward_at_fixed_cost if isinstance(twin, HasFixedCost) else twin
+        run(example)
     return counter.get_total_flops() / 2  # the counter takes a multiply-accumulate for two
 
 

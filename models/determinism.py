@@ -20,6 +20,7 @@ def set_deterministic(is_deterministic: bool) -> None:
     # cuBLAS reads this when it is first used: https://docs.nvidia.com/cuda/cublas reproducibility.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(is_deterministic)
+    torch.backends.cudnn.deterministic = is_deterministic  # also where the line above is lifted
     torch.backends.cudnn.benchmark = not is_deterministic
 
 

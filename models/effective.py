@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from models.catalog import TASKS
 from models.cost import count_parameters
 from models.session import TrainingSession
 from models.workbench import Workbench
@@ -52,7 +53,10 @@ def check_batch(session: TrainingSession, shape: Sequence[int], *, is_last: bool
     """
     if not is_last or shape[0] > session.training.batch_size:
         _check("training.batch_size", session.training.batch_size, shape[0])
-    _check("data.image_size", [session.image_size] * 2, list(shape[-2:]))
+    sides = list(shape[-2:])
+    if not TASKS[session.task].has_one_size:  # `resize: shorter_side` is among the ways then
+        sides = [min(sides)] * 2
+    _check("data.image_size", [session.image_size] * 2, sides)
 
 
 def describe(bench: Workbench) -> dict[str, Any]:
@@ -66,6 +70,7 @@ def describe(bench: Workbench) -> dict[str, Any]:
         "parameters": count_parameters(bench.model),
         "macs_per_image": bench.macs_per_image,
         "classes": list(bench.data.class_names),
+        **bench.task.facts(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "versions": {
             "python": platform.python_version(),

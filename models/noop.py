@@ -14,18 +14,16 @@ import os
 import random
 import signal
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from models.checkpoints import Checkpoints, UnreadableCheckpointError, write_atomically
-from models.metrics.segmentation import (
-    PROBABILITY_BINS,
-    FloatArray,
-    SigmoidPredictions,
-)
+from models.epochs import training_macs, with_last_epoch
+from models.metrics.ratios import FloatArray
+from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions
 from models.noop_settings import Fault, NoopSettings
 from models.session import (
     Diverged,
@@ -58,6 +56,8 @@ class NoopState:
 def train(session: TrainingSession) -> TrainingResult:
     """Run the script of `session.model`."""
     settings = _settings(session)
+    epoch_macs = training_macs(settings.macs_per_image, settings.images)
+    session = replace(session, training=with_last_epoch(session.training, epoch_macs))
     checkpoints = Checkpoints(session.folder, session.earlier_folders, _dump, _load)
     _, state = next(checkpoints.newest(), (None, NoopState(0, _fingerprint(session, settings))))
     session.report_effective(_effective(session, state.epoch))
@@ -141,7 +141,7 @@ def _finish(session: TrainingSession, settings: NoopSettings, state: NoopState) 
         metrics=metrics,
         best_epoch=state.epoch,
         epochs=state.epoch,
-        train_macs=3 * settings.macs_per_image * settings.images * state.epoch,
+        train_macs=training_macs(settings.macs_per_image, settings.images * state.epoch),
         note=f"time limit reached after epoch {state.epoch}" if stopped else "",
         files=files,
     )

@@ -2,16 +2,37 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from models.memory import out_of_memory_named
-from models.session import BatchSource, Interrupted, TrainingResult, TrainingSession
-from models.tasks.task import Evaluator
-from models.workbench import Workbench, load_weights, set_up
+from models.session import BatchSource, DataSource, Interrupted, TrainingResult, TrainingSession
+from models.tasks.task import Evaluator, Task
+from models.workbench import load_weights, set_up
 
 NO_TEST_SPLIT = "the dataset has no test split"
+
+
+class Scorable(Protocol):
+    """What scoring needs: a `Workbench` is one."""
+
+    @property
+    def data(self) -> DataSource:
+        """The splits."""
+
+    @property
+    def task(self) -> Task[Any]:
+        """What is scored."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What predicts."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
 
 
 def micro_batch_size(session: TrainingSession) -> int:
@@ -20,7 +41,7 @@ def micro_batch_size(session: TrainingSession) -> int:
 
 
 def evaluate(
-    bench: Workbench, source: BatchSource, session: TrainingSession, *, epoch: int
+    bench: Scorable, source: BatchSource, session: TrainingSession, *, epoch: int
 ) -> Evaluator[Any]:
     """Run the network over a split, telling the coordinator that it moves.
 
@@ -45,7 +66,7 @@ def prefixed(split: str, metrics: dict[str, float]) -> dict[str, float]:
 
 
 def score_split(
-    session: TrainingSession, bench: Workbench, split: str
+    session: TrainingSession, bench: Scorable, split: str
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Score "val" or "test" with the network's weights; return metrics and files by role.
 

@@ -66,6 +66,9 @@ class DataSource(Protocol):
     def class_names(self) -> tuple[str, ...]:
         """Names in label order."""
 
+    def stored_scale(self, stored_hw: tuple[int, int]) -> tuple[float, float]:
+        """Return how many stored pixels, down and across, a pixel of the input stands for."""
+
     def training(self, batch_size: int) -> BatchSource:
         """Shuffled and augmented."""
 

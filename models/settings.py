@@ -3,13 +3,34 @@
 Each architecture subclasses `ModelSettings` in its family's `settings.py` with a literal `name`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 SIGMOID_LOSSES = ("bce", "dice", "focal", "lovasz_hinge")  # a sigmoid per class
 SOFTMAX_LOSSES = ("cross_entropy", "softmax_dice", "softmax_focal", "lovasz_softmax")
+FOCAL_LOSSES = ("focal", "softmax_focal")
+PIXEL_LOSSES = ("bce", "cross_entropy", *FOCAL_LOSSES)  # a sum over pixels, which can be weighted
+USUAL_LOSS = "bce"  # of segmentation
+MOST_WEIGHT = 1e6  # of a pixel
+LOSSES_OF_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "focal_gamma": FOCAL_LOSSES,
+        "focal_alpha": ("focal",),
+        "class_weights": PIXEL_LOSSES,
+        "border_weight": PIXEL_LOSSES,
+    }
+)  # setting -> losses that it has an effect in
 Loss = Literal[
     "bce",
     "dice",
@@ -21,6 +42,7 @@ Loss = Literal[
     "lovasz_softmax",
 ]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+AlsoScored = Literal["boundary_f1", "rand_error"]
 
 
 class FrozenSettings(BaseModel):
@@ -70,6 +92,53 @@ Schedule: TypeAlias = Annotated[
 ]
 
 
+class BorderWeight(FrozenSettings):
+    """Weight of the pixels between objects that nearly touch (Ronneberger et al. 2015, eq. 2)."""
+
+    of: str | None = Field(
+        None,
+        description="Class whose connected areas are the objects; null: the one class beside the "
+        "background.",
+    )
+    w0: float = Field(
+        10.0, gt=0, le=MOST_WEIGHT, description="Weight added where two objects all but touch."
+    )
+    sigma: float = Field(
+        5.0,
+        gt=0,
+        le=1000,
+        description="How far it reaches: it falls with the sum of the distances to the two "
+        "nearest objects, as a Gaussian of this standard deviation; pixels of the network's "
+        "input.",
+    )
+
+
+def _weights_of_classes(value: object) -> object:
+    if value is not None and value != "median_frequency" and not _is_filled_mapping(value):
+        raise ValueError(
+            "must be median_frequency, a mapping of class names to weights, such as {car: 2.5}, "
+            f"or null; got {value}"
+        )
+    if isinstance(value, Mapping):
+        for name, weight in value.items():
+            is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if not (is_number and 0 < weight <= MOST_WEIGHT):
+                raise ValueError(
+                    f"{name} must have a weight above 0 and at most {MOST_WEIGHT:g}, got {weight}"
+                )
+    return value
+
+
+def _is_filled_mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0
+
+
+ClassWeights: TypeAlias = Annotated[
+    Literal["median_frequency"] | dict[str, Annotated[float, Field(gt=0, le=MOST_WEIGHT)]] | None,
+    BeforeValidator(_weights_of_classes),
+]
+
+
 class TrainingSettings(FrozenSettings):
     """How a model is trained."""
 
@@ -88,11 +157,45 @@ class TrainingSettings(FrozenSettings):
         1, ge=1, description="Batches whose gradients are averaged into one optimizer step."
     )
     epochs: int = Field(10, ge=1, description="Passes over the training images.")
+    macs_limit: float | None = Field(
+        None,
+        gt=0,
+        description="Most multiply-accumulates: training ends with the epoch in which so many are "
+        "spent (3 x a forward pass x images seen), and the schedule counts on it; null: `epochs` "
+        "alone say when.",
+    )
     loss: Loss | None = Field(
         None,
         description="bce, dice, focal, lovasz_hinge: a sigmoid per class; cross_entropy, "
         "softmax_dice, softmax_focal, lovasz_softmax: a softmax over all labels. null: the "
         "task's usual one (bce for segmentation; detectors have their own).",
+    )
+    focal_gamma: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="How much less a focal loss counts pixels that are right already: the "
+        "exponent gamma of Lin et al. 2017, eq. 4; null: 2, with focal and softmax_focal.",
+    )
+    focal_alpha: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Weight of a class's pixels in loss focal, that of all others being "
+        "1 - focal_alpha (Lin et al. 2017, eq. 5); null: both 1.",
+    )
+    class_weights: ClassWeights = Field(
+        None,
+        description="Weight of a pixel by its true class, in bce, cross_entropy, focal and "
+        "softmax_focal. median_frequency: the median of all classes' frequencies in the training "
+        "images over the class's own (Eigen and Fergus 2015); {class: weight}: these, and 1 for "
+        "classes that are not named; null: 1.",
+    )
+    border_weight: BorderWeight | None = Field(
+        None,
+        description="Weight added between objects that nearly touch, in bce, cross_entropy, "
+        "focal and softmax_focal: U-Net's w0 exp(-(d1 + d2)^2 / (2 sigma^2)); {}: U-Net's "
+        "values; null: none.",
     )
     early_stopping_epochs: int | None = Field(
         None, ge=1, description="Stop after so many epochs without a better objective; null: off."
@@ -119,6 +222,22 @@ class TrainingSettings(FrozenSettings):
             raise ValueError("nesterov needs optimizer 'sgd' and a momentum above 0")
         return self
 
+    @model_validator(mode="after")
+    def _settings_of_the_loss_take_effect(self) -> "TrainingSettings":
+        loss = self.loss or USUAL_LOSS
+        for name, losses in LOSSES_OF_SETTINGS.items():
+            if getattr(self, name) is not None and loss not in losses:
+                raise ValueError(
+                    f"{name} has no effect with loss '{loss}'; remove it or use loss "
+                    f"{_either(losses)}"
+                )
+        return self
+
+
+def _either(names: tuple[str, ...]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
+
 
 class EvaluationSettings(FrozenSettings):
     """How outputs become the predictions that are scored."""
@@ -129,3 +248,17 @@ class EvaluationSettings(FrozenSettings):
         lt=1,
         description="Probability from which a pixel or box counts as found, to the nearest 0.001.",
     )
+    also: tuple[AlsoScored, ...] = Field(
+        (),
+        description="Costly metrics of segmentation. boundary_f1: agreement of outlines, at "
+        "thresholds to the nearest 0.05; rand_error: the Rand and the pixel error of ISBI 2012, "
+        "the last class being the object.",
+    )
+
+    @field_validator("also")
+    @classmethod
+    def _also_names_each_once(cls, also: tuple[AlsoScored, ...]) -> tuple[AlsoScored, ...]:
+        for index, name in enumerate(also):
+            if name in also[:index]:
+                raise ValueError(f"also must name '{name}' once; remove the second")
+        return also

@@ -20,6 +20,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -29,6 +30,7 @@ from models.best_weights import best_name, bring_best, drop_other_best, save_bes
 from models.checkpoints import Checkpoints
 from models.determinism import random_state, restore_random_state
 from models.effective import check_batch, check_optimizer, describe
+from models.epochs import ROUNDING, training_macs, with_last_epoch
 from models.memory import out_of_memory_named, peak_memory_mb, reset_peak_memory
 from models.progress import Lap, Progress
 from models.schedules import learning_rate
@@ -40,7 +42,7 @@ from models.session import (
     TrainingResult,
     TrainingSession,
 )
-from models.workbench import dump_state, load_state, load_weights, set_up
+from models.workbench import dump_state, load_pretrained, load_state, load_weights, set_up
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,8 @@ class _Training:
             raise ValueError(
                 "the training split must hold a batch, got none; check data.limit and data.split"
             )
+        epoch_macs = training_macs(self.bench.macs_per_image, self.source.images)
+        self.session = replace(session, training=with_last_epoch(session.training, epoch_macs))
         self.steps = math.ceil(len(self.source) / session.training.accumulate)
         self.checkpoints = Checkpoints(
             session.folder, session.earlier_folders, dump_state, load_state
@@ -204,6 +208,7 @@ class _Training:
             "optimizer": bench.optimizer.state_dict(),
             "precision": bench.fabric.strategy.precision.state_dict(),  # the gradient scaler
             "random": random_state(),
+            "pretrained": self.effective["pretrained"],
         }
         self.checkpoints.save(state, epoch=progress.epoch, step=progress.step)
         # The checkpoint before this one is kept, and so are the weights that it names.
@@ -225,7 +230,10 @@ class _Training:
                 self.bench.optimizer.load_state_dict(state["optimizer"])
                 self.bench.fabric.strategy.precision.load_state_dict(state["precision"])
                 restore_random_state(state["random"])
+                self.effective["pretrained"] = state["pretrained"]
             break
+        else:
+            self.effective["pretrained"] = load_pretrained(self.bench.model, self.session.model)
         self.effective["resumed_from_epoch"] = self.progress.epoch
         self._report()
 
@@ -262,7 +270,7 @@ class _Training:
             metrics=metrics,
             best_epoch=progress.best_epoch,
             epochs=progress.epoch,
-            train_macs=3 * bench.macs_per_image * progress.images_seen,
+            train_macs=training_macs(bench.macs_per_image, progress.images_seen),
             note=self._note(),
             files={"weights": best_name(progress.best_epoch), **files},
         )
@@ -276,13 +284,21 @@ class _Training:
                 f"which ended after step {progress.cut_at_step} of {self.steps}"
             )
         if progress.epoch >= training.epochs:
-            return ""
+            return self._macs_note()
         if self._is_late(1.0):
             return f"time limit of {limit:g} s reached after epoch {progress.epoch}"
         return (
             f"stopped early after epoch {progress.epoch}: "
             f"no better {self.objective} since epoch {progress.best_epoch}"
         )
+
+    def _macs_note(self) -> str:
+        """Say that compute ended the training, if it was that."""
+        limit = self.session.training.macs_limit
+        spent = training_macs(self.bench.macs_per_image, self.progress.images_seen)
+        if limit is None or spent < limit * (1 - ROUNDING):
+            return ""
+        return f"training.macs_limit of {limit:g} spent after epoch {self.progress.epoch}"
 
     def _objective(self) -> str:
         """Return the epoch metric to compare by: always the validation split's."""
@@ -338,6 +354,7 @@ class _Training:
                 )
         if self.objective not in metrics:
             raise ValueError(
-                f"objective {self.objective} is undefined in epoch {epoch}: no validation pixel "
-                "is of a class that counts, nor predicted as one; check data.classes"
+                f"objective {self.objective} is undefined in epoch {epoch}: nothing in the "
+                "validation images is of a class that counts, nor predicted as one; check "
+                "data.classes"
             )

@@ -1,7 +1,7 @@
 """Everything alive in a training: network, optimizer, task, data and device."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ from models.determinism import seed_everything, set_deterministic
 from models.optimizers import build_optimizer
 from models.resolve import resolve
 from models.session import DataSource, TrainingSession
+from models.settings import ModelSettings
 from models.tasks.task import Task
 
 
@@ -60,6 +61,17 @@ def set_up(session: TrainingSession) -> Workbench:
     optimizer = build_optimizer(session.training, model.parameters())
     network, stepper = fabric.setup(model, optimizer)
     return Workbench(fabric, data, task, model, optimizer, network, stepper, macs)
+
+
+def load_pretrained(network: nn.Module, settings: ModelSettings) -> list[dict[str, str]]:
+    """Give a new network the pretrained weights that its settings name; return which they were.
+
+    Raises:
+        PretrainedWeightsError: they cannot be had.
+        OSError: the disk is full.
+    """
+    loader = MODELS[settings.name].pretrain
+    return [] if loader is None else [asdict(w) for w in resolve(loader)(network, settings)]
 
 
 def _fabric(precision: str) -> Fabric:

@@ -3,30 +3,22 @@
 from dataclasses import dataclass
 
 from reports import theme
+from reports.assembly_contents import AssemblyContents, assembly_contents
 from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
-from reports.figures.embedding import EmbeddedFigure, embed
+from reports.figures.embedding import EmbeddedFigure, Panel, embed
 from reports.figures.response import response, response_figure, response_summary
 from reports.figures.tree import tree_layouts
 from reports.figures.tree_drawing import tree_figure, tree_min_width, tree_summary
 from reports.notation import metric_name, sentence_case, slug
+from reports.pixel_contents import PixelContents, pixel_contents
 from reports.tables.comparison import ComparedTable, comparison
 from reports.tables.environment import Environment, commit_of, environment
 from reports.tables.held_out import HeldOutTable, held_out_table
 from reports.tables.ledger import Ledger, ledger
-from reports.tables.predictions import Strip, prediction_strips
 from reports.tables.stages import StageTable, stage_tables
 from reports.tables.summary import Summary, summarise
 from reports.tables.training import TrainingTable, training_tables
 from trackers.records import StudyRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """Figures that a switch shows or hides together."""
-
-    label: str  # the class; "" when there is nothing to switch
-    figures: tuple[EmbeddedFigure, ...]
-    legend: tuple[tuple[str, int], ...] = ()  # (series, style), shared by the figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +43,10 @@ class Contents:
     summary: Summary
     trees: tuple[Panel, ...]
     stages: tuple[StageSection, ...]
+    assembly: AssemblyContents | None
     comparison: tuple[ComparedTable, ...]
     ledger: Ledger
-    strips: tuple[Strip, ...]
+    pixels: PixelContents
     held_out: HeldOutTable
     environment: Environment
 
@@ -67,9 +60,10 @@ def contents(study: StudyRecord) -> Contents:
         summary=summarise(study),
         trees=_trees(study),
         stages=_stages(study),
+        assembly=assembly_contents(study),
         comparison=comparison(study),
         ledger=ledger(study),
-        strips=prediction_strips(study),
+        pixels=pixel_contents(study),
         held_out=held_out_table(study),
         environment=environment(study),
     )

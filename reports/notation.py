@@ -13,10 +13,23 @@ EMPTY_NAMES = frozenset({"name", "policy"})
 METRIC_WORDS = {
     "iou": "IoU",
     "iou_image_mean": "image-mean IoU",
+    "iou_with_background": "IoU with background",
+    "picture_iou": "IoU of a picture",
+    "boundary_f1": "boundary F1",
+    "rand_error": "Rand error",
+    "auc": "AUC",
+    "mae": "MAE",
+    "mse": "MSE",
     "lr": "learning rate",
     "images_per_s": "images/s",
     "peak_memory_mb": "peak memory (MB)",
 }
+LOWER_IS_BETTER = frozenset(
+    {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "warping_error", "hours"}
+)
+# Metrics that come per class as well, under their name and the class's.
+CLASS_METRICS = ("mask_ap", "box_ap", "boundary_f1", "average_precision", "auc", "iou")
+AVERAGE_PRECISION = re.compile(r"\b(mask|box) a([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")
 SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}
 
@@ -80,13 +93,21 @@ def short_label(varied: Mapping[str, JsonValue]) -> str:
 def metric_name(metric: str) -> str:
     """Turn "val/iou" into "validation IoU" and "val/iou_car" into "validation IoU, car"."""
     split, _, name = metric.rpartition("/")
+    return f"{SPLIT_WORDS.get(split, split)} {_metric_words(name)}".strip()
+
+
+def _metric_words(name: str) -> str:
     if name in METRIC_WORDS:
-        words = METRIC_WORDS[name]
-    elif name.startswith("iou_"):
-        words = f"IoU, {name.removeprefix('iou_').replace('_', ' ')}"
-    else:
-        words = name.replace("_", " ")
-    return f"{SPLIT_WORDS.get(split, split)} {words}".strip()
+        return METRIC_WORDS[name]
+    if own := next((each for each in CLASS_METRICS if name.startswith(f"{each}_")), None):
+        return f"{_metric_words(own)}, {name.removeprefix(f'{own}_').replace('_', ' ')}"
+    words = name.replace("_", " ")
+    return AVERAGE_PRECISION.sub(lambda m: f"{m[1]} A{m[2].upper()}{m[3]}", words)
+
+
+def is_lower_better(metric: str) -> bool:
+    """Say whether less of a metric is better: an error, a loss, a cost."""
+    return metric.rpartition("/")[2] in LOWER_IS_BETTER
 
 
 def sentence_case(text: str) -> str:

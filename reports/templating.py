@@ -16,6 +16,7 @@ FILTERS = (
     notation.configuration_label,
     notation.duration,
     notation.interval,
+    notation.is_lower_better,
     notation.join_words,
     notation.macs,
     notation.metric_name,

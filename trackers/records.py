@@ -54,7 +54,16 @@ class TrialRecord:
 
 @dataclass(frozen=True, slots=True)
 class CellRecord:
-    """One planned point: a fully resolved configuration and one seed."""
+    """One planned point: a fully resolved configuration and one seed.
+
+    `files` holds what its trial kept, and what a stage winner's look at the test split kept. Of
+    these roles the reports read, where <split> is val or test:
+
+        predictions_strip        PNG of a few images: image, truth, prediction, error
+        predictions_thresholds   PNG of the same images at several thresholds
+        curves_<split>           JSON of precision, recall, IoU and F1 by threshold
+        confusion_<split>        JSON of a confusion matrix, or of a 2 x 2 table per class
+    """
 
     id: str
     settings: Mapping[str, JsonValue]  # dotted path -> value, every setting
@@ -68,7 +77,7 @@ class CellRecord:
     trials: tuple[TrialRecord, ...]
     train_macs: float  # multiply-accumulates spent in training; the deterministic cost
     source: str | None = None  # after-training cells: the cell whose predictions were scored
-    predictions_strip: str | None = None  # PNG, absolute path: image, truth, prediction, error
+    files: Mapping[str, str] = field(default_factory=dict)  # role -> absolute path
     is_running: bool = False
     tracking_url: str | None = None  # the cell's run in the MLflow UI
     warnings: tuple[str, ...] = ()  # what its trials warned of, each once
@@ -150,6 +159,41 @@ class TestScoreRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class WayRecord:
+    """What one way to find all classes of a picture scored; metrics are named "test/iou_car"."""
+
+    threshold: float | None  # chosen; None: each class's network has its own
+    metrics: Mapping[str, float]  # at that threshold
+    by_threshold: tuple[tuple[float, Mapping[str, float]], ...]  # () with thresholds of their own
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyRecord:
+    """The networks of single classes put together, of one seed, and what stands beside them.
+
+    All ways are scored on the same images, those that no network was trained or chosen with:
+
+        own        each class's network alone, at its own threshold
+        assembly   the same networks, the most probable class of each pixel
+        single     one network for all classes, trained with as much compute
+    """
+
+    seed: int
+    id: str  # "" while its members are not known
+    members: Mapping[str, str]  # class -> the cell with its settings, in the order of the classes
+    class_metrics: Mapping[str, str]  # class -> its own metric's name, e.g. "iou_traffic_light"
+    single: str | None  # the single network's cell; None: not asked for, or without a result
+    wants_single: bool
+    outcome: Outcome | None  # None: planned, not (yet) run
+    reason: str
+    images: Mapping[str, int]  # split -> images scored
+    left_out: Mapping[str, int]  # split -> images that a network was trained or chosen with
+    ways: Mapping[str, WayRecord]  # {} unless complete
+    trial: TrialRecord | None  # the process that scored it
+    files: Mapping[str, str] = field(default_factory=dict)  # role -> absolute path
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRecord:
     """Everything a report may say about a study."""
 
@@ -170,3 +214,4 @@ class StudyRecord:
     created_at: float  # unix seconds
     is_finished: bool
     note: str = ""  # why it is not finished
+    assemblies: tuple[AssemblyRecord, ...] = ()  # one per seed, where the study asks for them

@@ -189,7 +189,7 @@ def _cell_tags(study: str, upload: CellUpload) -> dict[str, str]:
     cell = upload.cell
     last = cell.trials[-1] if cell.trials else None
     tags = {
-        "kind": "cell",
+        "kind": upload.kind,
         "study": study,
         "stage": ", ".join(upload.stages),
         "cell": cell.id,

@@ -34,6 +34,7 @@ class CellUpload:
     resolved_config: str  # YAML, the artifact "config.yaml"
     weights: Path | None  # best weights, a state_dict file; None: not kept
     task: str  # e.g. "semantic_segmentation"
+    kind: str = "cell"  # or "assembly"
 
 
 class Tracker(Protocol):

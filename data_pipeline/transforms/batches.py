@@ -56,14 +56,14 @@ def normalized_batch(batch: Batch, normalize: Normalization | None) -> Batch:
         return batch
     match batch:
         case DetectionBatch():
-            return replace(batch, images=tuple(_normalized(i, normalize) for i in batch.images))
+            return replace(batch, images=tuple(normalized(i, normalize) for i in batch.images))
         case ClipBatch():
-            return replace(batch, clips=_normalized(batch.clips, normalize))
+            return replace(batch, clips=normalized(batch.clips, normalize))
         case SegmentationBatch() | ClassificationBatch():
-            return replace(batch, images=_normalized(batch.images, normalize))
+            return replace(batch, images=normalized(batch.images, normalize))
 
 
-def _normalized(pixels: Tensor, normalize: Normalization) -> Tensor:
+def normalized(pixels: Tensor, normalize: Normalization) -> Tensor:
     """Normalise (3, h, w), (b, 3, h, w) or (b, 3, t, h, w), whatever the order in memory."""
     shape = (3, 1, 1, 1) if pixels.ndim == 5 else (3, 1, 1)
     mean = torch.tensor(normalize.mean, device=pixels.device).reshape(shape)

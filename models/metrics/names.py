@@ -2,9 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
 
 BACKGROUND = "background"  # label 0 of datasets that have one
+# Costly metrics -> what of `evaluation.also` asks for them.
+ASKED_FOR: Mapping[str, str] = MappingProxyType(
+    {"boundary_f1": "boundary_f1", "rand_error": "rand_error", "pixel_error": "rand_error"}
+)
 SEGMENTATION_METRICS = (
     "iou",
     "iou_image_mean",
@@ -13,16 +19,58 @@ SEGMENTATION_METRICS = (
     "pixel_accuracy",
     "class_accuracy",
     "loss",
+    "log_loss",
+    "mae",
+    "mse",
+    "auc",
+    "average_precision",
+    *ASKED_FOR,
 )
+LOWER_IS_BETTER = frozenset({"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error"})
+BY_CLASS = ("iou", "boundary_f1")  # metrics that are there for each class too, `iou_<class>`
+AP_NAMES = (  # average precision and recall by COCO's rule, in pycocotools' order
+    "ap",
+    "ap50",
+    "ap75",
+    "ap_small",
+    "ap_medium",
+    "ap_large",
+    "ar1",
+    "ar10",
+    "ar100",
+    "ar_small",
+    "ar_medium",
+    "ar_large",
+)
+# What of an object is compared -> pycocotools' name for it.
+OBJECT_KINDS: Mapping[str, Literal["segm", "bbox"]] = MappingProxyType(
+    {"mask": "segm", "box": "bbox"}
+)
+INSTANCE_METRICS = (*(f"{kind}_{name}" for kind in OBJECT_KINDS for name in AP_NAMES), "loss")
+INSTANCE_BY_CLASS = tuple(f"{kind}_ap" for kind in OBJECT_KINDS)
 
 
-def class_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
+def class_slugs(
+    class_names: Sequence[str],
+    metrics: Sequence[str] = SEGMENTATION_METRICS,
+    by_class: Sequence[str] = BY_CLASS,
+) -> tuple[str, ...]:
     """Return names of [a-z0-9_]+ for metrics, in order; one that is taken gets its index.
 
     "traffic light" becomes "traffic_light". A slug that would make `iou_<slug>` the name of
     another metric counts as taken.
+
+    Args:
+        class_names: In label order, without the background.
+        metrics: All of a task's.
+        by_class: Those that are there for each class too.
     """
-    taken = {metric.removeprefix("iou_") for metric in SEGMENTATION_METRICS}
+    taken = {
+        metric.removeprefix(f"{own}_")
+        for own in by_class
+        for metric in metrics
+        if metric.startswith(f"{own}_")
+    }
     slugs: list[str] = []
     for index, name in enumerate(class_names):
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -34,12 +82,32 @@ def class_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
     return tuple(slugs)
 
 
-def segmentation_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Return every metric that may be computed for a dataset's classes."""
+def segmentation_metric_names(
+    class_names: Sequence[str], also: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return every metric that may be computed for a dataset's classes.
+
+    Args:
+        class_names: In label order, with the background if there is one.
+        also: What `evaluation.also` asks for.
+    """
     names = [
         name
         for name in SEGMENTATION_METRICS
-        if name != "iou_with_background" or BACKGROUND in class_names
+        if (name not in ASKED_FOR or ASKED_FOR[name] in also)
+        and (name != "iou_with_background" or BACKGROUND in class_names)
     ]
-    scored = [name for name in class_names if name != BACKGROUND]
-    return (*names, *(f"iou_{slug}" for slug in class_slugs(scored)))
+    slugs = class_slugs([name for name in class_names if name != BACKGROUND])
+    by_class = [f"{own}_{slug}" for own in BY_CLASS if own in names for slug in slugs]
+    return (*names, *by_class)
+
+
+def instance_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes' names in metrics of objects, in label order."""
+    return class_slugs(class_names, INSTANCE_METRICS, INSTANCE_BY_CLASS)
+
+
+def instance_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return every metric of objects with masks that may be computed for a dataset's classes."""
+    slugs = instance_slugs(class_names)
+    return (*INSTANCE_METRICS, *(f"{own}_{slug}" for own in INSTANCE_BY_CLASS for slug in slugs))

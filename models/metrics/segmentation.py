@@ -2,53 +2,32 @@
 
 A sigmoid model's predictions are kept as histograms of probability, per image and class, of the
 pixels that belong to the class and of those that do not; a softmax model's as a confusion matrix
-per image. Pixels labelled IGNORE are in neither.
-
-What the names mean, over the classes without the background, for both kinds alike:
-
-    iou                  mean over classes of TP / (TP + FP + FN), counts added up over images
-    iou_<class>          the same of one class
-    iou_image_mean       mean over classes of the mean over images, of those that hold the class
-                         or a prediction of it
-    iou_with_background  softmax only: `iou` over all labels, the "mIoU" of benchmarks such as
-                         VOC that count their background as a class
-    dice                 mean over classes of 2 TP / (2 TP + FP + FN), counts added up
-    class_accuracy       mean over classes of recall, TP / (TP + FN), counts added up
-    pixel_accuracy       share of right decisions: per pixel for a softmax; per pixel and class
-                         for sigmoids
-    loss                 mean over images
+per image, and histograms of the whole split. Pixels labelled IGNORE are in none. What the
+metrics mean is said in docs/metrics.md.
 
 A ratio 0 / 0 (a class neither there nor predicted) is left out of means; a metric without any
 term is left out of the result.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from models.checkpoints import write_atomically
-from models.metrics.names import BACKGROUND, class_slugs
+from models.metrics import boundaries
+from models.metrics.counts import PixelCounts, class_metrics, decision_accuracy
+from models.metrics.names import BACKGROUND
+from models.metrics.ranking import Histograms, average_precision, roc_auc
+from models.metrics.ratios import FloatArray, IntArray, mean, ratio
+from models.metrics.scores import PixelErrors, ShapeScores, error_metrics, shape_metrics
 from models.settings import EvaluationSettings
 
 PROBABILITY_BINS = 1001  # bin k holds floor(1000 p) == k, so thresholds k / 1000 are exact
-FORMAT = 1
-
-IntArray: TypeAlias = NDArray[np.integer[Any]]
-FloatArray: TypeAlias = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class PixelCounts:
-    """Right and wrong decisions per image and class, each (images, classes)."""
-
-    tp: IntArray
-    fp: IntArray
-    fn: IntArray
-    tn: IntArray
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +39,55 @@ class SigmoidPredictions:
     losses: FloatArray  # (images,)
     positives: IntArray  # (images, classes, PROBABILITY_BINS) pixels of the class
     negatives: IntArray  # (images, classes, PROBABILITY_BINS) pixels not of the class
+    errors: PixelErrors | None = None  # None: not measured
+    shapes: ShapeScores = field(default_factory=ShapeScores)
+
+    @property
+    def scored_classes(self) -> tuple[str, ...]:
+        """Names without the background."""
+        return self.class_names
+
+    @property
+    def labelled(self) -> IntArray:
+        """Labelled pixels of each image, (images,)."""
+        pixels: IntArray = (self.positives[:, 0] + self.negatives[:, 0]).sum(axis=-1)
+        return pixels
 
     def counts(self, threshold: float) -> PixelCounts:
-        """Count decisions where a probability from `threshold` on is a find.
+        """Count decisions at a threshold, see `counts_at`; (images, classes)."""
+        counts = self.counts_at([threshold])
+        return PixelCounts(counts.tp[0], counts.fp[0], counts.fn[0], counts.tn[0])
 
-        The threshold counts to the nearest 0.001.
+    def counts_at(self, thresholds: Sequence[float]) -> PixelCounts:
+        """Count decisions where a probability from the threshold on is a find.
+
+        A threshold counts to the nearest 0.001. The histograms are added up once, however many
+        thresholds there are.
+
+        Returns:
+            Counts of (thresholds, images, classes).
         """
-        first = round(threshold * (PROBABILITY_BINS - 1))
-        tp = self.positives[..., first:].sum(axis=-1, dtype=np.int64)
-        fp = self.negatives[..., first:].sum(axis=-1, dtype=np.int64)
-        return PixelCounts(
-            tp=tp,
-            fp=fp,
-            fn=self.positives.sum(axis=-1, dtype=np.int64) - tp,
-            tn=self.negatives.sum(axis=-1, dtype=np.int64) - fp,
+        firsts = [round(threshold * (PROBABILITY_BINS - 1)) for threshold in thresholds]
+        tp, own = _found(self.positives, firsts)
+        fp, others = _found(self.negatives, firsts)
+        return PixelCounts(tp=tp, fp=fp, fn=own - tp, tn=others - fp)
+
+    def pooled(self) -> Histograms:
+        """Return the histograms of the whole split, (classes, bins)."""
+        return Histograms(
+            self.positives.sum(axis=0, dtype=np.int64), self.negatives.sum(axis=0, dtype=np.int64)
         )
 
     def metrics(self, evaluation: EvaluationSettings) -> dict[str, float]:
-        """Score at the threshold of the settings; see the module for the names."""
+        """Score at the threshold of the settings; see docs/metrics.md for the names."""
         counts = self.counts(evaluation.threshold)
-        right, wrong = (counts.tp + counts.tn).sum(), (counts.fp + counts.fn).sum()
+        step = boundaries.threshold_index(evaluation.threshold)
         return _defined(
             {
-                **_class_metrics(counts, self.class_names),
-                "pixel_accuracy": float(_ratio(right, right + wrong)),
-                "loss": _mean(self.losses),
+                **class_metrics(counts, self.class_names),
+                "pixel_accuracy": decision_accuracy(counts),
+                **_threshold_free_metrics(self),
+                **shape_metrics(self.shapes, self.class_names, evaluation.also, step=step),
             }
         )
 
@@ -105,88 +108,142 @@ class SoftmaxPredictions:
     class_names: tuple[str, ...]  # (labels,) in label order, with the background if there is one
     losses: FloatArray  # (images,)
     confusions: IntArray  # (images, labels, labels) pixels; rows truth, columns prediction
+    histograms: Histograms | None = None  # (labels, bins) of the split; None: not measured
+    errors: PixelErrors | None = None  # None: not measured
+    shapes: ShapeScores = field(default_factory=ShapeScores)
+
+    @property
+    def scored_classes(self) -> tuple[str, ...]:
+        """Names without the background."""
+        return tuple(name for name in self.class_names if name != BACKGROUND)
+
+    @property
+    def labelled(self) -> IntArray:
+        """Labelled pixels of each image, (images,)."""
+        pixels: IntArray = self.confusions.sum(axis=(1, 2))
+        return pixels
 
     def counts(self) -> PixelCounts:
-        """Count each label against all others."""
+        """Count each label against all others, (images, labels)."""
         matrix = self.confusions.astype(np.int64)
         tp = np.diagonal(matrix, axis1=1, axis2=2)
         fp, fn = matrix.sum(axis=1) - tp, matrix.sum(axis=2) - tp
         return PixelCounts(tp=tp, fp=fp, fn=fn, tn=matrix.sum(axis=(1, 2))[:, None] - tp - fp - fn)
 
-    def metrics(self, evaluation: EvaluationSettings) -> dict[str, float]:  # noqa: ARG002
-        """Score the most probable label; a threshold has no effect."""
-        counts = self.counts()
-        scored = [name != BACKGROUND for name in self.class_names]
-        metrics = _class_metrics(
-            PixelCounts(
-                tp=counts.tp[:, scored],
-                fp=counts.fp[:, scored],
-                fn=counts.fn[:, scored],
-                tn=counts.tn[:, scored],
-            ),
-            [name for name in self.class_names if name != BACKGROUND],
+    def class_counts(self) -> PixelCounts:
+        """Count each class against all other labels, (images, classes) without the background."""
+        counts, scored = self.counts(), self._is_scored()
+        return PixelCounts(
+            tp=counts.tp[:, scored],
+            fp=counts.fp[:, scored],
+            fn=counts.fn[:, scored],
+            tn=counts.tn[:, scored],
         )
+
+    def pooled(self) -> Histograms | None:
+        """Return the histograms of the classes, (classes, bins) without the background."""
+        if self.histograms is None:
+            return None
+        scored = self._is_scored()
+        return Histograms(self.histograms.positives[scored], self.histograms.negatives[scored])
+
+    def metrics(self, evaluation: EvaluationSettings) -> dict[str, float]:
+        """Score the most probable labels; see docs/metrics.md for the names."""
+        counts, scored = self.counts(), self._is_scored()
+        metrics: dict[str, ArrayLike] = {**class_metrics(self.class_counts(), self.scored_classes)}
         if not all(scored):
-            metrics["iou_with_background"] = _mean(_accumulated_iou(counts))
-        metrics["pixel_accuracy"] = float(_ratio(counts.tp.sum(), self.confusions.sum()))
-        metrics["loss"] = _mean(self.losses)
+            tp, fp, fn = (part.sum(axis=0) for part in (counts.tp, counts.fp, counts.fn))
+            metrics["iou_with_background"] = mean(ratio(tp, tp + fp + fn))
+        metrics["pixel_accuracy"] = ratio(counts.tp.sum(), self.confusions.sum())
+        metrics |= _threshold_free_metrics(self)
+        metrics |= shape_metrics(self.shapes, self.scored_classes, evaluation.also, step=0)
         return _defined(metrics)
 
     def save(self, file: Path) -> None:
         """Write an npz file that `load_predictions` reads."""
-        _save(file, self, {"confusions": self.confusions.astype(np.uint32)})
+        arrays = {"confusions": self.confusions.astype(np.uint32)}
+        if self.histograms is not None:
+            arrays["positives"] = self.histograms.positives.astype(np.uint64)
+            arrays["negatives"] = self.histograms.negatives.astype(np.uint64)
+        _save(file, self, arrays)
+
+    def _is_scored(self) -> list[bool]:
+        return [name != BACKGROUND for name in self.class_names]
 
 
-def load_predictions(file: Path) -> SigmoidPredictions | SoftmaxPredictions:
+Predictions: TypeAlias = SigmoidPredictions | SoftmaxPredictions
+
+
+def load_predictions(file: Path) -> Predictions:
     """Read what `save` wrote.
 
     Raises:
         ValueError: the file is of another format.
     """
-    with np.load(file, allow_pickle=False) as arrays:
-        found = int(arrays["format"]) if "format" in arrays else None
-        if found != FORMAT:
-            raise ValueError(
-                f"{file} must hold segmentation predictions of format {FORMAT}, "
-                f"got format {found}; train the cell again"
-            )
-        image_ids = tuple(str(name) for name in arrays["image_ids"])
-        class_names = tuple(str(name) for name in arrays["class_names"])
-        losses = arrays["losses"]
-        if "confusions" in arrays:
-            return SoftmaxPredictions(image_ids, class_names, losses, arrays["confusions"])
-        return SigmoidPredictions(
-            image_ids, class_names, losses, arrays["positives"], arrays["negatives"]
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    found = int(arrays["format"]) if "format" in arrays else None
+    if found != FORMAT:
+        raise ValueError(
+            f"{file} must hold segmentation predictions of format {FORMAT}, "
+            f"got format {found}; train the cell again"
         )
+    image_ids = tuple(str(name) for name in arrays["image_ids"])
+    class_names = tuple(str(name) for name in arrays["class_names"])
+    errors = PixelErrors(*arrays["errors"]) if "errors" in arrays else None
+    shapes = ShapeScores(arrays.get("boundary_f1"), arrays.get("objects"))
+    histograms = None
+    if "positives" in arrays:
+        histograms = Histograms(arrays["positives"], arrays["negatives"])
+    if "confusions" not in arrays and histograms is not None:
+        return SigmoidPredictions(
+            image_ids,
+            class_names,
+            arrays["losses"],
+            histograms.positives,
+            histograms.negatives,
+            errors,
+            shapes,
+        )
+    return SoftmaxPredictions(
+        image_ids, class_names, arrays["losses"], arrays["confusions"], histograms, errors, shapes
+    )
 
 
 def rescore(file: Path, evaluation: EvaluationSettings) -> dict[str, float]:
     """Score saved predictions under other evaluation settings, without a split's prefix.
 
     Raises:
-        ValueError: the settings have no effect on these predictions.
+        ValueError: the settings have no effect on these predictions, or ask for what was not
+            measured when they were saved.
     """
     predictions = load_predictions(file)
     default = EvaluationSettings().threshold
     if isinstance(predictions, SoftmaxPredictions) and evaluation.threshold != default:
         raise ValueError(
             f"evaluation.threshold {evaluation.threshold:g} has no effect on {file.name}, which "
-            "a model trained with loss cross_entropy predicted; train with loss bce to vary it"
+            "a softmax predicted; train with a loss of sigmoids, such as bce, to vary it"
         )
+    measured = {
+        "boundary_f1": predictions.shapes.boundary_f1,
+        "rand_error": predictions.shapes.objects,
+    }
+    for name in evaluation.also:
+        if measured[name] is None:
+            raise ValueError(
+                f"evaluation.also asks for {name}, which was not measured when {file.name} was "
+                "saved and cannot be told from it; train the cell again, or remove it"
+            )
     return predictions.metrics(evaluation)
 
 
 def mean_iou(tp: IntArray, fp: IntArray, fn: IntArray) -> float | None:
     """Return the mean over classes of accumulated counts, each (classes,); None if undefined."""
-    value = _mean(_ratio(tp, tp + fp + fn))
+    value = float(mean(ratio(tp, tp + fp + fn)))
     return None if np.isnan(value) else value
 
 
-def _save(
-    file: Path,
-    predictions: SigmoidPredictions | SoftmaxPredictions,
-    arrays: Mapping[str, IntArray],
-) -> None:
+def _save(file: Path, predictions: Predictions, arrays: Mapping[str, IntArray]) -> None:
     content: dict[str, Any] = {
         "format": np.array(FORMAT),
         "image_ids": np.array(predictions.image_ids, dtype=np.str_),
@@ -194,44 +251,35 @@ def _save(
         "losses": predictions.losses,
         **arrays,
     }
+    errors, shapes = predictions.errors, predictions.shapes
+    if errors is not None:
+        content["errors"] = np.stack([errors.log, errors.absolute, errors.squared])
+    if shapes.boundary_f1 is not None:
+        content["boundary_f1"] = shapes.boundary_f1
+    if shapes.objects is not None:
+        content["objects"] = shapes.objects
     write_atomically(file, lambda stream: np.savez_compressed(stream, **content))
 
 
-def _class_metrics(counts: PixelCounts, class_names: Sequence[str]) -> dict[str, float]:
-    per_image = _ratio(counts.tp, counts.tp + counts.fp + counts.fn)  # (images, classes)
-    tp, fp, fn = (part.sum(axis=0) for part in (counts.tp, counts.fp, counts.fn))  # (classes,)
-    iou = _accumulated_iou(counts)
-    metrics = {
-        "iou": _mean(iou),
-        "iou_image_mean": _mean(np.array([_mean(column) for column in per_image.T])),
-        "dice": _mean(_ratio(2 * tp, 2 * tp + fp + fn)),
-        "class_accuracy": _mean(_ratio(tp, tp + fn)),
-    }
-    for slug, value in zip(class_slugs(class_names), iou, strict=True):
-        metrics[f"iou_{slug}"] = float(value)
+def _found(counts: IntArray, firsts: Sequence[int]) -> tuple[IntArray, IntArray]:
+    """Return pixels in (…, bins) from each first bin on, (thresholds, …), and all, (…)."""
+    below = counts.cumsum(axis=-1, dtype=np.int64)  # up to a bin, itself included
+    whole = below[..., -1]
+    found = [whole - below[..., first - 1] if first else whole for first in firsts]
+    return np.stack(found) if found else np.empty((0, *whole.shape), np.int64), whole
+
+
+def _threshold_free_metrics(predictions: Predictions) -> dict[str, float]:
+    metrics = {"loss": float(mean(predictions.losses))}
+    if predictions.errors is not None:
+        metrics |= error_metrics(predictions.errors, predictions.labelled)
+    pooled = predictions.pooled()
+    if pooled is not None:
+        metrics["auc"] = float(mean(roc_auc(pooled)))
+        metrics["average_precision"] = float(mean(average_precision(pooled)))
     return metrics
 
 
-def _accumulated_iou(counts: PixelCounts) -> FloatArray:
-    """Return (classes,); NaN for a class neither there nor predicted."""
-    tp = counts.tp.sum(axis=0)
-    return _ratio(tp, tp + counts.fp.sum(axis=0) + counts.fn.sum(axis=0))
-
-
-def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """Divide; 0 / 0 is NaN, without numpy's warning."""
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    ratio: FloatArray = np.divide(
-        top, bottom, out=np.full(bottom.shape, np.nan), where=bottom != 0
-    )
-    return ratio
-
-
-def _mean(values: FloatArray) -> float:
-    """Average what is defined; NaN where nothing is."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
-
-
-def _defined(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if not np.isnan(value)}
+def _defined(metrics: Mapping[str, ArrayLike]) -> dict[str, float]:
+    plain = {name: float(np.asarray(value)) for name, value in metrics.items()}
+    return {name: value for name, value in plain.items() if not np.isnan(value)}

@@ -4,52 +4,89 @@ Both forms: the paper's, whose unpadded convolutions shrink the map and crop eac
 centre, and the padded one, whose output has the input's size.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from models.segmentation.settings import UNetSettings
+from models.segmentation.initialisation import draw_rectified
+from models.segmentation.overlap_tile import mirror, predict_by_tiles
+from models.segmentation.settings import UNetSettings, unet_covering_size, unet_margin
+from models.segmentation.upsampling import (
+    FixedUpsampling,
+    max_pool,
+    max_unpool,
+    same_convolution,
+    transposed_convolution,
+)
 
 
 class UNet(nn.Module):
-    """Images (b, in_channels, h, w) to logits (b, out_channels, h', w')."""
+    """RGB images (b, 3, h, w) to logits (b, out_channels, h', w')."""
 
-    def __init__(self, settings: UNetSettings, out_channels: int, *, in_channels: int = 3) -> None:
+    def __init__(self, settings: UNetSettings, out_channels: int) -> None:
         super().__init__()
+        self.settings = settings
         widths = [settings.base_channels * 2**level for level in range(settings.depth + 1)]
-        inputs = [in_channels, *widths[:-1]]
+        inputs = [settings.input_channels, *widths[:-1]]
         self.down = nn.ModuleList(
             _double_convolution(settings, before, after)
             for before, after in zip(inputs, widths, strict=True)
         )
-        self.pool = nn.MaxPool2d(2)
+        self.dropout = nn.Dropout(settings.dropout)
         pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))  # (1024, 512), (512, 256) …
-        self.up = nn.ModuleList(
-            _up_convolution(settings.up_kernel, below, level) for below, level in pairs
-        )
+        self.up = nn.ModuleList(_up_convolution(settings, below, level) for below, level in pairs)
         self.merge = nn.ModuleList(
             _double_convolution(settings, below, level) for below, level in pairs
         )
         self.classify = nn.Conv2d(widths[0], out_channels, kernel_size=1)
-        self.apply(_initialise)
+        self.apply(draw_rectified)
+        if settings.upsampling == "bed_of_nails":
+            self._make_up_for_zeros()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits; smaller than the images in the valid form."""
+        """Return logits; smaller than the images in the valid form without mirroring."""
+        if self.settings.input_channels == 1:
+            images = images.mean(dim=1, keepdim=True)
+        if self.settings.border == "crop":
+            return self.one_pass(images)
+        margin, tile = unet_margin(self.settings), self.settings.tile
+        # A meta tensor takes no memory; without tiles its operations are those of training.
+        if tile is not None and not self.training and not images.is_meta:
+            grid = 2**self.settings.depth
+            return predict_by_tiles(self.one_pass, images, tile=tile, margin=margin, grid=grid)
+        height, width = images.shape[-2:]
+        sides = [unet_covering_size(self.settings, side) + 2 * margin for side in (height, width)]
+        logits = self.one_pass(mirror(images, margin=margin, size_hw=(sides[0], sides[1])))
+        return logits[..., :height, :width]
+
+    def one_pass(self, images: Tensor) -> Tensor:
+        """Return the logits of (b, input_channels, h, w), without mirroring it."""
         copies: list[Tensor] = []
-        features = images
-        for level, block in enumerate(self.down):
-            features = block(features if level == 0 else self.pool(features))
+        places: list[Tensor] = []  # of the maxima of each pooling, where they are needed
+        features = self.down[0](images)
+        for block in self.down[1:]:
             copies.append(features)
-        for copy, up, merge in zip(copies[-2::-1], self.up, self.merge, strict=True):
-            grown = up(features)
-            features = merge(torch.cat([crop_centre(copy, grown.shape[-2:]), grown], dim=1))
+            features, found = max_pool(features)
+            if self.settings.upsampling == "max_unpooling":
+                places.append(found)
+            features = block(features)
+        features = self.dropout(features)
+        for copy, up, merge in zip(copies[::-1], self.up, self.merge, strict=True):
+            features = up(features)
+            if places:
+                features = max_unpool(features, places.pop())
+            features = merge(torch.cat([crop_centre(copy, features.shape[-2:]), features], dim=1))
         logits: Tensor = self.classify(features)
         return logits
 
+    def _make_up_for_zeros(self) -> None:
+        """Double the weights that act on nails, for three in four of a unit's inputs are zero."""
+        for module in self.up.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data.mul_(2)
+
 
 def build_unet(settings: UNetSettings, out_channels: int) -> UNet:
-    """Build the network for RGB images."""
+    """Build the network."""
     return UNet(settings, out_channels)
 
 
@@ -71,22 +108,12 @@ def _double_convolution(settings: UNetSettings, before: int, after: int) -> nn.S
     return nn.Sequential(*layers)
 
 
-def _up_convolution(kernel: int, before: int, after: int) -> nn.ConvTranspose2d:
-    """Double the size exactly, whatever the kernel."""
-    if kernel == 2:
-        return nn.ConvTranspose2d(before, after, 2, stride=2)
-    return nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
-
-
-def _initialise(module: nn.Module) -> None:
-    """Draw weights from N(0, 2/N), N the inputs of a unit (section 3 of the paper)."""
-    if isinstance(module, nn.Conv2d):
-        inputs = module.in_channels * math.prod(module.kernel_size)
-    elif isinstance(module, nn.ConvTranspose2d):
-        # Each output pixel sees one weight in stride**2 of the kernel.
-        inputs = module.in_channels * math.prod(module.kernel_size) // math.prod(module.stride)
-    else:
-        return
-    nn.init.normal_(module.weight, std=math.sqrt(2 / max(1, inputs)))
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+def _up_convolution(settings: UNetSettings, before: int, after: int) -> nn.Module:
+    """Halve the channels and, but for max unpooling, which comes after, double the size."""
+    kernel = settings.up_kernel
+    if settings.upsampling == "transposed":
+        return transposed_convolution(before, after, kernel)
+    convolution = same_convolution(before, after, kernel)
+    if settings.upsampling == "max_unpooling":
+        return convolution
+    return nn.Sequential(FixedUpsampling(settings.upsampling), convolution)

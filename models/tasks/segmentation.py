@@ -1,26 +1,38 @@
 """Semantic segmentation: one class, or several sigmoids, per pixel.
 
 Label maps hold class indices in the order of `class_names`, in which "background" comes first
-if there is one, and `IGNORE`. With loss bce there is a sigmoid per class but the background,
-with cross_entropy a softmax over all labels. A network whose output is smaller than its input
-is trained and scored on the centre of the label map.
+if there is one, and `IGNORE`. The loss says whether there is a sigmoid per class but the
+background, or a softmax over all labels. A network whose output is smaller than its input is
+trained and scored on the centre of the label map.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from models.losses import IGNORE, binary_cross_entropy, cross_entropy, one_hot
+from models.losses import IGNORE, one_hot
+from models.losses.segmentation_loss import SegmentationLoss
 from models.metrics.names import BACKGROUND, segmentation_metric_names
 from models.metrics.segmentation import mean_iou
+from models.segmentation.outputs import WithAuxiliary
 from models.session import DataSource
 from models.settings import SOFTMAX_LOSSES, EvaluationSettings, TrainingSettings
 from models.tasks.segmentation_decisions import Decisions, SegmentationBatch, centre
 from models.tasks.segmentation_evaluator import SegmentationEvaluator
 from models.tasks.task import StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class BorderedBatch:
+    """A batch whose border weights are known."""
+
+    image_ids: tuple[str, ...]
+    images: Tensor  # (b, 3, h, w)
+    masks: Tensor  # (b, h, w)
+    border: Tensor  # (b, h, w) float32
 
 
 class SegmentationTask:
@@ -41,32 +53,50 @@ class SegmentationTask:
                 f"segmentation needs a class beside the background, got {self.class_names}; "
                 "name one in data.classes"
             )
+        if self.is_softmax and len(self.class_names) < 2:
+            raise ValueError(
+                f"loss '{training.loss}' needs two labels to choose from, got {self.class_names}; "
+                "use a loss with a sigmoid per class, such as 'bce'"
+            )
+        self.loss = SegmentationLoss(training, self.class_names)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Every metric an evaluator may compute, without a split's prefix."""
-        names = segmentation_metric_names(self.class_names)
+        names = segmentation_metric_names(self.class_names, self.evaluation.also)
         return tuple(name for name in names if self.is_softmax or name != "iou_with_background")
 
     def decide(self, model: nn.Module, batch: SegmentationBatch) -> Decisions:
         """Run the model and compare its output with the labels that it covers."""
-        logits: Tensor = model(scaled(batch.images))
+        border = (
+            batch.border if isinstance(batch, BorderedBatch) else self.loss.border(batch.masks)
+        )
+        outputs: Tensor | WithAuxiliary = model(scaled(batch.images))
+        logits = outputs.logits if isinstance(outputs, WithAuxiliary) else outputs
+        losses = self._losses(logits, batch.masks, border)
+        if isinstance(outputs, WithAuxiliary):
+            auxiliary = self._losses(outputs.auxiliary, batch.masks, border)
+            losses = losses + outputs.weight * auxiliary
         labels = centre(batch.masks, logits)
         if self.is_softmax:
-            losses = cross_entropy(logits, labels)
             probabilities = logits.detach().float().softmax(dim=1)
             found = one_hot(probabilities.argmax(dim=1), len(self.class_names), first_label=0)[
                 :, self.first_class :
             ]
         else:
-            losses = binary_cross_entropy(logits, labels, first_label=self.first_class)
             probabilities = logits.detach().float().sigmoid()
             found = probabilities >= self.evaluation.threshold
         truth = one_hot(labels, found.shape[1], first_label=self.first_class)
         return Decisions(losses, probabilities, found, truth, labels, labels != IGNORE)
 
     def prepare(self, data: DataSource) -> None:
-        """Nothing is taken from the data."""
+        """Count the classes of the training images, if the loss weighs them by frequency."""
+        self.loss.prepare(data)
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return the weight of each class, where they have any."""
+        weights = self.loss.class_weights
+        return {} if weights is None else {"class_weights": dict(weights)}
 
     def training_step(self, model: nn.Module, batch: SegmentationBatch) -> StepResult:
         """Return the loss, and counts of right and wrong decisions."""
@@ -120,8 +150,15 @@ class SegmentationTask:
         ]
 
     def to_device(self, batch: SegmentationBatch, device: torch.device) -> SegmentationBatch:
-        """Move images and label maps."""
-        return _changed(batch, images=batch.images.to(device), masks=batch.masks.to(device))
+        """Move images and label maps.
+
+        Border weights are made on the CPU, beside what the device still has to do.
+        """
+        border = self.loss.border(batch.masks)
+        images, masks = batch.images.to(device), batch.masks.to(device)
+        if border is None:
+            return _changed(batch, images=images, masks=masks)
+        return BorderedBatch(batch.image_ids, images, masks, border.to(device))
 
     def evaluator(self) -> "SegmentationEvaluator":
         """Start scoring a split."""
@@ -132,6 +169,11 @@ class SegmentationTask:
             is_softmax=self.is_softmax,
             evaluation=self.evaluation,
         )
+
+    def _losses(self, logits: Tensor, masks: Tensor, border: Tensor | None) -> Tensor:
+        """Return (b,) losses of logits that may cover the centre only."""
+        covered = None if border is None else centre(border, logits)
+        return self.loss(logits, centre(masks, logits), covered)
 
     def _right_decisions(self, decisions: Decisions) -> tuple[Tensor, Tensor]:
         """Count right and all decisions: per pixel (softmax), or per pixel and class."""

@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.metrics.segmentation import (
-    PROBABILITY_BINS,
-    SigmoidPredictions,
-    SoftmaxPredictions,
-)
+from models.losses import one_hot
+from models.metrics.ranking import Histograms
+from models.metrics.scores import PixelErrors, ShapeScores, joined
+from models.metrics.segmentation import Predictions, SigmoidPredictions, SoftmaxPredictions
 from models.settings import EvaluationSettings
+from models.tasks.segmentation_counts import confusions, histograms, probability_errors
 from models.tasks.segmentation_decisions import Decisions, SegmentationBatch, centre
-from models.tasks.strips import Probe, save_strip
+from models.tasks.segmentation_files import save_pictures, save_split
+from models.tasks.segmentation_shapes import shape_scores
+from models.tasks.strips import Probe
 
 PROBES = 6  # images in the picture of predictions
 
@@ -39,6 +41,9 @@ class SegmentationEvaluator:
         self._image_ids: list[str] = []
         self._losses: list[Tensor] = []
         self._counts: list[Tensor] = []
+        self._label_counts: Tensor | None = None  # of a softmax: histograms of the whole split
+        self._errors: list[Tensor] = []
+        self._shapes: list[ShapeScores] = []
         self._probes: list[Probe] = []
 
     def update(self, model: nn.Module, batch: SegmentationBatch) -> None:
@@ -46,84 +51,77 @@ class SegmentationEvaluator:
         decisions = self._decide(model, batch)
         self._image_ids.extend(batch.image_ids)
         self._losses.append(decisions.losses.detach().double().cpu())
-        count = confusions if self._is_softmax else self._histograms
-        self._counts.append(count(decisions).cpu())
+        self._count(decisions)
+        self._shapes.append(shape_scores(decisions, self._evaluation, is_softmax=self._is_softmax))
         for index in range(min(len(batch.image_ids), PROBES - len(self._probes))):
-            self._probes.append(_probe(centre(batch.images, decisions.labels), decisions, index))
+            images = centre(batch.images, decisions.labels)
+            self._probes.append(_probe(images, decisions, index, is_softmax=self._is_softmax))
 
     def compute(self) -> dict[str, float]:
-        """Return the metrics of `models.metrics.segmentation`."""
-        return self._predictions().metrics(self._evaluation)
+        """Return the metrics that docs/metrics.md defines."""
+        return self.predictions().metrics(self._evaluation)
 
     def save(self, folder: Path, split: str) -> dict[str, str]:
-        """Write the counts that `rescore` reads, and a picture of the first images."""
+        """Write the counts that `rescore` reads, and what `segmentation_files` lists."""
         files = {f"predictions_{split}": f"predictions_{split}.npz"}
-        self._predictions().save(folder / files[f"predictions_{split}"])
-        if split == "val":
-            files["predictions_strip"] = "predictions_strip.png"
-            save_strip(folder / files["predictions_strip"], self._probes)
-        return files
+        predictions = self.predictions()
+        predictions.save(folder / files[f"predictions_{split}"])
+        files |= save_split(folder, split, predictions, self._evaluation)
+        return files | save_pictures(folder, self._probes) if split == "val" else files
 
-    def _histograms(self, decisions: Decisions) -> Tensor:
-        return histograms(decisions.probabilities, decisions.truth, decisions.valid)
+    def predictions(self) -> Predictions:
+        """Return what was counted so far.
 
-    def _predictions(self) -> SigmoidPredictions | SoftmaxPredictions:
+        Raises:
+            ValueError: no image was seen.
+        """
         if not self._counts:
             raise ValueError("a split must hold an image to be scored, got none; check data.limit")
         image_ids, names = tuple(self._image_ids), self._class_names
         losses, counts = torch.cat(self._losses).numpy(), torch.cat(self._counts).numpy()
-        if self._is_softmax:
-            return SoftmaxPredictions(image_ids, names, losses, counts)
+        errors = PixelErrors(*torch.cat(self._errors).numpy().T)
+        shapes = joined(self._shapes)
+        if self._label_counts is not None:
+            labels = self._label_counts.numpy()
+            pooled = Histograms(labels[:, 1], labels[:, 0])
+            return SoftmaxPredictions(image_ids, names, losses, counts, pooled, errors, shapes)
         return SigmoidPredictions(
             image_ids,
             names[self._first_class :],
             losses,
             positives=counts[:, :, 1],
             negatives=counts[:, :, 0],
+            errors=errors,
+            shapes=shapes,
         )
 
-
-def histograms(probabilities: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Count valid pixels by image, class, truth and probability.
-
-    Args:
-        probabilities: (b, c, h, w) in [0, 1].
-        truth: (b, c, h, w) bool.
-        valid: (b, h, w) bool.
-
-    Returns:
-        (b, c, 2, PROBABILITY_BINS) int64; [:, :, 1] are the pixels of the class.
-    """
-    images, classes = probabilities.shape[:2]
-    # In float64 the product with 1000 is exact enough to agree with p >= k / 1000.
-    bins = (probabilities.double() * (PROBABILITY_BINS - 1)).floor().to(torch.int64)
-    rows = torch.arange(images * classes, device=truth.device).view(images, classes, 1, 1)
-    cells = (rows * 2 + truth) * PROBABILITY_BINS + bins
-    chosen = cells[valid.unsqueeze(1).expand_as(cells)]
-    counts = torch.bincount(chosen, minlength=images * classes * 2 * PROBABILITY_BINS)
-    return counts.view(images, classes, 2, PROBABILITY_BINS)
+    def _count(self, decisions: Decisions) -> None:
+        probabilities, valid = decisions.probabilities, decisions.valid
+        truth = decisions.truth
+        if self._is_softmax:
+            truth = one_hot(decisions.labels, probabilities.shape[1], first_label=0)
+            self._counts.append(confusions(decisions).cpu())
+            counts = histograms(probabilities, truth, valid).sum(dim=0).cpu()
+            before = self._label_counts
+            self._label_counts = counts if before is None else before + counts
+        else:
+            self._counts.append(histograms(probabilities, truth, valid).to(torch.int32).cpu())
+        errors = probability_errors(probabilities, truth, valid, is_softmax=self._is_softmax)
+        self._errors.append(errors.cpu())
 
 
-def confusions(decisions: Decisions) -> Tensor:
-    """Return (b, labels, labels) int64 pixels: rows truth, columns the most probable label."""
-    images, labels = decisions.probabilities.shape[:2]
-    best = decisions.probabilities.argmax(dim=1)
-    rows = torch.arange(images, device=best.device).view(-1, 1, 1)
-    cells = (rows * labels + decisions.labels) * labels + best
-    counts = torch.bincount(cells[decisions.valid], minlength=images * labels * labels)
-    return counts.view(images, labels, labels)
-
-
-def _probe(images: Tensor, decisions: Decisions, index: int) -> Probe:
+def _probe(images: Tensor, decisions: Decisions, index: int, *, is_softmax: bool) -> Probe:
+    probabilities = None if is_softmax else decisions.probabilities[index].cpu().numpy()
     return Probe(
-        image=np.ascontiguousarray(_shown(images[index]).permute(1, 2, 0).cpu().numpy()),
+        image=np.ascontiguousarray(shown(images[index]).permute(1, 2, 0).cpu().numpy()),
         truth=decisions.truth[index].cpu().numpy(),
         prediction=decisions.found[index].cpu().numpy(),
         valid=decisions.valid[index].cpu().numpy(),
+        probabilities=probabilities,
     )
 
 
-def _shown(image: Tensor) -> Tensor:
+def shown(image: Tensor) -> Tensor:
     """Return a picture as uint8; a normalised one from its darkest value to its brightest."""
     if not image.is_floating_point():
         return image

@@ -30,6 +30,9 @@ ByteArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
 
+FloatArray = NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One image whose prediction is drawn."""
@@ -38,38 +41,48 @@ class Probe:
     truth: BoolArray  # (classes, h, w)
     prediction: BoolArray  # (classes, h, w)
     valid: BoolArray  # (h, w) False where unlabelled
+    probabilities: FloatArray | None = None  # (classes, h, w); None: of a softmax
 
 
 def save_strip(file: Path, probes: Sequence[Probe]) -> None:
     """Write one row per probe under a heading with the colours' meaning, as PNG."""
-    rows = [_heading(), *(_row(probe) for probe in probes)]
+    save_rows(file, [_heading(), *(_row(probe) for probe in probes)])
+
+
+def save_rows(file: Path, rows: Sequence[ByteArray]) -> None:
+    """Write pictures of one width below each other, as PNG.
+
+    Raises:
+        OSError: the disk is full, or the picture cannot be encoded.
+    """
     picture = np.concatenate([np.pad(row, ((0, GAP), (0, 0), (0, 0))) for row in rows])
-    written, content = cv2.imencode(".png", picture[..., ::-1])
+    level = [cv2.IMWRITE_PNG_COMPRESSION, 6]  # a quarter of the size that OpenCV's own choice has
+    written, content = cv2.imencode(".png", picture[..., ::-1], level)
     if not written:
-        raise OSError(f"OpenCV could not encode the prediction strip {file} as PNG")
+        raise OSError(f"OpenCV could not encode {file} as PNG")
     write_atomically(file, lambda stream: stream.write(content.tobytes()))
 
 
 def _heading() -> ByteArray:
     heading = np.zeros((HEADING, _width(), 3), np.uint8)
     for column, title in enumerate(COLUMNS[:-1]):
-        _write(heading, title, column * (TILE + GAP) + 4)
+        write(heading, title, column * (TILE + GAP) + 4)
     start = (len(COLUMNS) - 1) * (TILE + GAP)
     legend = (("found", RIGHT, 4), ("false", FALSE_FIND, 68), ("missed", MISSED, 126))
     for word, colour, offset in legend:
-        _write(heading, word, start + offset, colour)
+        write(heading, word, start + offset, colour)
     return heading
 
 
-def _write(
+def write(
     picture: ByteArray, text: str, left: int, colour: tuple[int, int, int] = (255, 255, 255)
 ) -> None:
+    """Write a line of text into the top of a picture."""
     cv2.putText(picture, text, (left, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
 
 
 def _row(probe: Probe) -> ByteArray:
-    grey = cv2.cvtColor(cv2.cvtColor(probe.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    background = (grey // 3).astype(np.uint8)
+    background = darkened(probe.image)
     hits = probe.truth & probe.prediction
     layers = {
         FALSE_FIND: (probe.prediction & ~probe.truth).any(axis=0) & probe.valid,
@@ -80,23 +93,41 @@ def _row(probe: Probe) -> ByteArray:
     for colour, where in layers.items():
         errors[where] = colour
     tiles = (
-        _resize(probe.image, cv2.INTER_AREA),
-        _resize(_paint(background, probe.truth, probe.valid), cv2.INTER_NEAREST),
-        _resize(_paint(background, probe.prediction, probe.valid), cv2.INTER_NEAREST),
-        _resize(errors, cv2.INTER_NEAREST),
+        resized(probe.image, cv2.INTER_AREA),
+        resized(painted(background, probe.truth, probe.valid), cv2.INTER_NEAREST),
+        resized(painted(background, probe.prediction, probe.valid), cv2.INTER_NEAREST),
+        resized(errors, cv2.INTER_NEAREST),
     )
-    padded = [np.pad(tile, ((0, 0), (0, GAP), (0, 0))) for tile in tiles]
-    return np.concatenate(padded, axis=1)
+    return side_by_side(tiles)
 
 
-def _paint(background: ByteArray, classes: BoolArray, valid: BoolArray) -> ByteArray:
-    painted = background.copy()
+def side_by_side(tiles: Sequence[ByteArray]) -> ByteArray:
+    """Join pictures of one height, a gap to the right of each."""
+    return np.concatenate([np.pad(tile, ((0, 0), (0, GAP), (0, 0))) for tile in tiles], axis=1)
+
+
+def darkened(image: ByteArray) -> ByteArray:
+    """Turn a picture grey and dark, to paint classes on."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return (grey // 3).astype(np.uint8)
+
+
+def painted(background: ByteArray, classes: BoolArray, valid: BoolArray) -> ByteArray:
+    """Paint each class in its colour; the last one is on top.
+
+    Args:
+        background: (h, w, 3), stays as it is.
+        classes: (classes, h, w).
+        valid: (h, w); what is not stays unpainted.
+    """
+    picture = background.copy()
     for index, where in enumerate(classes):
-        painted[where & valid] = PALETTE[index % len(PALETTE)]
-    return painted
+        picture[where & valid] = PALETTE[index % len(PALETTE)]
+    return picture
 
 
-def _resize(picture: ByteArray, interpolation: int) -> ByteArray:
+def resized(picture: ByteArray, interpolation: int) -> ByteArray:
+    """Bring a picture to the size of a tile."""
     return cv2.resize(picture, (TILE, TILE), interpolation=interpolation).astype(np.uint8)
 
 

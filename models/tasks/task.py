@@ -7,7 +7,7 @@ the same loop trains on masks, lists of boxes, clips and class scores.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,9 @@ class Task(Protocol[BatchT]):
 
     def prepare(self, data: DataSource) -> None:
         """Take from the training data what the loss needs, before the first step."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what came out of `prepare`, as JSON, to be recorded with the settings."""
 
     def training_step(self, model: nn.Module, batch: BatchT) -> StepResult:
         """Run the model on a batch that is on the model's device."""

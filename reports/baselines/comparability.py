@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.baselines.citations import Protocol
-from reports.notation import join_words, value_text
+from reports.notation import join_words, metric_name, value_text
 
 BUDGET_FACTOR = 2.0
 IDENTITY = {"task": "task", "dataset": "dataset", "class_name": "class", "metric": "metric"}
@@ -71,10 +71,14 @@ def compare_protocols(cited: Protocol, ours: Protocol) -> Comparability:
     return Comparability(Verdict.SAME, (), unstated)
 
 
-def missing_counterpart(cited: Protocol, datasets: tuple[str, ...]) -> Comparability:
+def missing_counterpart(
+    cited: Protocol, datasets: tuple[str, ...], *, is_class_known: bool = False
+) -> Comparability:
     """Say why no number of a study answers a cited one."""
     if cited.dataset not in datasets:
         reason = f"dataset {join_words(datasets)}, theirs {cited.dataset}"
+    elif is_class_known:
+        reason = f"this study measured no {metric_name(cited.metric)}"
     else:
         reason = f"this study has no result for class '{cited.class_name}'"
     return Comparability(Verdict.NOT, (reason,), ())

@@ -18,6 +18,15 @@ class EmbeddedFigure:
     spec: str  # JSON, safe inside a script element
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Figures that a switch shows or hides together."""
+
+    label: str  # the class; "" when there is nothing to switch
+    figures: tuple[EmbeddedFigure, ...]
+    legend: tuple[tuple[str, int], ...] = ()  # (series, style), shared by the figures
+
+
 def embed(
     figure: go.Figure, identifier: str, *, title: str, summary: str, min_width: int | None = None
 ) -> EmbeddedFigure:

@@ -16,11 +16,21 @@ from reports.baselines.comparability import (
 from reports.lineage import places
 from reports.measurements import cells_of, finite
 from reports.notation import configuration_label
-from reports.tables.protocols import Measured, measure
+from reports.tables.protocols import ALL_CLASSES, Measured, classes_known, measure
 from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
 
 # A row's verdict is that of its first metric here that it has.
-HEADLINE = ("iou", "loss", "pixel_accuracy")
+HEADLINE = (
+    "iou",
+    "iou_with_background",
+    "rand_error",
+    "pixel_error",
+    "mask_ap",
+    "box_ap",
+    "loss",
+    "pixel_accuracy",
+)
+QUIET = ("loss", "pixel_accuracy", "hours")  # their differences are not worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,17 @@ class ComparedNumber:
     def difference(self) -> float | None:
         """Ours minus theirs."""
         return None if self.ours is None else self.ours - self.cited
+
+    @property
+    def shows_difference(self) -> bool:
+        """Whether the difference stands below our number."""
+        return self.difference is not None and self.column.rpartition("/")[2] not in QUIET
+
+    @property
+    def is_of_another_split(self) -> bool:
+        """Whether ours was scored on another split than theirs."""
+        cited, slash, _ = self.column.rpartition("/")
+        return self.ours is not None and bool(self.split and slash) and cited != self.split
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +155,9 @@ def _row(
     verdict = (
         compare_protocols(head.protocol, measured[0].protocol)
         if measured
-        else missing_counterpart(head.protocol, _datasets(study))
+        else missing_counterpart(
+            head.protocol, _datasets(study), is_class_known=_knows_class(study, head)
+        )
     )
     return ComparedRow(
         row=cited[0].row,
@@ -155,6 +178,12 @@ def _datasets(study: StudyRecord) -> tuple[str, ...]:
     named = (cell.settings.get("data.dataset") for cell in study.cells.values())
     found = dict.fromkeys(str(name) for name in named if name)
     return tuple(found) or (str(study.base.get("data.dataset", "of this study")),)
+
+
+def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
+    """Whether a cell has numbers for a cited class, if not the cited number itself."""
+    name = cited.protocol.class_name
+    return any(name in (ALL_CLASSES, *classes_known(cell)) for cell in study.cells.values())
 
 
 def _closest(

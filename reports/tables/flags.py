@@ -26,7 +26,7 @@ class Flag:
 def study_flags(study: StudyRecord) -> tuple[Flag, ...]:
     """Collect every caution, the gravest first."""
     found = [*_unfinished(study), *_selection(study), *_incomplete(study)]
-    found += [*_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
+    found += [*_assemblies(study), *_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
     found += _warnings(study)
     return tuple(sorted(found, key=lambda flag: flag.level != "warning"))
 
@@ -44,11 +44,13 @@ def _selection(study: StudyRecord) -> Iterator[Flag]:
             "Configurations were selected on the test split, so the winner's test score is "
             "optimistic and is no estimate for new images.",
         )
-    elif study.test_looks > len(study.test_scores):
+        return
+    results = len(study.test_scores) + sum("test" in each.images for each in study.assemblies)
+    if study.test_looks > results:
         yield Flag(
             "warning",
             f"The test split was scored {plural(study.test_looks, 'time')} for "
-            f"{plural(len(study.test_scores), 'result')}; each further look weakens it.",
+            f"{plural(results, 'result')}; each further look weakens it.",
         )
 
 
@@ -65,6 +67,12 @@ def _incomplete(study: StudyRecord) -> Iterator[Flag]:
     ]
     if failed:
         yield Flag("warning", f"Without a result: {join_words(failed)}. None is scored as 0.")
+
+
+def _assemblies(study: StudyRecord) -> Iterator[Flag]:
+    without = [f"seed {each.seed}" for each in study.assemblies if not each.ways]
+    if without:
+        yield Flag("warning", f"No result of the assembly of {join_words(without)}.")
 
 
 def _seeds(study: StudyRecord) -> Iterator[Flag]:

@@ -27,13 +27,15 @@ class HeldOutTable:
     headers: tuple[str, ...]
     rows: tuple[HeldOutRow, ...]
     looks: int
+    assemblies: int  # of these looks, at networks put together
 
     @property
     def summary(self) -> str:
         """How often the test split was scored."""
         if self.looks == 0:
             return "The test split has not been scored."
-        return f"The test split was scored {plural(self.looks, 'time')}, for stage winners only."
+        who = "stage winners and assemblies" if self.assemblies else "stage winners"
+        return f"The test split was scored {plural(self.looks, 'time')}, for {who} only."
 
 
 def held_out_table(study: StudyRecord) -> HeldOutTable:
@@ -60,4 +62,5 @@ def held_out_table(study: StudyRecord) -> HeldOutTable:
             )
         )
     headers = tuple(metric_name(name).removeprefix("test ") for name in metrics)
-    return HeldOutTable(metrics, headers, tuple(rows), study.test_looks)
+    assemblies = sum("test" in each.images for each in study.assemblies)
+    return HeldOutTable(metrics, headers, tuple(rows), study.test_looks, assemblies)

@@ -7,6 +7,8 @@ from reports.measurements import OUTCOME_ORDER, outcome_text, unknown_cells, val
 from reports.notation import configuration_label, plural
 from trackers.records import CellRecord, StudyRecord
 
+SINGLE_NETWORK = "single network"  # of all classes, beside an assembly
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
@@ -62,6 +64,8 @@ def ledger(study: StudyRecord) -> Ledger:
         label = configuration_label(placed.configuration.varied)
         for cell in placed.configuration.cells:
             stages.setdefault(cell, []).append((placed.stage.name, label))
+    singles = [c.id for c in study.cells.values() if study.assemblies and not c.group]
+    stages |= {single: [(SINGLE_NETWORK, "as inherited")] for single in singles}
     rows = [_row(cell, stages.get(cell.id, []), study.metric) for cell in study.cells.values()]
     rows.sort(key=lambda row: OUTCOME_ORDER.index(row.outcome))
     waiting = ((stage.name, unknown_cells(stage)) for stage in study.stages)

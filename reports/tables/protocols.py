@@ -9,6 +9,9 @@ from reports.measurements import finite, scored_epoch, trained_cell
 from trackers.records import CellRecord, JsonValue, Outcome, StudyRecord
 
 SECONDS_PER_HOUR = 3600.0
+ALL_CLASSES = "all"  # what a cited mean over every class of its dataset has for a class
+# Of two classes, whichever of them a study names.
+OF_A_PARTITION = frozenset({"rand_error", "pixel_error", "warping_error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,24 @@ def measure(
     study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
 ) -> Measured | None:
     """Find a cell's value of a cited metric; validation stands in for a missing test score."""
-    if cell.outcome is not Outcome.COMPLETE or class_name not in classes_known(cell):
+    ours = _answering_class(cell, class_name, metric)
+    if cell.outcome is not Outcome.COMPLETE or ours is None:
         return None
     found = _find(study, cell, class_name, metric=metric, split=split)
     if found is None:
         return None
     value, scored_split = found
-    return Measured(value, _protocol(study, cell, class_name, metric=metric, split=scored_split))
+    return Measured(value, _protocol(study, cell, ours, metric=metric, split=scored_split))
+
+
+def _answering_class(cell: CellRecord, class_name: str, metric: str) -> str | None:
+    """Name the class of ours that answers a cited one; None where none does."""
+    known = classes_known(cell)
+    if class_name != ALL_CLASSES:
+        return class_name if class_name in known else None
+    if cell.group:
+        return None  # a network of one class says nothing of all
+    return ", ".join(known) if known and metric not in OF_A_PARTITION else ALL_CLASSES
 
 
 def _find(
@@ -45,12 +59,12 @@ def _find(
     trained = trained_cell(study, cell)
     if metric == "hours":
         return (trained.seconds / SECONDS_PER_HOUR, split)
-    if split != "test":
+    is_whole = class_name == ALL_CLASSES or len(classes_known(cell)) == 1
+    if split in ("train", "val"):
         epoch = scored_epoch(trained)
         value = finite(epoch.metrics.get(f"{split}/{metric}")) if epoch else None
-        single = len(classes_known(cell)) == 1
-        return (value, split) if value is not None and single else None
-    name = metric if len(classes_known(cell)) == 1 else f"{metric}_{_slug(class_name)}"
+        return (value, split) if value is not None and is_whole else None
+    name = metric if is_whole else f"{metric}_{_slug(class_name)}"
     for where, values in _scores(study, cell):
         value = finite(values.get(f"{where}/{name}"))
         if value is not None:
@@ -81,7 +95,7 @@ def _protocol(
         metric=metric,
         split=split,
         selected_on="test" if study.select_on == "test" else "val",
-        classes_per_model=len(classes_known(cell)),
+        classes_per_model=len(classes_known(cell)) or None,
         image_size=_whole(settings, "data.image_size"),
         batch_size=batch * accumulate if batch else None,
         learning_rate=_number(settings, "training.learning_rate"),

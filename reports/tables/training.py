@@ -1,6 +1,7 @@
 """The thesis's columns: training and validation accuracy and loss, score and time.
 
-Training metrics are those of the epoch whose weights were scored, averaged over seeds.
+What a study asked for beside its objective, or a detector is judged by, is among them. These
+metrics are those of the epoch whose weights were scored, averaged over seeds.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,11 @@ EPOCH_METRICS = (
     "val/pixel_accuracy",
     "val/accuracy",
     "val/loss",
+    "val/boundary_f1",
+    "val/rand_error",
+    "val/pixel_error",
+    "val/mask_ap",
+    "val/box_ap",
 )
 
 
@@ -63,7 +69,11 @@ def training_tables(study: StudyRecord) -> dict[str, TrainingTable]:
 
 def _table(study: StudyRecord, stage: str, placed: Sequence[Placed]) -> TrainingTable:
     cells = [cell for p in placed for cell in cells_of(study, p.configuration)]
-    metrics = tuple(m for m in EPOCH_METRICS if any(_at_score(c, m) is not None for c in cells))
+    metrics = tuple(
+        metric
+        for metric in EPOCH_METRICS
+        if metric != study.metric and any(_at_score(c, metric) is not None for c in cells)
+    )
     rows = [_row(study, p, group, metrics) for p in placed for group in _groups(study, p)]
     by_class = sorted(rows, key=lambda row: _first_index(rows, row.group))
     return TrainingTable(stage, metrics, study.metric, tuple(by_class))

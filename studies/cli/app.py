@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from studies.cli import catalogs, looking, planning, running, study_file
+from studies.cli import catalogs, looking, planning, predicting, running, scoring, study_file
 from trackers.event_log import EventLogError
 
 UNUSABLE = 2  # exit status: something on disk cannot be used
@@ -70,9 +70,11 @@ app.command()(running.launch)
 app.command()(looking.status)
 app.command()(looking.report)
 app.command()(looking.ui)
+app.command(epilog=predicting.EXAMPLES)(predicting.predict)
 app.command()(running.sync)
 app.add_typer(catalogs.models_app, name="models")
 app.add_typer(catalogs.data_app, name="data")
+app.add_typer(scoring.score_app, name="score")
 
 
 def main() -> None:

@@ -29,9 +29,12 @@ def status(
 ) -> None:
     """Print how far a study is: every cell and its outcome.
 
-    --json prints {"study", "is_finished", "note", "stages", "cells": [...]}; each cell has id,
-    stages, group, seed, configuration (what its first stage varies), settings, outcome (null:
-    not run), is_running, reason, metrics, best_epoch, epochs (finished), seconds and attempts.
+    --json prints {"study", "is_finished", "note", "stages", "cells": [...], "assemblies": [...]};
+    each cell has id, stages, group, seed, configuration (what its first stage varies), settings,
+    outcome (null: not run), is_running, reason, metrics, best_epoch, epochs (finished), seconds
+    and attempts; each assembly has seed, outcome, reason, members (class -> cell), single (the
+    single network's cell), images and left_out (split -> count), and ways (own, assembly, single
+    -> threshold and metrics).
     """
     record = _read(study, workspace)
     # Lazy: it loads rich, which `visionstudy --help` must not wait for.

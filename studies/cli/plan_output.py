@@ -10,11 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from reports.notation import configuration_label
-from studies.running.forecast import Forecast, PlannedRow
+from studies.running.forecast import ASSEMBLY, Forecast, PlannedRow
 from studies.running.views import duration
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
-from studies.tree.growth import CellResult
+from studies.tree.assemblies import SINGLE_NETWORK
+from studies.tree.cells import CellResult
 
 GIB = 2**30
 
@@ -95,7 +96,8 @@ def _table(stage: str, rows: list[PlannedRow]) -> Table:
     for title in ("cell", "configuration", "class", "seed", "epochs", "time", "outcome"):
         table.add_column(title, justify="right" if title in ("seed", "epochs", "time") else "left")
     for row in rows:
-        varied = configuration_label(row.varied)
+        is_inherited = row.stage in (ASSEMBLY, SINGLE_NETWORK)
+        varied = "as inherited" if is_inherited else configuration_label(row.varied)
         table.add_row(
             f"~{row.cell.id}" if row.is_assumed else row.cell.id,
             escape(varied),

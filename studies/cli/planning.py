@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from studies.running.forecast import Forecast, TimedBatch
     from studies.spec.load import LoadedStudy
     from studies.spec.schema import StudySpec
-    from studies.tree.growth import CellResult, Proposals
+    from studies.tree.cells import CellResult
+    from studies.tree.growth import Proposals
 
 
 def plan(

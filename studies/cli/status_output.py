@@ -10,7 +10,7 @@ from rich.table import Table
 
 from reports.notation import configuration_label
 from studies.running.views import duration
-from trackers.records import CellRecord, ConfigurationRecord, StudyRecord
+from trackers.records import AssemblyRecord, CellRecord, ConfigurationRecord, StudyRecord
 
 
 def print_status(console: Console, record: StudyRecord) -> None:
@@ -28,6 +28,8 @@ def print_status(console: Console, record: StudyRecord) -> None:
             console.print(f"  {stage.planned_cells} cells, once the stage above is decided")
         for decision in stage.decisions:
             console.print(f"  {escape(decision.rule)}", highlight=False, soft_wrap=True)
+    if record.assemblies:
+        console.print(_assembly_table(record))
     console.print(_summary(record), highlight=False, soft_wrap=True)
 
 
@@ -44,8 +46,47 @@ def status_json(record: StudyRecord) -> str:
         "note": record.note,
         "stages": [_stage_json(record, number) for number in range(len(record.stages))],
         "cells": [_cell_json(cell, places.get(cell.id)) for cell in record.cells.values()],
+        "assemblies": [_assembly_json(each) for each in record.assemblies],
     }
     return json.dumps(content, indent=2)
+
+
+def _assembly_table(record: StudyRecord) -> Table:
+    """List the assembly and the single network of every seed."""
+    table = Table(title="assembly", title_justify="left", box=None, pad_edge=False)
+    for title in ("way", "seed", record.metric, "outcome", "time"):
+        table.add_column(title)
+    for each in record.assemblies:
+        scored = each.ways.get("assembly")
+        value = scored.metrics.get(record.metric) if scored else None
+        state = str(each.outcome or "planned")
+        table.add_row(
+            "class networks put together",
+            str(each.seed),
+            "" if value is None else f"{value:.4f}",
+            escape(f"{state} ({each.reason})" if each.reason else state),
+            "",
+        )
+    for cell in record.cells.values():
+        if not cell.group:
+            table.add_row("single network", str(cell.seed), *_state(cell, record.metric))
+    return table
+
+
+def _assembly_json(record: AssemblyRecord) -> dict[str, Any]:
+    return {
+        "seed": record.seed,
+        "outcome": str(record.outcome) if record.outcome else None,
+        "reason": record.reason,
+        "members": dict(record.members),
+        "single": record.single,
+        "images": dict(record.images),
+        "left_out": dict(record.left_out),
+        "ways": {
+            way: {"threshold": each.threshold, "metrics": dict(each.metrics)}
+            for way, each in record.ways.items()
+        },
+    }
 
 
 def _row(
@@ -53,16 +94,19 @@ def _row(
 ) -> list[str]:
     varied = configuration_label(configuration.varied)
     mark = " *" if configuration.id in winners else ""
+    value, state, took = _state(cell, metric)
+    tries = str(len(cell.trials) or "")
+    return [escape(varied) + mark, escape(cell.group), str(cell.seed), value, state, tries, took]
+
+
+def _state(cell: CellRecord, metric: str) -> tuple[str, str, str]:
+    """Return a cell's value, outcome and time."""
     state = "running" if cell.is_running else str(cell.outcome or "planned")
-    return [
-        escape(varied) + mark,
-        escape(cell.group),
-        str(cell.seed),
+    return (
         f"{cell.metrics[metric]:.4f}" if metric in cell.metrics else "",
         escape(f"{state} ({cell.reason})" if cell.reason else state),
-        str(len(cell.trials) or ""),
         duration(cell.seconds) if cell.seconds else "",
-    ]
+    )
 
 
 def _summary(record: StudyRecord) -> str:

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studies.running.assembly_desk import AssemblyDesk
+from studies.running.assembly_uploads import assembly_name, assembly_upload
 from studies.running.bookkeeping import record_exit
 from studies.running.budgets import BudgetMeter
 from studies.running.eviction import evict
@@ -22,13 +24,15 @@ from studies.running.progress import RunningRow, View
 from studies.running.rescoring import rescore_cell
 from studies.running.running_trial import RunningTrial
 from studies.running.snapshots import snapshot
-from studies.running.trial_order import TrialOrder
+from studies.running.trial_order import Slot, TrialOrder
 from studies.running.uploads import UploadDesk
 from studies.running.winner_scoring import WinnerDesk
 from studies.search.living_tree import LivingTree
 from studies.spec.schema import StudySpec, duration_s
+from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory
-from studies.tree.growth import PlannedCell, Tree
+from studies.tree.cells import PlannedCell
+from studies.tree.growth import Tree
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 from trackers.tracker import Tracker
@@ -83,13 +87,16 @@ class Coordinator:
     _is_stopping: bool = False
     _looked_at: float = field(default_factory=time.monotonic)
     _winner_desk: WinnerDesk = field(init=False)
+    _assembly_desk: AssemblyDesk = field(init=False)
 
     def __post_init__(self) -> None:
         self._winner_desk = WinnerDesk(self.spec, self.ledger, self.workspace)
+        self._assembly_desk = AssemblyDesk(self.spec, self.ledger, self.workspace)
 
     def run(self) -> LaunchEnd:
         """Run until nothing is left to do, or a stop was asked for."""
         self._grow()
+        self._upload_assemblies()
         while True:
             self._start_trials()
             if not self._running:
@@ -131,6 +138,7 @@ class Coordinator:
                 break
             for each in ready:
                 self._rescore(each)
+        self._assembly_desk.follow(self._tree)
         self._waiting = {
             cell.id: cell
             for cell in open_cells.values()
@@ -145,24 +153,36 @@ class Coordinator:
         self._upload(cell.id)
 
     def _start_trials(self) -> None:
-        while not self.stop.count and (self._waiting or self._winner_desk.may_start(self._tree)):
+        while not self.stop.count and self._has_work():
             slot = self.pool.take()
             if slot is None:
                 return
-            if self._waiting:
-                cell = next(iter(self._waiting))
-                del self._waiting[cell]
-                order, history = training_order(
-                    self.spec, self.ledger, self.workspace, cell=cell, slot=slot
-                )
-            else:
-                order, history = self._winner_desk.next_order(), CellHistory()
+            order, history = self._next_order(slot)
             self._running[order.cell] = RunningTrial(
                 order, slot, self._row(order, slot.device), history
             )
             self.pool.start(order, slot)
 
+    def _has_work(self) -> bool:
+        return bool(
+            self._waiting
+            or self._winner_desk.may_start(self._tree)
+            or self._assembly_desk.may_start()
+        )
+
+    def _next_order(self, slot: Slot) -> tuple[TrialOrder, CellHistory]:
+        """Train what waits; then score the winners; then what they are put together."""
+        if self._waiting:
+            cell = next(iter(self._waiting))
+            del self._waiting[cell]
+            return training_order(self.spec, self.ledger, self.workspace, cell=cell, slot=slot)
+        if self._winner_desk.may_start(self._tree):
+            return self._winner_desk.next_order(), CellHistory()
+        return self._assembly_desk.next_order(slot), CellHistory()
+
     def _row(self, order: TrialOrder, device: str) -> RunningRow:
+        if order.purpose == "assembly":
+            return RunningRow(order.cell, assembly_name(order.seed), order.attempt, device, 0)
         name = self.desk.name(order.cell)
         label = f"test split: {name}" if order.purpose == "test" else name
         epochs = order.settings["training"]["epochs"] if order.purpose == "train" else 0
@@ -191,6 +211,10 @@ class Coordinator:
         self._save_wall_time()
         if trial.order.purpose == "test":
             self.view.say(self._winner_desk.record_exit(trial, signal.exit_code))
+            return
+        if trial.order.purpose == "assembly":
+            self.view.say(self._assembly_desk.record_exit(trial, signal.exit_code))
+            self._upload_assemblies()
             return
         verdict = record_exit(self.ledger, self.spec.study, trial, exit_code=signal.exit_code)
         self._announce(trial, verdict)
@@ -230,6 +254,11 @@ class Coordinator:
         with_weights = self.spec.weights == "all"
         upload = self.desk.snapshot(cell, history=history, with_weights=with_weights)
         self.tracker.cell(self.spec.study, upload)
+
+    def _upload_assemblies(self) -> None:
+        for record in assembly_records(self.ledger, self.workspace, self.spec):
+            upload = assembly_upload(record, self.workspace, task=self.spec.task)
+            self.tracker.cell(self.spec.study, upload)
 
     def _enforce_limits(self) -> None:
         running_s = sum(trial.running_s() for trial in self._running.values())
@@ -282,4 +311,6 @@ class Coordinator:
         failed = self._winner_desk.failed()
         if failed:
             return LaunchEnd(False, f"the test split could not be scored: {failed}")
+        if failed := self._assembly_desk.failed():
+            return LaunchEnd(False, f"the networks could not be put together: {failed}")
         return LaunchEnd(True, "")

@@ -53,7 +53,8 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
     warnings = split_warnings(spec.data)
     for warning in warnings:
         view.say(warning)
-    splits = used_splits(spec)
+    by_class = class_splits(spec)
+    splits = used_splits(spec, by_class)
     progress = _Progress(view, noun(spec.task))
     lost = unusable(splits, spec.data, spec.task, progress=progress)
     if any(lost.values()):
@@ -65,6 +66,7 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
         view.say(f"{_left_out(splits, lost, spec.task)}; see {page}")
     for name, dataset in splits.items():
         _require_enough(spec, name, count=len(dataset), lost=len(lost[name]), page=page)
+    _require_every_class(spec, by_class, lost)
     return {
         "data_left_out": _fact(splits, lost, spec.task),
         "data_used": _used(splits, lost),
@@ -83,23 +85,39 @@ def _used(splits: Splits, lost: Lost) -> str:
     )
 
 
-def used_splits(spec: StudySpec) -> Splits:
-    """Return the samples of the base settings after cut and limit, before leaving any out.
-
-    With one model per class, those of all classes.
+def class_splits(spec: StudySpec) -> Mapping[str, Splits]:
+    """Return the samples of each class's own model; {} with one model for all.
 
     Raises:
         DataError: The dataset cannot be listed.
     """
     if not spec.data.one_model_per_class:
+        return {}
+    together = spec.data.model_copy(update={"one_model_per_class": False})
+    return {
+        name: splits_of(together.model_copy(update={"classes": [name]}), spec.task)
+        for name in spec.data.classes or class_names(spec.data)
+    }
+
+
+def used_splits(spec: StudySpec, by_class: Mapping[str, Splits]) -> Splits:
+    """Return the samples of the base settings after cut and limit, before leaving any out.
+
+    Args:
+        spec: The study.
+        by_class: The samples of each class's own model, which are put together; {}: one for all.
+
+    Raises:
+        DataError: The dataset cannot be listed.
+    """
+    if not by_class:
         return splits_of(spec.data, spec.task)
     together = spec.data.model_copy(update={"one_model_per_class": False})
     every = splits_of(together.model_copy(update={"limit": Limit()}), spec.task)
     items = {item.image_id: item for dataset in every.values() for item in dataset.items}
     wanted: dict[SplitName, set[str]] = {name: set() for name in every}
-    for name in spec.data.classes or class_names(spec.data):
-        of_class = together.model_copy(update={"classes": [name]})
-        for split, dataset in splits_of(of_class, spec.task).items():
+    for splits in by_class.values():
+        for split, dataset in splits.items():
             wanted[split].update(dataset.image_ids)
     return {
         split: Dataset(
@@ -174,6 +192,26 @@ def _total(splits: Splits) -> int:
 
 def _words(fault: Fault) -> str:
     return fault.kind.replace("_", " ")
+
+
+def _require_every_class(spec: StudySpec, by_class: Mapping[str, Splits], lost: Lost) -> None:
+    """Refuse classes whose own model would have nothing to learn, or to be compared by."""
+    gone = {name: {fault.where for fault in faults} for name, faults in lost.items()}
+    empty = [
+        f"'{label}' in split '{split}'"
+        for label, splits in by_class.items()
+        for split in NEEDED
+        if not any(
+            label in item.classes and item.image_id not in gone[split]
+            for item in splits[split].items
+        )
+    ]
+    if empty:
+        raise MissingDataError(
+            f"every class with a model of its own needs {noun(spec.task)}s of dataset "
+            f"'{spec.data.dataset}' to train and to validate on, but there is none with "
+            f"{' nor '.join(empty)}; remove it from data.classes, or choose another data.split"
+        )
 
 
 def _require_enough(

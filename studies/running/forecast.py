@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,14 @@ from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from studies.spec.schema import StudySpec
 from studies.spec.settings import base_settings
-from studies.tree.growth import CellResult, GrownStage, PlannedCell, Proposals, Tree, grow
+from studies.tree.assemblies import SINGLE_NETWORK, waiting_cells
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import GrownStage, Proposals, Tree, grow
 from studies.tree.ledger import RETRIED_AT_LAUNCH
 from trackers.records import JsonValue, Outcome
 
 TIMING_TIMEOUT_S = 600
+ASSEMBLY = "assembly"  # what only the assemblies need is listed under
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +78,11 @@ def forecast(
     """Plan every cell that can be known; those a sampler will propose count as the base's."""
     regrow = partial(grow, spec, data_fingerprint=data_fingerprint, proposals=proposals or {})
     tree, decided = _assume_winners(spec, results, regrow)
-    rows: list[PlannedRow] = []
-    seen: set[str] = set()
-    for number, grown in enumerate(tree.stages):
-        varied = {c.id: each.varied for each in grown.configurations for c in each.cells}
-        for cell in grown.cells():
-            seconds = estimate_s(cell, timed)
-            rows.append(
-                PlannedRow(
-                    stage=grown.stage.name,
-                    cell=cell,
-                    varied=varied.get(cell.id, {}),
-                    is_assumed=number > decided,
-                    is_reused=cell.id in seen,
-                    epochs=0 if cell.source else cell.settings.training.epochs,
-                    seconds=seconds,
-                    outcome=results[cell.id].outcome if cell.id in results else None,
-                )
-            )
-            seen.add(cell.id)
+    rows = _rows(tree, results, decided=decided, timed=timed)
     to_train = [row for row in rows if not row.is_reused and row.epochs and _is_open(row.outcome)]
     unknown = {each.stage.name: count for each in tree.stages if (count := _unknown(each))}
+    if singles := waiting_cells(spec, tree.assemblies):
+        unknown[SINGLE_NETWORK] = singles
     trained = (
         [] if tree.blocked else [each for each in tree.stages if not each.stage.after_training]
     )
@@ -103,6 +90,7 @@ def forecast(
     base = PlannedCell("", base_settings(spec), 0, "", None)
     estimates = [row.seconds or 0.0 for row in to_train]
     estimates += [estimate_s(base, timed) or 0.0] * to_propose
+    estimates += [(estimate_s(base, timed) or 0.0) * len(spec.data.classes)] * singles
     return Forecast(
         rows=tuple(rows),
         unknown_cells=unknown,
@@ -111,6 +99,56 @@ def forecast(
         seconds=sum(estimates) / workers if timed else None,
         disk_bytes=_disk_bytes(timed, cells=len(estimates), workers=workers) if timed else None,
     )
+
+
+def _rows(
+    tree: Tree, results: Mapping[str, CellResult], *, decided: int, timed: TimedBatch | None
+) -> list[PlannedRow]:
+    """List the cells of every stage, then those that only the assemblies need."""
+    places = [
+        (grown.stage.name, cell, number > decided)
+        for number, grown in enumerate(tree.stages)
+        for cell in grown.cells()
+    ]
+    measured = {cell.id for _, cell, _ in places}
+    places += [
+        (ASSEMBLY if cell.group else SINGLE_NETWORK, cell, decided < len(tree.stages))
+        for assembly in tree.assemblies
+        for cell in assembly.cells()
+        if cell.id not in measured
+    ]
+    varied = {
+        (grown.stage.name, cell.id): each.varied
+        for grown in tree.stages
+        for each in grown.configurations
+        for cell in each.cells
+    }
+    seen: set[str] = set()
+    rows = []
+    for stage, cell, is_assumed in places:
+        is_single = stage == SINGLE_NETWORK and cell.id not in measured
+        rows.append(
+            PlannedRow(
+                stage=stage,
+                cell=cell,
+                varied=varied.get((stage, cell.id), {}),
+                is_assumed=is_assumed,
+                is_reused=cell.id in seen,
+                epochs=0 if cell.source else cell.settings.training.epochs,
+                seconds=_single_s(tree, timed) if is_single else estimate_s(cell, timed),
+                outcome=results[cell.id].outcome if cell.id in results else None,
+            )
+        )
+        seen.add(cell.id)
+    return rows
+
+
+def _single_s(tree: Tree, timed: TimedBatch | None) -> float | None:
+    """Estimate a single network: it takes as long as the class networks of its seed together."""
+    if timed is None:
+        return None
+    members = tree.assemblies[0].members.values()
+    return sum(estimate_s(replace(cell, source=None), timed) or 0.0 for cell in members)
 
 
 def _unknown(grown: GrownStage) -> int:

@@ -26,7 +26,6 @@ def training_order(
     start = TrialStart(cell, attempt, slot.device, socket.gethostname(), folder, divisor)
     ledger.start_trial(spec.study, start)
     folders = [workspace / each["folder"] for each in earlier]
-    limit = spec.budget.per_trial.time
     order = TrialOrder(
         purpose="train",
         task=spec.task,
@@ -37,13 +36,22 @@ def training_order(
         objective=spec.objective.metric,
         maximize=spec.objective.direction == "maximize",
         scores_test=spec.objective.select_on == "test",
-        time_limit_s=duration_s(limit) if limit else None,
+        time_limit_s=_time_limit_s(spec, row["grp"]),
         folder=workspace / folder,
         earlier_folders=tuple(reversed(folders)),
         micro_batch_divisor=divisor,
         weights=None,
     )
     return order, read_history(folders)
+
+
+def _time_limit_s(spec: StudySpec, group: str) -> float | None:
+    """Return how long a cell may train; the single network stands for one of each class."""
+    limit = spec.budget.per_trial.time
+    if limit is None:
+        return None
+    stands_for = len(spec.data.classes) if spec.data.one_model_per_class and not group else 1
+    return duration_s(limit) * stands_for
 
 
 def batch_size(order: TrialOrder) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping
 from studies.running.budgets import BudgetMeter
 from studies.running.progress import RunningRow, Snapshot
 from studies.spec.schema import StudySpec
+from studies.tree.assemblies import waiting_cells
 from studies.tree.growth import GrownStage, Tree
 from studies.tree.ledger import Ledger
 
@@ -23,13 +24,15 @@ def snapshot(
     """Count what ended and estimate what is left."""
     rows = ledger.cells(spec.study)
     ended = [row for row in rows if row["outcome"] is not None]
-    planned = len(rows) + sum(_unknown_cells(grown) for grown in tree.stages)
+    singles = waiting_cells(spec, tree.assemblies)
+    planned = len(rows) + singles + sum(_unknown_cells(grown) for grown in tree.stages)
     number, current = _current(tree)
     elapsed_s = meter.wall_s()
     trained = [row["seconds"] for row in ended if row["source"] is None and row["seconds"]]
     remaining_s = None
     if trained and running:
-        remaining_s = _to_train(rows, tree) * sum(trained) / len(trained) / len(running)
+        left = singles + _to_train(rows, tree)
+        remaining_s = left * sum(trained) / len(trained) / len(running)
     return Snapshot(
         study=spec.study,
         stage=current.stage.name,

@@ -1,6 +1,7 @@
 """Send everything a workspace knows of a study to the tracker again."""
 
 from data_pipeline.catalog import data_fingerprint
+from studies.running.assembly_uploads import assembly_upload
 from studies.running.uploads import UploadDesk
 from studies.running.weights import kept_cells
 from studies.running.workspace import WorkspaceFolder
@@ -30,6 +31,9 @@ def synchronise(
         kept = kept_cells(spec, record) if record.is_finished else set()
         for cell in record.cells:
             tracker.cell(spec.study, desk.snapshot(cell, with_weights=cell in kept))
+        for each in record.assemblies:
+            upload = assembly_upload(each, workspace.folder, task=spec.task)
+            tracker.cell(spec.study, upload)
         report = workspace.report(spec.study)
         tracker.study(record, report=report if report.exists() else None)
         return tracker.drain(timeout_s)

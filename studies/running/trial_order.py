@@ -6,10 +6,31 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class TrialOrder:
-    """One attempt at one cell."""
+class NetworkOrder:
+    """A trained network of an assembly."""
 
-    purpose: Literal["train", "test"]  # test: score the best weights on the test split, once
+    group: str  # its class; "" the single network of all classes
+    settings: dict[str, Any]  # nested; what it was trained with, and its threshold
+    weights: Path
+    applied_to: dict[str, Any]  # nested; whose `data` are all classes, as this network takes them
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyOrder:
+    """One network per class to put together, and the single network beside them."""
+
+    networks: tuple[NetworkOrder, ...]  # in the order of the classes, the single one last
+    thresholds: tuple[float, ...]  # to choose from
+    choose_on: Literal["val", "test"]
+    batch_size: int  # images at once that every network was trained with
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOrder:
+    """One attempt at one cell; or a scoring of trained ones."""
+
+    # test: score the best weights on the test split, once; assembly: networks put together
+    purpose: Literal["train", "test", "assembly"]
     task: str
     cell: str
     attempt: int
@@ -23,6 +44,7 @@ class TrialOrder:
     earlier_folders: tuple[Path, ...]  # newest first
     micro_batch_divisor: int
     weights: Path | None  # with purpose "test"
+    assembly: AssemblyOrder | None = None  # with purpose "assembly"
 
 
 @dataclass(frozen=True, slots=True)

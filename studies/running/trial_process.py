@@ -159,6 +159,11 @@ class _Trial:
 
     def run(self) -> dict[str, Any]:
         """Train or score, and return the fields of the "finished" event."""
+        if self._order.purpose == "assembly":
+            # Imported at use: torch, which a trainer without data never needs.
+            from studies.running.assembly_process import run_assembly
+
+            return run_assembly(self._order, self._report_progress, self._stop.is_set)
         session = self._session(CellSettings.model_validate(self._order.settings))
         entry = MODELS[session.model.name]
         if self._order.purpose == "test":

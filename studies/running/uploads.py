@@ -9,18 +9,17 @@ from ruamel.yaml import YAML
 from sqlalchemy import RowMapping
 
 from studies.spec.schema import StudySpec
+from studies.tree.assemblies import SINGLE_NETWORK
 from studies.tree.cell_history import CellHistory, read_history
-from studies.tree.growth import Configuration, PlannedCell, Tree, replicate_name
+from studies.tree.cells import PlannedCell
+from studies.tree.growth import Configuration, Tree, replicate_name
+from studies.tree.kept_files import WEIGHTS, trained_files
 from studies.tree.ledger import Ledger
 from studies.tree.study_record import cell_record
-from trackers.records import Outcome
+from trackers.records import CellRecord
 from trackers.tracker import Artifact, CellUpload
 
-ARTIFACTS = {
-    "predictions_strip.png": "predictions/strip.png",
-    "output.log": "output.log",
-    "events.jsonl": "events.jsonl",
-}
+LOGS = ("output.log", "events.jsonl")
 
 
 @dataclass(slots=True)
@@ -47,7 +46,10 @@ class UploadDesk:
         trials = self.ledger.trials(self.spec.study, cell)
         if history is None:
             history = read_history(self.workspace / each["folder"] for each in trials)
-        record = cell_record(row, trials, history=history, workspace=self.workspace)
+        test_score = self.ledger.test_scores(self.spec.study).get(cell)
+        record = cell_record(
+            row, trials, history=history, workspace=self.workspace, test_score=test_score
+        )
         names, configuration = self._places.get(cell, ((), None))
         return CellUpload(
             cell=record,
@@ -56,7 +58,7 @@ class UploadDesk:
             configuration=configuration.id if configuration else "",
             varied=dict(configuration.varied) if configuration else {},
             attempts=len(trials),
-            artifacts=self._artifacts(trials) if row["outcome"] else (),
+            artifacts=self._artifacts(record) if row["outcome"] else (),
             resolved_config=_yaml(row["settings"]),
             weights=best_weights(self.workspace, trials) if with_weights else None,
             task=self.spec.task,
@@ -65,21 +67,32 @@ class UploadDesk:
     def name(self, cell: str) -> str:
         """Name a cell for people: "learning rate / learning_rate 0.001 / seed 0"."""
         names, configuration = self._places.get(cell, ((), None))
-        parts = [names[0] if names else "needed by a later stage"]
+        parts = [names[0] if names else self._other_use(cell)]
         if configuration is not None:
             parts.append(configuration.label)
         if cell in self._cells:
             parts.append(replicate_name(self._cells[cell]))
         return " / ".join(parts)
 
-    def _artifacts(self, trials: Sequence[RowMapping]) -> tuple[Artifact, ...]:
-        if not trials:
+    def _other_use(self, cell: str) -> str:
+        """Say what a cell is for that no stage measures."""
+        planned = self._cells.get(cell)
+        if planned is None or not self.spec.data.one_model_per_class or planned.group:
+            return "needed by a later stage"
+        return SINGLE_NETWORK
+
+    def _artifacts(self, record: CellRecord) -> tuple[Artifact, ...]:
+        """Name what a cell's run shows: the logs of its last trial, and all that was kept."""
+        if not record.trials:
             return ()
-        folder = self.workspace / trials[-1]["folder"]
-        return tuple(
-            Artifact(folder / file, name)
-            for file, name in ARTIFACTS.items()
-            if (folder / file).exists()
+        folder = self.workspace / record.trials[-1].folder
+        kept = [Path(file) for _, file in sorted(record.files.items())]
+        return (
+            *(Artifact(folder / name, name) for name in LOGS if (folder / name).exists()),
+            *(
+                Artifact(file, f"predictions/{file.name.removeprefix('predictions_')}")
+                for file in kept
+            ),
         )
 
 
@@ -96,14 +109,7 @@ def places(tree: Tree) -> dict[str, tuple[tuple[str, ...], Configuration]]:
 
 def best_weights(workspace: Path, trials: Sequence[RowMapping]) -> Path | None:
     """Return the best weights that a complete cell kept, or None."""
-    complete = [each for each in trials if each["outcome"] == Outcome.COMPLETE]
-    if not complete:
-        return None
-    folder = workspace / complete[-1]["folder"]
-    end = read_history([folder]).end
-    files: Mapping[str, str] = end.fields.get("files", {}) if end is not None else {}
-    weights = folder / files["weights"] if "weights" in files else None
-    return weights if weights is not None and weights.exists() else None
+    return trained_files(workspace, trials).get(WEIGHTS)
 
 
 def _yaml(settings: Mapping[str, object]) -> str:

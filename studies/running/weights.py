@@ -1,5 +1,6 @@
 """Whose best weights are kept: a study of many cells would fill the disk with them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from studies.running.uploads import best_weights
@@ -33,9 +34,21 @@ def kept_cells(spec: StudySpec, record: StudyRecord) -> set[str]:
         return set()
     winning = {
         record.cells[cell].source or cell
-        for stage in record.stages
-        for configuration in winners(stage)
-        for cell in configuration.cells
+        for cell in (*_stage_winners(record), *_assembled(record))
         if cell in record.cells
     }
     return winning & trained
+
+
+def _stage_winners(record: StudyRecord) -> Iterator[str]:
+    for stage in record.stages:
+        for configuration in winners(stage):
+            yield from configuration.cells
+
+
+def _assembled(record: StudyRecord) -> Iterator[str]:
+    """Yield the cells of networks that were put together, or compared with that."""
+    for assembly in record.assemblies:
+        yield from assembly.members.values()
+        if assembly.single is not None:
+            yield assembly.single

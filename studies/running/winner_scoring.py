@@ -11,7 +11,8 @@ from studies.running.running_trial import RunningTrial
 from studies.running.trial_order import TrialOrder
 from studies.running.uploads import best_weights
 from studies.spec.schema import StudySpec
-from studies.tree.growth import PlannedCell, Tree
+from studies.tree.cells import PlannedCell
+from studies.tree.growth import Tree
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 

@@ -7,8 +7,8 @@ from optuna.storages import BaseStorage
 from data_pipeline.settings import DataSettings
 from studies.search.stage_search import ConfigurationResult, StageSearch
 from studies.spec.schema import StudySpec
+from studies.tree.cells import CellResult
 from studies.tree.growth import (
-    CellResult,
     Configuration,
     GrownStage,
     Tree,

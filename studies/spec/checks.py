@@ -6,8 +6,12 @@ from data_pipeline.catalog import DATASETS, check_data, class_names
 from data_pipeline.errors import DataError
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS, TASKS
+from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER
+from models.pretrained_settings import pretrained_fault
 from reports import baselines
+from studies.spec.assembly_checks import assembly_findings
 from studies.spec.draft import Draft
+from studies.spec.idle_settings import idle_settings
 from studies.spec.problems import Finding, closest, did_you_mean
 from studies.spec.settings import with_changes
 
@@ -20,9 +24,12 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
         on_disk: Whether to look at the data on disk.
     """
     yield from _task_findings(draft)
+    yield from _idle_findings(draft)
     yield from _size_findings(draft)
+    yield from _pretrained_findings(draft)
     yield from _objective_findings(draft)
     yield from _baseline_findings(draft)
+    yield from assembly_findings(draft, known_classes(draft, on_disk=on_disk))
     if on_disk:
         yield from _data_findings(draft)
 
@@ -52,6 +59,14 @@ def _task_findings(draft: Draft) -> Iterator[Finding]:
             )
 
 
+def _idle_findings(draft: Draft) -> Iterator[Finding]:
+    """Settings of other tasks have no effect."""
+    if draft.task is None or draft.base is None:
+        return
+    for path, message in idle_settings(draft.task, draft.base.training, draft.base.evaluation):
+        yield Finding(tuple(path.split(".")), message, on_key=True)
+
+
 def _size_findings(draft: Draft) -> Iterator[Finding]:
     """The model must take the base image size."""
     if draft.model is None or draft.data is None:
@@ -59,6 +74,16 @@ def _size_findings(draft: Draft) -> Iterator[Finding]:
     message = MODELS[draft.model.name].size_rule(draft.model, draft.data.image_size)
     if message:
         yield Finding(("data", "image_size"), message)
+
+
+def _pretrained_findings(draft: Draft) -> Iterator[Finding]:
+    """Pretrained weights expect the pixels that they were made with."""
+    if draft.model is None or draft.data is None:
+        return
+    is_normalized = draft.data.normalize is not None
+    message = pretrained_fault(draft.model, is_normalized=is_normalized)
+    if message:
+        yield Finding(("model", "pretrained"), message)
 
 
 def _objective_findings(draft: Draft) -> Iterator[Finding]:
@@ -73,10 +98,18 @@ def _objective_findings(draft: Draft) -> Iterator[Finding]:
             ("objective", "metric"),
             f"unknown metric '{metric}' of task {draft.task}{hint} (known: {', '.join(known)})",
         )
-    elif metric == "loss" and draft.objective.direction == "maximize":
+    elif metric in LOWER_IS_BETTER and draft.objective.direction == "maximize":
         yield Finding(
             ("objective", "metric"),
-            f"a lower {split}/loss is better; add `direction: minimize` to the objective",
+            f"a lower {split}/{metric} is better; add `direction: minimize` to the objective",
+        )
+    asked = ASKED_FOR.get(metric)
+    if asked and draft.evaluation and asked not in draft.evaluation.also:
+        also = ", ".join((*draft.evaluation.also, asked))
+        yield Finding(
+            ("objective", "metric"),
+            f"{split}/{metric} is costly and computed only where it is asked for; "
+            f"add `also: [{also}]` to evaluation",
         )
 
 

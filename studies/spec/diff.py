@@ -5,9 +5,11 @@ Relaunching resumes. Each changed setting is one of three kinds:
 * **extends**: asks for more, and everything measured stays valid. More replicates, stages
   appended at the end, values added to a stage's list (of a stage without sampler, whose choices
   are fixed once it has proposed), wider ranges, more trials, a wider beam, more classes in
-  `only`, more epochs (their cells are trained anew), `search.base` switched on, a larger budget.
-* **neutral**: touches no result. Description, baselines, whose weights are kept, a smaller
-  budget, where the data lies and how it is loaded, checkpoint frequency.
+  `only`, more epochs (their cells are trained anew), `search.base` switched on, a larger budget,
+  an assembly.
+* **neutral**: touches no result. Description, baselines, whose weights are kept, no assembly any
+  more, another list of its thresholds, a smaller budget, where the data lies and how it is loaded,
+  checkpoint frequency.
 * **refused**: makes it another study, whose numbers cannot stand beside the old ones. All else:
   task, objective, data, model, base settings, the time a cell may train, stages removed, renamed,
   reordered or asked something else, the rule of selection.
@@ -94,6 +96,9 @@ def _kind(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Kin
     old, new = before.get(path), after.get(path)
     if path in NEUTRAL:
         return "neutral"
+    if path == "assembly" or path.startswith("assembly."):
+        is_less = new is None or (old and not new)
+        return "neutral" if is_less or path == "assembly.thresholds" else "extends"
     if path == "budget.per_trial.time":
         return "refused"
     if path.startswith("budget."):

@@ -63,6 +63,11 @@ class Draft:
         return self.values.get("training")
 
     @property
+    def evaluation(self) -> EvaluationSettings | None:
+        """The evaluation section, at its defaults where the study has none."""
+        return self.values.get("evaluation")
+
+    @property
     def objective(self) -> Objective | None:
         """The objective section."""
         return self.values.get("objective")
@@ -78,7 +83,7 @@ class Draft:
         """The base settings, when all four sections could be read."""
         if self.data is None or self.model is None or self.training is None:
             return None
-        evaluation = self.values.get("evaluation") or EvaluationSettings()
+        evaluation = self.evaluation or EvaluationSettings()
         return CellSettings(
             data=self.data, model=self.model, training=self.training, evaluation=evaluation
         )

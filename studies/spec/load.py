@@ -9,6 +9,7 @@ from typing import Any
 from studies.spec.checks import known_classes, study_findings
 from studies.spec.document import Document, read_document
 from studies.spec.draft import Draft, read_draft
+from studies.spec.label_checks import label_findings, network_labels
 from studies.spec.overrides import apply_overrides
 from studies.spec.problems import Problem, StudyFileError
 from studies.spec.schema import StudySpec
@@ -49,7 +50,9 @@ def load_study(
     draft = read_draft(document.data, {loc for loc, _ in document.found})
     draft.report(list(study_findings(draft, on_disk=check_data)))
     classes = known_classes(draft, on_disk=check_data)
-    draft.report(list(stage_findings(draft, classes)))
+    labels = network_labels(draft, on_disk=check_data)
+    draft.report(list(label_findings(draft, labels)))
+    draft.report(list(stage_findings(draft, classes, labels)))
     problems = _problems(document, draft, overrides)
     if problems:
         raise StudyFileError(problems)

@@ -8,7 +8,7 @@ JSON Schema.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from data_pipeline.catalog import DATASETS
 from data_pipeline.settings import DataSettings
@@ -37,9 +37,10 @@ PATTERNS = {  # the same in words, for error messages
     r"\{split\}": "a folder with {split} in its name, such as images/{split}",
     DURATION: "a number and s, m, h or d, such as 90s or 1.5h",
 }
+Threshold: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Direction = Literal["maximize", "minimize"]
 Sampler = Literal["tpe", "gp", "random", "qmc"]
-Task = Literal["semantic_segmentation"]
+Task = Literal["semantic_segmentation", "instance_segmentation"]
 Duration: TypeAlias = Annotated[
     str, Field(pattern=DURATION, description="A number and s, m, h or d.")
 ]
@@ -205,6 +206,31 @@ class Search(FrozenSettings):
         return self
 
 
+class AssemblySettings(FrozenSettings):
+    """One network per class, put together per pixel once the tree is decided."""
+
+    single_network: bool = Field(
+        False,
+        description="Also train one network for all classes, with as much compute as the class "
+        "networks of its seed took together, and compare the two.",
+    )
+    thresholds: list[Threshold] | None = Field(
+        None,
+        min_length=1,
+        description="Probabilities to choose from, on the split that objective.select_on names; "
+        "null: those of the last after_training stage that lists evaluation.threshold, or else "
+        "0.05, 0.1, … 0.95.",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _thresholds_are_distinct(cls, thresholds: list[float] | None) -> list[float] | None:
+        for index, value in enumerate(thresholds or []):
+            if value in (thresholds or [])[:index]:
+                raise ValueError(f"must name {value:g} once; remove the second")
+        return thresholds
+
+
 class CellSettings(FrozenSettings):
     """What one cell is trained and scored with; the part of a study that stages may vary."""
 
@@ -231,6 +257,11 @@ class StudySpec(FrozenSettings):
     objective: Objective = Field(description="What makes a configuration better.")
     budget: Budget = Field(default_factory=Budget, description="Limits.")
     search: Search = Field(description="What is tried.")
+    assembly: AssemblySettings | None = Field(
+        None,
+        description="Put the networks of single classes together; needs "
+        "data.one_model_per_class. {}: with defaults; null: not.",
+    )
     weights: Literal["winners", "all", "none"] = Field(
         "winners", description="Whose best weights are kept and put in MLflow."
     )

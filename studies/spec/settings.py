@@ -33,6 +33,19 @@ def for_class(settings: CellSettings, name: str) -> CellSettings:
     return with_changes(settings, {"data.classes": [name], "data.one_model_per_class": False})
 
 
+def for_all_classes(settings: CellSettings, names: Sequence[str]) -> CellSettings:
+    """Return settings of one model for all classes, with the images of every class's model.
+
+    What limits each class's images then limits those of each class among all.
+    """
+    changes = {
+        "data.classes": list(names),
+        "data.one_model_per_class": False,
+        "data.limit.per_class": True,
+    }
+    return with_changes(settings, changes)
+
+
 def with_changes(settings: CellSettings, changes: Mapping[str, Any]) -> CellSettings:
     """Return settings with some replaced, checked as if they had stood in the study file.
 

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from models.catalog import MODELS
+from models.pretrained_settings import pretrained_fault
 from models.settings import SOFTMAX_LOSSES
+from studies.spec.idle_settings import idle_settings
+from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings, Range
 from studies.spec.settings import canonical, nested_with_changes, with_changes
@@ -18,7 +21,7 @@ from studies.spec.wording import explain, shown
 MOST_COMBINATIONS = 512  # of a stage; beyond, one value at a time is tried
 MOST_PAIRS = 4096  # of a stage with one above it; each takes about 0.05 ms
 NO_THRESHOLD = (
-    "a threshold has no effect with loss 'cross_entropy', where the most probable class wins; "
+    "a threshold has no effect with loss '{loss}', where the most probable class wins; "
     "remove it, or use loss 'bce'"
 )
 
@@ -70,9 +73,10 @@ def options_of(loc: Loc, values: list[Any] | Range) -> list[Option]:
 class SettingsTrial:
     """Tries settings stage by stage, remembering what the stages above may have chosen."""
 
-    def __init__(self, base: CellSettings, task: str | None) -> None:
+    def __init__(self, base: CellSettings, task: str | None, labels: NetworkLabels) -> None:
         self.base = base
         self.task = task
+        self.labels = labels
         self.above: list[Step] = []
         size_rule = MODELS[base.model.name].size_rule
         self.base_fits = size_rule(base.model, base.data.image_size) is None
@@ -141,15 +145,36 @@ class SettingsTrial:
             detail = error.errors(include_url=False)[0]
             finding = explain(detail, nested, section="", annotation=CellSettings).finding
             return Complaint(dotted(finding.loc), finding.message)
-        return self._misfit(settings, changes)
+        return self._misfit(settings, changes) or self._misnomer(settings, changes)
+
+    def _misnomer(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
+        """Say which class a setting names that is not there."""
+        if not any(path == "data.classes" or path.startswith(NAMING) for path in changes):
+            return None
+        for path, _, message, _ in misnomers(settings, self.labels.of(settings)):
+            return Complaint(path, message)
+        return None
 
     def _misfit(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
         """Say why the model cannot take valid settings."""
         entry = MODELS[settings.model.name]
-        if self.task is not None and self.task not in entry.tasks:
+        # That of the base is said once, at the base.
+        is_new = settings.model.name != self.base.model.name
+        if is_new and self.task is not None and self.task not in entry.tasks:
             return Complaint("model", f"model '{settings.model.name}' is not for {self.task}")
+        if self.task is not None:
+            idle = dict(idle_settings(self.task, settings.training, settings.evaluation))
+            for path in (path for path in changes if path in idle):
+                return Complaint(path, idle[path])
         if "evaluation.threshold" in changes and settings.training.loss in SOFTMAX_LOSSES:
-            return Complaint("evaluation.threshold", NO_THRESHOLD)
+            return Complaint(
+                "evaluation.threshold", NO_THRESHOLD.format(loss=settings.training.loss)
+            )
+        if any(p == "data.normalize" or p.startswith("model") for p in changes):
+            is_normalized = settings.data.normalize is not None
+            message = pretrained_fault(settings.model, is_normalized=is_normalized)
+            if message:
+                return Complaint("model.pretrained", message)
         touches_size = any(p == "data.image_size" or p.startswith("model") for p in changes)
         if not (self.base_fits or touches_size):  # said once, at the base's image size
             return None

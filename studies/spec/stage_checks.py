@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from models.catalog import TASKS
 from studies.spec.draft import Draft
+from studies.spec.label_checks import NetworkLabels
 from studies.spec.problems import Finding, Loc, did_you_mean
 from studies.spec.schema import CellSettings, Range, StageSpec, Vary
 from studies.spec.settings import affects_result, flatten
@@ -17,12 +18,15 @@ from studies.spec.wording import shown
 FIXED = ("data", "data.dataset", "data.one_model_per_class")
 
 
-def stage_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Finding]:
+def stage_findings(
+    draft: Draft, classes: Sequence[str] | None, labels: NetworkLabels
+) -> Iterator[Finding]:
     """Check the stages of a tree, or a joint search.
 
     Args:
         draft: The study as far as it could be read.
         classes: What the study trains on; None where that cannot be told.
+        labels: What knows the labels of its networks.
     """
     names: dict[str, int] = {}
     for index, stage in enumerate(draft.stages):
@@ -38,7 +42,7 @@ def stage_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Find
         yield from _after_training_findings(stage, loc, draft.task)
         yield from _class_findings(stage, loc, draft, classes)
     if draft.base is not None:
-        yield from _setting_findings(draft, draft.base)
+        yield from _setting_findings(draft, draft.base, labels)
 
 
 def _sampler_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
@@ -141,9 +145,11 @@ def _parts(draft: Draft) -> Iterator[_Part]:
         yield _Part(loc, "", draft.joint.space, "space", {})
 
 
-def _setting_findings(draft: Draft, base: CellSettings) -> Iterator[Finding]:
+def _setting_findings(
+    draft: Draft, base: CellSettings, labels: NetworkLabels
+) -> Iterator[Finding]:
     """Every setting must exist and every value be valid, alone and after the stages above."""
-    trial = SettingsTrial(base, draft.task)
+    trial = SettingsTrial(base, draft.task, labels)
     paths = _setting_paths(base)
     for part in _parts(draft):
         held_loc, vary_loc = (*part.loc, "with"), (*part.loc, part.vary_key)

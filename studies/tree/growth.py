@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from data_pipeline.settings import DataSettings
@@ -22,31 +23,11 @@ from studies.spec.settings import (
     training_fingerprint,
     with_changes,
 )
+from studies.tree.assemblies import PlannedAssembly, plan_assemblies
+from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.decisions import Candidate, Rule, decide
 from studies.tree.stages import Stage, groups_of, stages_of
 from trackers.records import DecisionRecord, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCell:
-    """One configuration and one seed, with an identity that says what it would measure."""
-
-    id: str
-    settings: CellSettings
-    seed: int
-    group: str
-    source: str | None  # a cell whose saved predictions are re-scored; None: trained
-
-
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """What growing needs to know of a cell that ended."""
-
-    outcome: Outcome
-    metrics: Mapping[str, float]
-    train_macs: float
-    seconds: float
-    source: str | None  # the cell whose predictions were re-scored; None: trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +70,7 @@ class Tree:
     """All stages of a study."""
 
     stages: tuple[GrownStage, ...]
+    assemblies: tuple[PlannedAssembly, ...] = ()  # one per seed; () before every stage is decided
 
     @property
     def is_complete(self) -> bool:
@@ -105,7 +87,11 @@ class Tree:
 
     def cells(self) -> dict[str, PlannedCell]:
         """Return every known cell once, in running order."""
-        return {cell.id: cell for stage in self.stages for cell in stage.cells()}
+        planned = {cell.id: cell for stage in self.stages for cell in stage.cells()}
+        for assembly in self.assemblies:
+            for cell in assembly.cells():
+                planned.setdefault(cell.id, cell)
+        return planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +138,11 @@ def grow(
             branches = _inherit(grown[-1], branches)
         most = min(stage.beam, expected * stage.candidates_per_branch)
         expected = len(branches) if grown[-1].decisions else most
-    return Tree(tuple(grown))
+    tree = Tree(tuple(grown))
+    if not tree.is_complete:
+        return tree
+    assemblies = plan_assemblies(spec, branches[0].settings, results, partial(_plan_cell, growth))
+    return replace(tree, assemblies=assemblies)
 
 
 def search_name(stage: str, branch: int, group: str) -> str:
@@ -235,15 +225,15 @@ def _plan_cells(
     for group, wanted in settings.items():
         for seed in range(growth.spec.search.replicates):
             if rescores:
-                inherited = _plan_cell(growth, branch.settings[group], group, seed=seed)
+                inherited = _plan_cell(growth, branch.settings[group], group, seed)
                 source = growth.cells.get(inherited.source or inherited.id)
                 if source is not None:  # else it ended, and is planned no longer
                     sources[source.id] = source
-            cells.append(_plan_cell(growth, wanted, group, seed=seed))
+            cells.append(_plan_cell(growth, wanted, group, seed))
     return tuple(cells), sources
 
 
-def _plan_cell(growth: _Growth, settings: CellSettings, group: str, *, seed: int) -> PlannedCell:
+def _plan_cell(growth: _Growth, settings: CellSettings, group: str, seed: int) -> PlannedCell:
     """Find the cell with these settings, re-score one trained alike, or plan to train one.
 
     A cell that ended stays what it was: only where it was trained are there predictions.

@@ -28,8 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from studies.tree.growth import CellResult, PlannedCell
+from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.ledger_tables import (
+    assemblies,
     cells,
     metadata,
     proposals,
@@ -286,6 +287,39 @@ class Ledger:
         values = {"outcome": str(outcome), "reason": reason, "folder": folder}
         statement = insert(test_scores).values(study=study, cell=cell, **values)
         self._write(statement.on_conflict_do_update(index_elements=["study", "cell"], set_=values))
+
+    def plan_assemblies(self, study: str, planned: Iterable[Mapping[str, Any]]) -> None:
+        """Replace the assemblies that are planned; results stay.
+
+        Args:
+            study: Its name.
+            planned: Rows with id, seed, members, single and folder.
+        """
+        fresh = {"reason": "", "device": "", "host": "", "scores": {}}
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(assemblies).where(assemblies.c.study == study).values(is_planned=False)
+            )
+            for row in planned:
+                statement = insert(assemblies).values(study=study, is_planned=True, **fresh, **row)
+                connection.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["study", "id"], set_={"is_planned": True}
+                    )
+                )
+
+    def save_assembly(self, study: str, assembly: str, **values: object) -> None:
+        """Write how far an assembly is: any columns but its identity."""
+        self._write(
+            update(assemblies)
+            .where(assemblies.c.study == study, assemblies.c.id == assembly)
+            .values(**values)
+        )
+
+    def assemblies(self, study: str) -> tuple[RowMapping, ...]:
+        """Return the planned assemblies by seed."""
+        query = select(assemblies).where(assemblies.c.study == study, assemblies.c.is_planned)
+        return self._all(query.order_by(assemblies.c.seed))
 
     def _write(self, statement: Executable) -> None:
         with self._engine.begin() as connection:

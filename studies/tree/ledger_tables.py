@@ -87,6 +87,26 @@ proposals = Table(
     ForeignKeyConstraint(["study"], ["studies.name"]),
 )
 
+assemblies = Table(
+    "assemblies",
+    metadata,
+    Column("study", String, primary_key=True),
+    Column("id", String, primary_key=True),  # see tree.assemblies.PlannedAssembly.id
+    Column("seed", Integer, nullable=False),
+    Column("is_planned", Boolean, nullable=False),  # false: its members were others since
+    Column("members", JSON, nullable=False),  # class -> the cell with its settings
+    Column("single", String),  # the cell of the single network; null: none that is complete
+    Column("outcome", String),  # null: planned or running
+    Column("reason", Text, nullable=False),
+    Column("folder", String, nullable=False),  # relative to the workspace
+    Column("device", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("started_at", Float),  # unix seconds
+    Column("ended_at", Float),
+    Column("scores", JSON, nullable=False),  # fields of the "finished" event
+    ForeignKeyConstraint(["study"], ["studies.name"]),
+)
+
 test_scores = Table(
     "test_scores",
     metadata,

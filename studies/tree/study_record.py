@@ -11,7 +11,9 @@ from models.catalog import TASKS
 from models.settings import EvaluationSettings
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings, flatten
+from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory, read_history
+from studies.tree.kept_files import WEIGHTS, tested_files, trained_files
 from studies.tree.ledger import Ledger
 from trackers.records import (
     CellRecord,
@@ -48,6 +50,7 @@ def read_study(
     cells = _cells(ledger, workspace, name, tracking_urls=tracking_urls or {})
     stages = ledger.stage_records(name)
     scores = _test_scores(ledger, workspace, spec, stages=stages, cells=cells)
+    assemblies = assembly_records(ledger, workspace, spec)
     return StudyRecord(
         name=name,
         task=spec.task,
@@ -60,22 +63,28 @@ def read_study(
         stages=stages,
         cells=cells,
         test_scores=scores,
-        test_looks=_test_looks(ledger, spec, cells),
+        test_looks=_test_looks(ledger, spec, cells)
+        + sum("test" in each.images for each in assemblies),
         baselines=tuple(spec.baselines),
         environment=row["environment"],
         created_at=row["created_at"],
         is_finished=row["is_finished"],
         note=row["note"],
+        assemblies=assemblies,
     )
 
 
 def cell_record(
-    row: RowMapping, trials: tuple[RowMapping, ...], *, history: CellHistory, workspace: Path
+    row: RowMapping,
+    trials: tuple[RowMapping, ...],
+    *,
+    history: CellHistory,
+    workspace: Path,
+    test_score: RowMapping | None = None,
 ) -> CellRecord:
-    """Build a cell's record from its ledger row, its trials and its event logs."""
-    strip = next(
-        (file for each in reversed(trials) if (file := _strip(workspace, each)).exists()), None
-    )
+    """Build a cell's record from its ledger row, its trials, its event logs and its test score."""
+    files = trained_files(workspace, trials) | tested_files(workspace, test_score)
+    files.pop(WEIGHTS, None)
     return CellRecord(
         id=row["id"],
         settings=flatten(CellSettings.model_validate(row["settings"])),
@@ -89,7 +98,7 @@ def cell_record(
         trials=tuple(trial_record(each) for each in trials),
         train_macs=row["train_macs"],
         source=row["source"],
-        predictions_strip=str(strip) if strip else None,
+        files={role: str(file) for role, file in files.items()},
         is_running=bool(trials) and trials[-1]["outcome"] is None,
         warnings=tuple(history.warnings),
     )
@@ -112,21 +121,23 @@ def trial_record(row: RowMapping) -> TrialRecord:
     )
 
 
-def _strip(workspace: Path, trial: RowMapping) -> Path:
-    return workspace / str(trial["folder"]) / "predictions_strip.png"
-
-
 def _cells(
     ledger: Ledger, workspace: Path, study: str, *, tracking_urls: TrackingUrls
 ) -> dict[str, CellRecord]:
     by_cell: dict[str, list[RowMapping]] = {}
     for trial in ledger.trials(study):
         by_cell.setdefault(trial["cell"], []).append(trial)
+    test_scores = ledger.test_scores(study)
     found = {}
     for row in ledger.cells(study):
         trials = tuple(by_cell.get(row["id"], ()))
-        history = read_history(workspace / each["folder"] for each in trials)
-        record = cell_record(row, trials, history=history, workspace=workspace)
+        record = cell_record(
+            row,
+            trials,
+            history=read_history(workspace / each["folder"] for each in trials),
+            workspace=workspace,
+            test_score=test_scores.get(row["id"]),
+        )
         found[row["id"]] = _with_url(record, tracking_urls.get(row["id"]))
     return found
 
@@ -143,12 +154,8 @@ def _test_scores(
     stages: tuple[StageRecord, ...],
     cells: Mapping[str, CellRecord],
 ) -> tuple[TestScoreRecord, ...]:
-    """Score the saved test predictions of every stage winner at the winner's threshold."""
+    """Tell the test scores of every stage winner, at the winner's threshold."""
     rows = ledger.test_scores(spec.study)
-    reference = TASKS[spec.task].rescore
-    if reference is None:
-        return ()
-    rescore = resolve_name(reference)
     scores = []
     for stage in stages:
         for configuration in winners(stage):
@@ -156,16 +163,35 @@ def _test_scores(
                 row = rows.get(cell.source or cell.id)
                 if row is None or row["outcome"] != Outcome.COMPLETE:
                     continue
-                file = workspace / row["folder"] / "predictions_test.npz"
-                if not file.exists():
-                    continue  # deleted since: what was scored cannot be told any more
-                threshold = cell.settings["evaluation.threshold"]
-                metrics = rescore(
-                    file, EvaluationSettings.model_validate({"threshold": threshold})
-                )
-                named = {f"test/{key}": value for key, value in metrics.items()}
-                scores.append(TestScoreRecord(stage.name, configuration.id, cell.id, named))
+                metrics = _tested(workspace / row["folder"], cell, spec.task)
+                if metrics:
+                    score = TestScoreRecord(stage.name, configuration.id, cell.id, metrics)
+                    scores.append(score)
     return tuple(scores)
+
+
+def _tested(folder: Path, cell: CellRecord, task: str) -> dict[str, float]:
+    """Return the test metrics of a scoring; {} where what was scored is deleted since."""
+    reference = TASKS[task].rescore
+    if reference is None:  # nothing is set after training, so that the scoring itself said it
+        end = read_history([folder]).end
+        return dict(end.fields.get("metrics", {})) if end is not None else {}
+    file = folder / "predictions_test.npz"
+    if not file.exists():
+        return {}
+    metrics = resolve_name(reference)(file, _evaluation(cell))
+    return {f"test/{key}": value for key, value in metrics.items()}
+
+
+def _evaluation(cell: CellRecord) -> EvaluationSettings:
+    """Return the cell's own evaluation settings."""
+    prefix = "evaluation."
+    own = {
+        path.removeprefix(prefix): value
+        for path, value in cell.settings.items()
+        if path.startswith(prefix)
+    }
+    return EvaluationSettings.model_validate(own)
 
 
 def _test_looks(ledger: Ledger, spec: StudySpec, cells: Mapping[str, CellRecord]) -> int:

@@ -9,13 +9,25 @@ from torch import Tensor, nn
 
 from models.catalog import MODELS, TASKS
 from models.cost import count_parameters
+from models.pretrained_settings import PretrainedModelSettings
 from models.resolve import resolve
 from models.settings import ModelSettings
 
-NETWORKS = sorted(name for name, entry in MODELS.items() if entry.builder is not None)
+NETWORKS = sorted(
+    name
+    for name, entry in MODELS.items()
+    if entry.builder is not None and "semantic_segmentation" in entry.tasks
+)
 SMALL: dict[str, dict[str, Any]] = {
     # Settings that make a network small enough to run here; unnamed ones run at their defaults.
     "unet": {"base_channels": 4},
+    "segnet": {"base_channels": 4},
+    "fcn_vgg16": {"base_channels": 4},
+    "deeplabv3": {"backbone": "mobilenet_v3_large"},
+    "deeplabv3plus": {"encoder": "resnet18"},
+    "fpn": {"encoder": "resnet18"},
+    "unet_encoder": {"encoder": "resnet18"},
+    "unetplusplus": {"encoder": "resnet18"},
 }
 CHANNELS = 3
 
@@ -27,6 +39,15 @@ def settings_of(name: str) -> ModelSettings:
 def build(name: str, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     network: nn.Module = resolve(str(MODELS[name].builder))(settings_of(name), CHANNELS)
+    return network
+
+
+def build_awake(name: str, seed: int = 0) -> nn.Module:
+    """Build a network whose layers that start at zero, such as FCN's scores, say something."""
+    network = build(name, seed)
+    for parameter in network.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
     return network
 
 
@@ -68,6 +89,12 @@ class TestModelEntry:
             if target is not None:
                 inspect.signature(resolve(target)).bind(*range(arguments))
 
+    def test_pretrained_weights_are_offered_where_they_can_be_loaded(self, name: str) -> None:
+        entry = MODELS[name]
+        assert issubclass(entry.settings, PretrainedModelSettings) == (entry.pretrain is not None)
+        if entry.pretrain is not None:
+            inspect.signature(resolve(entry.pretrain)).bind(*range(2))
+
     def test_impossible_size_is_told_with_one_that_is_possible(self, name: str) -> None:
         entry, settings = MODELS[name], settings_of(name)
         for size in range(1, 200):
@@ -93,7 +120,7 @@ class TestNetwork:
         assert output.dtype == torch.float32
 
     def test_gradients_reach_every_parameter(self, name: str) -> None:
-        network = build(name)
+        network = build_awake(name)
         parameters = dict(network.named_parameters())
         output = network(images(name))
         gradients = torch.autograd.grad(
@@ -107,7 +134,7 @@ class TestNetwork:
         assert unmoved == []
 
     def test_state_dict_round_trip(self, name: str) -> None:
-        first, second = build(name, seed=0).eval(), build(name, seed=1).eval()
+        first, second = build_awake(name, seed=0).eval(), build_awake(name, seed=1).eval()
         with torch.no_grad():
             assert not torch.equal(first(images(name)), second(images(name)))
             second.load_state_dict(first.state_dict())
@@ -122,7 +149,7 @@ class TestNetwork:
         assert len(network(images(name, count=1))) == 1
 
     def test_images_of_a_batch_do_not_mix(self, name: str) -> None:
-        network, pair = build(name).eval(), images(name)
+        network, pair = build_awake(name).eval(), images(name)
         with torch.no_grad():
             together, alone = network(pair)[:1], network(pair[:1])
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
@@ -135,6 +162,8 @@ class TestTaskEntry:
         inspect.signature(resolve(entry.builder)).bind(*range(3))
         if entry.rescore is not None:
             inspect.signature(resolve(entry.rescore)).bind(*range(2))
+        if entry.predictor is not None:
+            inspect.signature(resolve(entry.predictor)).bind(*range(2))
 
     def test_metrics_are_named_once(self, name: str) -> None:
         assert len(set(TASKS[name].metrics)) == len(TASKS[name].metrics)

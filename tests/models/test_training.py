@@ -65,6 +65,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "accumulation": {"accumulate": 2, "optimizer": "adamw", "schedule": {"name": "cosine"}},
     "rare checkpoints": {"checkpoint_epochs": 2, "loss": "cross_entropy"},
     "bfloat16": {"precision": "bf16-mixed"},
+    "weighted pixels": {
+        "loss": "softmax_focal",
+        "class_weights": "median_frequency",
+        "border_weight": {"of": "bright square"},
+    },
 }
 
 

@@ -293,7 +293,7 @@ def study(tmp_path: Path) -> StudyRecord:
     file = tmp_path / "strip.png"
     cv2.imwrite(str(file), picture)
     cells = dict(made.cells)
-    cells["ba-8-0"] = replace(cells["ba-8-0"], predictions_strip=str(file))
+    cells["ba-8-0"] = replace(cells["ba-8-0"], files={"predictions_strip": str(file)})
     return replace(made, cells=cells)
 
 

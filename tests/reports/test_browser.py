@@ -1,10 +1,13 @@
 """The page as a person meets it: opened from disk, network off, in a real browser."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -113,12 +116,9 @@ def test_dark_mode_changes_page_and_figures(open_page: OpenPage, study: StudyRec
     light = opened.value(script)
     opened.page.emulate_media(color_scheme="dark")
     opened.page.wait_for_function(
-        "before => getComputedStyle(document.body).backgroundColor !== before", arg=light[0]
+        f"before => ({script})().every((colour, index) => colour !== before[index])", arg=light
     )
-    dark = opened.value(script)
     assert light[0] == "rgb(255, 255, 255)"
-    assert dark[0] != light[0]
-    assert dark[1] != light[1]
     assert opened.complaints == []
 
 
@@ -178,4 +178,35 @@ def test_printing_shows_every_class(open_page: OpenPage, class_study: StudyRecor
     opened.page.pdf()
     hidden = "[...document.querySelectorAll('.plot-area')].filter((a) => !a.dataset.drawn).length"
     assert opened.value(hidden) == 0
+    assert opened.complaints == []
+
+
+def add_files(study: StudyRecord, folder: Path) -> StudyRecord:
+    """Let every winner have kept curves of one network and a matrix of another."""
+    ramp = [step / 98 for step in range(99)]
+    curve = {"precision": ramp, "recall": ramp[::-1], "iou": ramp, "average_precision": 0.5}
+    kept = {
+        "curves_val": {"thresholds": ramp, "classes": {"car": curve, "bus": curve}, "mean": curve},
+        "confusion_val": {"labels": list("abcdefghijk"), "matrix": np.eye(11, dtype=int).tolist()},
+    }
+    files = {}
+    for role, content in kept.items():
+        file = folder / f"{role}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        files[role] = str(file)
+    cells = {name: replace(cell, files=files) for name, cell in study.cells.items()}
+    return replace(study, cells=cells)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_curves_and_confusions_fit_a_phone(
+    open_page: OpenPage, study: StudyRecord, tmp_path: Path, scheme: str
+) -> None:
+    opened = open_page(add_files(study, tmp_path), width=390, scheme=scheme)
+    figures = drawn(opened)
+    assert {"thresholds-1-iou", "thresholds-1-precision-recall", "confusion-1"} <= set(figures)
+    assert figures["thresholds-1-iou"][2] > 0
+    assert opened.value("document.documentElement.scrollWidth") == 390
+    opened.page.click("[data-panel='panel-thresholds-3']")
+    assert "thresholds-3-iou" in drawn(opened)
     assert opened.complaints == []

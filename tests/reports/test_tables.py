@@ -94,6 +94,19 @@ def test_training_columns_come_from_the_scored_epoch(study: StudyRecord) -> None
     assert row.cells == 3
 
 
+def test_what_was_asked_for_beside_the_objective_is_a_column(study: StudyRecord) -> None:
+    first = study.cells["le-0.001-0"]
+    epochs = [
+        replace(e, metrics={**e.metrics, "val/pixel_error": 0.2, "val/rand_error": 0.1})
+        for e in first.epochs
+    ]
+    cells = {**study.cells, first.id: replace(first, epochs=tuple(epochs))}
+    table = training_tables(replace(study, cells=cells, metric="val/rand_error"))["learning rate"]
+    assert table.metrics[-1] == "val/pixel_error"
+    assert "val/rand_error" not in table.metrics  # it has the column of the objective
+    assert [row.metrics[-1] for row in table.rows] == [None, pytest.approx(0.2), None]
+
+
 def test_training_rows_are_per_class_as_the_thesis_prints_them(class_study: StudyRecord) -> None:
     table = training_tables(class_study)["batch size"]
     assert [row.group for row in table.rows] == ["car"] * 3 + ["stop sign"] * 3
@@ -162,13 +175,13 @@ def test_a_strip_is_shown_once_and_only_if_it_is_a_picture(study: StudyRecord) -
     (strip,) = prediction_strips(study)
     assert strip.source.startswith("data:image/png;base64,iVBOR")
     assert strip.caption.startswith("Winner of batch size: batch size 8, seed 0")
-    gone = replace(study.cells["ba-8-0"], predictions_strip="/nowhere/strip.png")
+    gone = replace(study.cells["ba-8-0"], files={"predictions_strip": "/nowhere/strip.png"})
     assert prediction_strips(replace(study, cells={**study.cells, "ba-8-0": gone})) == ()
 
 
 def test_losers_show_no_strip(study: StudyRecord) -> None:
-    picture = study.cells["ba-8-0"].predictions_strip
-    loser = replace(study.cells["ba-4-0"], predictions_strip=picture)
+    picture = study.cells["ba-8-0"].files
+    loser = replace(study.cells["ba-4-0"], files=picture)
     strips = prediction_strips(replace(study, cells={**study.cells, "ba-4-0": loser}))
     assert len(strips) == 1
 

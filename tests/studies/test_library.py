@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from data_pipeline.source import open_data
 from reports.baselines import Protocol, load
 from studies.spec.document import parse_value
 from studies.spec.json_schema import study_schema_text
@@ -19,7 +20,8 @@ from studies.spec.settings import base_settings, for_class, with_changes
 LIBRARY = Path(__file__).parents[2] / "studies" / "library"
 SCHEMA = LIBRARY.parent / "study.schema.json"
 STUDIES = sorted(LIBRARY.rglob("*.yaml"))
-NOWHERE = {"COCO_ROOT": "/nowhere", "CAMVID_ROOT": "/nowhere"}
+FOLDERS = {"COCO_ROOT": "coco_mini", "CAMVID_ROOT": "camvid_mini", "ISBI_ROOT": "isbi2012"}
+NOWHERE = dict.fromkeys(FOLDERS, "/nowhere")
 WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 to 10
     "image size": {"data.image_size": 256},
     "batch size": {"training.batch_size": 5},
@@ -41,8 +43,14 @@ def test_the_library_is_complete() -> None:
     assert {
         "quickstart.yaml",
         "small/camvid_unet.yaml",
-        "small/coco_unet.yaml",
         "thesis/unet_coco.yaml",
+        "small/unet_coco.yaml",
+        "papers/unet_isbi.yaml",
+        "small/unet_isbi.yaml",
+        "papers/segnet_camvid.yaml",
+        "small/segnet_camvid.yaml",
+        "papers/mask_rcnn_coco.yaml",
+        "small/mask_rcnn_coco.yaml",
     } <= {name_of(file) for file in STUDIES}
 
 
@@ -54,9 +62,7 @@ def test_study_names_are_unique() -> None:
 
 @pytest.mark.parametrize("file", STUDIES, ids=name_of)
 def test_a_study_is_in_order_on_real_data(file: Path, real_data: Path) -> None:
-    roots = {"COCO_ROOT": real_data / "coco_mini", "CAMVID_ROOT": real_data / "camvid_mini"}
-
-    load_study(file, environ={name: str(root) for name, root in roots.items()})
+    load_study(file, environ={name: str(real_data / folder) for name, folder in FOLDERS.items()})
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=name_of)
@@ -157,3 +163,27 @@ def test_every_row_of_table_7_is_a_base_cell(thesis: StudySpec) -> None:
 def test_the_thesis_study_selects_on_test_as_the_thesis_did(thesis: StudySpec) -> None:
     assert thesis.objective.select_on == "test"
     assert thesis.data.split.policy == "random"  # COCO's own test split has no labels
+
+
+def test_the_thesis_study_in_small_asks_the_same_questions(thesis: StudySpec) -> None:
+    file = LIBRARY / "small" / "unet_coco.yaml"
+    small = load_study(file, environ=NOWHERE, check_data=False).spec
+
+    def questions(spec: StudySpec) -> list[tuple[object, ...]]:
+        tree = spec.search.tree
+        return [(s.stage, list(s.vary), s.only, s.with_, s.after_training) for s in tree]
+
+    assert questions(small) == questions(thesis)
+    assert (small.data.classes, small.baselines) == (thesis.data.classes, thesis.baselines)
+    assert (small.search.base, small.objective) == (thesis.search.base, thesis.objective)
+    assert (small.evaluation, small.assembly) == (thesis.evaluation, thesis.assembly)
+
+
+def test_the_isbi_study_in_small_trains_on_20_slices_and_validates_on_4(real_data: Path) -> None:
+    environ = {"ISBI_ROOT": str(real_data / "isbi2012")}
+    spec = load_study(LIBRARY / "small" / "unet_isbi.yaml", environ=environ).spec
+    source = open_data(spec.data, spec.task, 0, examines=False)
+
+    assert len(source.image_ids("train")) == 20
+    assert source.image_ids("val") == ("20", "21", "22", "23")
+    assert source.image_ids("test") == ()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from models.catalog import MODELS
+
 Visionstudy = Callable[..., Result]
 
 SEVEN_MISTAKES = """\
@@ -40,7 +42,7 @@ correct data.root or download the dataset
 use 144 or 160
       image_size: 150
                   ^
-:7:15: model.name: unknown model 'unett'; did you mean 'unet'? (2 models: visionstudy models list)
+:7:15: model.name: unknown model 'unett'; did you mean 'unet'? (N models: visionstudy models list)
     model: {name: unett}
                   ^
 :9:3: training.learning_rat: unknown key 'learning_rat'; did you mean 'learning_rate'?
@@ -56,7 +58,7 @@ use 144 or 160
 e.g. {training.learning_rate: [1e-3, 1e-4]}, or remove the stage
           vary: {}
           ^
-"""
+""".replace("(N models", f"({len(MODELS)} models")
 VALIDATES = """
 import sys
 from studies.cli.app import app

@@ -158,6 +158,34 @@ def test_one_model_per_class_checks_the_pictures_of_all_classes(
     assert facts["data_left_out"] == f"none of {len(together)} images"
 
 
+def test_a_class_without_a_picture_for_its_own_model_is_named(
+    prepared: Prepare, tmp_path: Path
+) -> None:
+    # Of 12 scenes none in the training split shows a bus.
+    spec = prepared(images=12, classes=["car", "bus"], one_model_per_class=True)
+    with pytest.raises(
+        MissingDataError, match="there is none with 'bus' in split 'train'; remove"
+    ):
+        preflight(spec, tmp_path / "data.html", Said())
+
+
+def test_a_class_whose_only_pictures_are_damaged_is_named(
+    prepared: Prepare, tmp_path: Path
+) -> None:
+    spec = prepared(classes=["car", "bus"], one_model_per_class=True)
+    of_buses = spec.data.model_copy(update={"classes": ["bus"], "one_model_per_class": False})
+    (bus,) = open_data(of_buses, TASK, seed=0, examines=False).dataset("train").items
+    cut_off(bus.files[0])
+    with pytest.raises(MissingDataError, match="'bus' in split 'train'"):
+        preflight(spec, tmp_path / "data.html", Said())
+
+
+def test_one_model_for_all_classes_may_lack_pictures_of_one(
+    prepared: Prepare, tmp_path: Path
+) -> None:
+    preflight(prepared(images=12, classes=["car", "bus"]), tmp_path / "data.html", Said())
+
+
 def test_a_split_without_any_picture_is_refused(prepared: Prepare, tmp_path: Path) -> None:
     spec = prepared(images=3)  # too few for validation to have one
     with pytest.raises(MissingDataError, match="split 'val' of dataset 'street_scenes' must hold"):

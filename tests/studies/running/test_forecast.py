@@ -12,7 +12,8 @@ from data_pipeline.catalog import data_fingerprint
 from studies.running.forecast import Forecast, TimedBatch, estimate_s, forecast, time_one_batch
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings
-from studies.tree.growth import CellResult, PlannedCell, grow
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import grow
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]

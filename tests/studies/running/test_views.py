@@ -21,7 +21,8 @@ from studies.running.views import (
     summary,
 )
 from studies.spec.schema import StudyBudget, StudySpec
-from studies.tree.growth import PlannedCell, Proposals, grow
+from studies.tree.cells import PlannedCell
+from studies.tree.growth import Proposals, grow
 from studies.tree.ledger import CellEnd, Ledger
 from trackers.records import Outcome
 

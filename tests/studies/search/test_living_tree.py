@@ -14,7 +14,8 @@ from data_pipeline.settings import DataSettings
 from studies.search.living_tree import LivingTree, data_fingerprints, stage_record
 from studies.search.storage import open_storage
 from studies.spec.schema import StudySpec
-from studies.tree.growth import PlannedCell, Tree
+from studies.tree.cells import PlannedCell
+from studies.tree.growth import Tree
 from studies.tree.ledger import CellEnd, Ledger
 from trackers.records import Outcome
 

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from models.catalog import MODELS
+from reports.baselines import known_names
+
 SWEEP = "training.learning_rate: [1e-3, 1e-4]"
 STAGE = "      vary: {training.learning_rate: [1e-3, 1e-4]}\n"
 SEARCH = "  tree:\n    - stage: learning rate\n" + STAGE
@@ -18,7 +21,7 @@ AUGMENTATIONS = (
 )
 SECTIONS = (
     "study, task, description, data, model, training, evaluation, objective, budget, search, "
-    "weights, baselines"
+    "assembly, weights, baselines"
 )
 
 OF_THE_SCHEMA = [
@@ -43,8 +46,8 @@ OF_THE_SCHEMA = [
     (
         "semantic_segmentation",
         "semantic_segmentatoin",
-        "2:7: task: must be one of semantic_segmentation; got 'semantic_segmentatoin'; "
-        "did you mean 'semantic_segmentation'?",
+        "2:7: task: must be one of semantic_segmentation, instance_segmentation; got "
+        "'semantic_segmentatoin'; did you mean 'semantic_segmentation'?",
     ),
     (
         "dataset: none, ",
@@ -175,12 +178,12 @@ OF_THE_SCHEMA = [
         "name: unet",
         "name: unett",
         "4:15: model.name: unknown model 'unett'; did you mean 'unet'? "
-        "(2 models: visionstudy models list)",
+        f"({len(MODELS)} models: visionstudy models list)",
     ),
     (
         "name: unet",
         "name: zzz",
-        "4:15: model.name: unknown model 'zzz' (2 models: visionstudy models list)",
+        f"4:15: model.name: unknown model 'zzz' ({len(MODELS)} models: visionstudy models list)",
     ),
     (
         "model: {name: unet, base_channels: 8}",
@@ -286,7 +289,8 @@ OF_THE_PARTS = [
         "val/iuo",
         "6:21: objective.metric: unknown metric 'iuo' of task semantic_segmentation; did you "
         "mean 'iou'? (known: iou, iou_image_mean, iou_with_background, dice, pixel_accuracy, "
-        "class_accuracy, loss)",
+        "class_accuracy, loss, log_loss, mae, mse, auc, average_precision, boundary_f1, "
+        "rand_error, pixel_error)",
     ),
     (
         "val/iou",
@@ -298,8 +302,7 @@ OF_THE_PARTS = [
         "search:",
         "baselines: [thesis/table-77]\nsearch:",
         "7:13: baselines.0: unknown baseline 'thesis/table-77'; did you mean 'thesis/table-7'? "
-        "(known: thesis/table-7, thesis/table-8, thesis/table-9, thesis/table-10, "
-        "thesis/table-11, unet-2015)",
+        f"(known: {', '.join(known_names())})",
     ),
 ]
 

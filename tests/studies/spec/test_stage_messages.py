@@ -27,7 +27,7 @@ OF_VARY = [
         "evaluation.qqqqqqqqqqqqqq: [1]",
         f"10:14: {AT}.vary.evaluation.qqqqqqqqqqqqqq: unknown setting "
         "'evaluation.qqqqqqqqqqqqqq'; "
-        "known: evaluation.threshold",
+        "known: evaluation.threshold, evaluation.also",
     ),
     (
         "training.learning_rate: [1e-3, 0.001]",

@@ -9,7 +9,8 @@ import pytest
 from data_pipeline.catalog import data_fingerprint
 from studies.search.living_tree import stage_record
 from studies.spec.schema import StudySpec
-from studies.tree.growth import CellResult, Tree, grow
+from studies.tree.cells import CellResult
+from studies.tree.growth import Tree, grow
 from studies.tree.ledger import Ledger
 
 

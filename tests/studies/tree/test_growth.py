@@ -7,7 +7,8 @@ from typing import Any
 from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
-from studies.tree.growth import CellResult, PlannedCell, Proposals, Tree, grow
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import Proposals, Tree, grow
 
 MakeSpec = Callable[..., StudySpec]
 Measure = Callable[..., list[PlannedCell]]

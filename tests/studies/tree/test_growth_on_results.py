@@ -10,7 +10,8 @@ import pytest
 from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
-from studies.tree.growth import CellResult, PlannedCell, Proposals, Tree, grow
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import Proposals, Tree, grow
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from studies.spec.schema import StudySpec
-from studies.tree.growth import CellResult, PlannedCell, Tree
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from trackers.records import Outcome, StageRecord
 

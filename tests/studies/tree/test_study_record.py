@@ -1,15 +1,18 @@
 """From the ledger and the event logs to the record that reports read."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.catalog import TASKS
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions
 from studies.spec.schema import StudySpec
-from studies.tree.growth import CellResult, PlannedCell, Tree
+from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.growth import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from studies.tree.study_record import UnknownStudyError, read_study
 from trackers.event_log import EventLog
@@ -139,22 +142,36 @@ def test_a_running_cell_shows_the_epochs_so_far(
     assert (found.outcome, len(found.epochs)) == (None, 2)
 
 
-def test_the_newest_predictions_strip_and_the_tracking_url_are_named(
+def test_what_a_complete_cell_kept_and_its_tracking_url_are_named(
     tmp_path: Path, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
 ) -> None:
     cell, other, *_ = plan_in(ledger, spec).cells()
-    for attempt in (1, 2):
-        folder = run_trial(
-            ledger, tmp_path, cell, attempt=attempt, epochs=range(1, 2), ends=Outcome.LOST
-        )
-        (folder / "predictions_strip.png").write_bytes(b"a picture")
+    files = {"weights": "best-1.pt", "predictions_strip": "strip.png", "curves_val": "gone.json"}
+    for attempt, ends in ((1, Outcome.LOST), (2, Outcome.COMPLETE)):
+        folder = run_trial(ledger, tmp_path, cell, attempt=attempt, epochs=range(1, 2), ends=ends)
+        (folder / "strip.png").write_bytes(b"a picture")
+        (folder / "best-1.pt").write_bytes(b"weights")
+        EventLog(folder / "events.jsonl").append("finished", files=files)
     urls = {cell: "http://localhost/run"}
     record = read_study(ledger, tmp_path, "demo", tracking_urls=urls)
-    assert record.cells[cell].predictions_strip == str(folder / "predictions_strip.png")
+    assert record.cells[cell].files == {"predictions_strip": str(folder / "strip.png")}
     assert record.cells[cell].tracking_url == "http://localhost/run"
-    assert (record.cells[other].predictions_strip, record.cells[other].tracking_url) == (
-        None, None,
-    )  # fmt: skip
+    assert (record.cells[other].files, record.cells[other].tracking_url) == ({}, None)
+
+
+def test_what_the_look_at_the_test_split_kept_is_among_a_winners_files(
+    tmp_path: Path, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
+) -> None:
+    cell = next(iter(plan_in(ledger, spec).cells()))
+    folder = tmp_path / "looked"
+    folder.mkdir()
+    (folder / "curves_test.json").write_text("{}", encoding="utf-8")
+    log = EventLog(folder / "events.jsonl")
+    log.append("finished", files={"curves_test": "curves_test.json"})
+    log.close()
+    ledger.save_test_score("demo", cell, outcome=Outcome.COMPLETE, reason="", folder="looked")
+    found = read_study(ledger, tmp_path, "demo").cells[cell]
+    assert found.files == {"curves_test": str(folder / "curves_test.json")}
 
 
 def test_test_scores_are_those_of_stage_winners_at_their_threshold(
@@ -173,6 +190,32 @@ def test_test_scores_are_those_of_stage_winners_at_their_threshold(
     ]
     assert found == [("rate", "1.1", 0.6)] * 2 + [("threshold", "2.1", 0.75)] * 2
     assert record.test_looks == 2, "two sets of weights were scored"
+
+
+def test_test_scores_that_cannot_be_scored_again_are_those_of_the_scoring(
+    tmp_path: Path,
+    ledger: Ledger,
+    spec: StudySpec,
+    plan_in: PlanIn,
+    measure: Measure,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tree, _ = finished(ledger, spec, plan_in, measure)
+    task = replace(TASKS[spec.task], rescore=None)
+    monkeypatch.setattr("studies.tree.study_record.TASKS", {spec.task: task})
+    first, gone = tree.stages[0].configurations[0].cells
+    for cell, folder in ((first, "looked"), (gone, "deleted")):
+        ledger.save_test_score("demo", cell.id, outcome=Outcome.COMPLETE, reason="", folder=folder)
+    (tmp_path / "looked").mkdir()
+    log = EventLog(tmp_path / "looked" / "events.jsonl")
+    log.append("finished", metrics={"test/mask_ap": 0.4}, files={})
+    log.close()
+    found = [
+        (score.stage, score.cell, score.metrics)
+        for score in read_study(ledger, tmp_path, "demo").test_scores
+    ]
+    assert ("rate", first.id, {"test/mask_ap": 0.4}) in found
+    assert all(cell != gone.id for _, cell, _ in found)
 
 
 def test_a_look_at_the_test_split_counts_though_its_cell_wins_no_longer(

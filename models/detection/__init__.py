@@ -1,0 +1,1 @@
+"""Networks that find objects one by one; one file per architecture."""

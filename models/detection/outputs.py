@@ -1,0 +1,54 @@
+"""What detectors are given and what they return.
+
+    training mode              images, targets ──► losses of the batch
+    evaluation mode            images          ──► detections
+    evaluation mode, targets   images, targets ──► `Scored`: detections, and losses per image
+
+The last one lets a validation loss cost no second pass through the backbone. It changes neither
+the network nor the random state, and an image's losses do not depend on the images beside it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias, TypedDict
+
+from torch import Tensor
+
+
+class Target(TypedDict):
+    """The objects of an image."""
+
+    boxes: Tensor  # (n, 4) float32, xyxy, pixels of the image, both sides above 0
+    labels: Tensor  # (n,) int64 from 1; 0 is the background
+    masks: Tensor  # (n, h, w) bool
+
+
+class Targets:
+    """The objects of a batch; a class that says nothing of its insides to Fabric.
+
+    In mixed precision Fabric casts every float that it finds in what a network is given, and a
+    bfloat16 tells coordinates beyond 256 pixels apart only by twos and fours.
+    """
+
+    __slots__ = ("of_images",)
+
+    def __init__(self, of_images: Sequence[Target]) -> None:
+        self.of_images = list(of_images)
+
+
+class Detection(TypedDict):
+    """What was found in an image, the highest score first."""
+
+    boxes: Tensor  # (n, 4) float32, xyxy, pixels of the image
+    labels: Tensor  # (n,) int64 from 1
+    scores: Tensor  # (n,) float32 in [0, 1]
+    masks: Tensor  # (n, 1, h, w) float32 probability
+
+
+Losses: TypeAlias = dict[str, Tensor]  # name -> () of a batch, or (b,) of its images
+
+
+class Scored(NamedTuple):
+    """What a network returns in evaluation mode when it is given targets."""
+
+    detections: list[Detection]  # one per image
+    losses: Losses  # each (b,)

@@ -1,0 +1,172 @@
+"""Pretrained weights: a file in torch's cache, fetched once, put into a network.
+
+The file lies where torch.hub and torchvision keep theirs, `TORCH_HOME/hub/checkpoints`, so that
+it is shared with other programs and can be put there by hand. A network's builder never loads
+it: only a training that starts from the beginning does, and none that resumes, scores or counts.
+
+    PretrainedWeightsError   they cannot be had, or are those of another network
+"""
+
+import errno
+import hashlib
+import logging
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from uuid import uuid4
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+UNREADABLE = (
+    SafetensorError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    pickle.PickleError,
+)
+BY_HAND = "put the file there by hand, or set model.pretrained: none"
+
+
+class PretrainedWeightsError(RuntimeError):
+    """Pretrained weights cannot be had, or are those of another network."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Where weights come from."""
+
+    url: str
+    name: str  # of the file in the cache folder; ends in .pth or .safetensors
+    digits: str = ""  # first hexadecimal digits of the file's SHA-256; "" where nobody says
+
+    @classmethod
+    def named_by_hash(cls, url: str) -> "WeightsSource":
+        """Take name and digits from a URL that ends in `-<digits>.pth`, as torchvision's do."""
+        name = url.rpartition("/")[2]
+        found = re.search(r"-([0-9a-f]{8,})\.", name)
+        return cls(url, name, found[1] if found else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWeights:
+    """Which weights a network was given."""
+
+    file: str  # name in the cache folder
+    sha256: str
+    url: str
+
+
+def as_they_are(name: str) -> str | None:
+    """Keep a weight under its name."""
+    return name
+
+
+def load_into(
+    module: nn.Module,
+    source: WeightsSource,
+    *,
+    rename: Callable[[str], str | None] = as_they_are,
+) -> LoadedWeights:
+    """Put a file's weights into a module, all of the module's.
+
+    Args:
+        module: On any device.
+        source: Of the file, which is downloaded where it is not in the cache.
+        rename: Name in the file -> name in the module, or None to leave the weight out.
+
+    Raises:
+        PretrainedWeightsError: the file cannot be had, is damaged, or fits another network.
+        OSError: the disk is full.
+    """
+    file = fetch(source)
+    digest = _checked_digest(file, source)
+    named = {rename(name): weights for name, weights in _read(file).items()}
+    weights = {name: value for name, value in named.items() if name is not None}
+    try:
+        module.load_state_dict(weights)
+    except (RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise PretrainedWeightsError(
+            f"{file} must hold the weights of {source.url}, got those of another network "
+            f"({reason}); delete it, so that it is downloaded anew"
+        ) from error
+    return LoadedWeights(source.name, digest, source.url)
+
+
+def fetch(source: WeightsSource) -> Path:
+    """Return the file in the cache, downloading it where it is not there.
+
+    Any number of processes may do so at once: each downloads to a name of its own, and the file
+    appears under its final name only when it is whole.
+
+    Raises:
+        PretrainedWeightsError: it could not be downloaded.
+        OSError: the disk is full.
+    """
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / source.name
+    if file.is_file():
+        return file
+    partial = folder / f"{file.stem}.{uuid4().hex}.partial{file.suffix}"
+    logger.info("downloading pretrained weights %s to %s", source.url, file)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(source.url, str(partial), source.digits or None)
+        _read(partial)  # a download that broke off may look finished
+        partial.replace(file)
+    except (OSError, HTTPException, RuntimeError) as error:
+        raise _explained(error, source, file) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return file
+
+
+def _explained(error: Exception, source: WeightsSource, file: Path) -> Exception:
+    """Return the error that says what to do."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        # Kept an OSError, by which a full disk is told from a failure of this trial alone.
+        advice = f"free some, or set TORCH_HOME to a folder on another disk, or {BY_HAND}"
+        return OSError(error.errno, f"no space for {source.url} at {file}; {advice}")
+    reason = error.reason if type(error) is URLError else error  # HTTPError says more itself
+    return PretrainedWeightsError(
+        f"pretrained weights must be at {file} or come from {source.url}, got: {reason}; "
+        f"connect this computer, {BY_HAND}"
+    )
+
+
+def _checked_digest(file: Path, source: WeightsSource) -> str:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(source.digits):
+        raise PretrainedWeightsError(
+            f"the SHA-256 of {file} must start with {source.digits}, got "
+            f"{digest[: len(source.digits)]}; delete the file, so that it is downloaded anew"
+        )
+    return digest
+
+
+def _read(file: Path) -> Mapping[str, Tensor]:
+    """Read names and weights onto the CPU; nothing in the file is executed."""
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise PretrainedWeightsError(
+            f"{file} must hold weights, got something else ({error}); delete it, so that it is "
+            "downloaded anew"
+        ) from error
+    return state

@@ -1,0 +1,30 @@
+"""What a study file may say of pretrained weights; torch-free."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.settings import ModelSettings
+
+NO_NORMALIZATION = (
+    "weights pretrained on ImageNet expect its pixel statistics, and pixels are scaled to "
+    "[-1, 1] without `normalize`; set data.normalize: imagenet (or a mean and std of your own), "
+    "or model.pretrained: none"
+)
+
+
+class PretrainedModelSettings(ModelSettings):
+    """Fields of every network whose first layers can start from pretrained weights."""
+
+    pretrained: Literal["none", "imagenet"] = Field(
+        "none",
+        description="Weights that the backbone starts from, downloaded once into torch's cache "
+        "(TORCH_HOME). imagenet: of a classifier trained on ImageNet, which needs "
+        "data.normalize: imagenet; none: random.",
+    )
+
+
+def pretrained_fault(settings: ModelSettings, *, is_normalized: bool) -> str | None:
+    """Return what must hold where pretrained weights would see pixels they do not know."""
+    is_pretrained = isinstance(settings, PretrainedModelSettings) and settings.pretrained != "none"
+    return NO_NORMALIZATION if is_pretrained and not is_normalized else None

@@ -1,0 +1,205 @@
+"""References that a network should beat: they count the training split once, without gradients.
+
+    constant  every pixel has each class's share of the training pixels as its probability, so
+              its label is the most frequent one
+    otsu      each image's grey values are cut in two at its own Otsu threshold (Otsu 1979), and
+              what is dark and what is bright is decided on the training split
+
+They take the way of a network of one epoch through scoring: predictions, pictures and files are
+the same. There is nothing to resume, an attempt counts anew. Optimizer, learning rate, epochs,
+seed and whatever else a gradient needs have no part in it, and are not reported as effective.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.best_weights import best_name, save_best
+from models.catalog import TASKS
+from models.reference_networks import (
+    SidesNetwork,
+    build_constant,
+    build_otsu,
+    constant_logits,
+    otsu_logits,
+)
+from models.resolve import resolve
+from models.scoring import NO_TEST_SPLIT, prefixed, score_split
+from models.session import (
+    BatchSource,
+    DataSource,
+    EpochReport,
+    Interrupted,
+    TrainingResult,
+    TrainingSession,
+)
+from models.settings import SOFTMAX_LOSSES, ModelSettings
+from models.tasks.segmentation import scaled
+from models.tasks.task import Task
+from models.workbench import load_weights
+
+EPOCH = 1  # the only one
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a reference is built and decided."""
+
+    build: Callable[[ModelSettings, int], SidesNetwork]
+    logits: Callable[..., NDArray[np.float64]]  # (counts, channels, is_softmax=…)
+
+
+REFERENCES: Mapping[str, Reference] = MappingProxyType(
+    {
+        "constant": Reference(build_constant, constant_logits),
+        "otsu": Reference(build_otsu, otsu_logits),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What scoring needs of a network, as `models.workbench.Workbench` has it."""
+
+    data: DataSource
+    task: Task[Any]
+    model: SidesNetwork
+    device: torch.device
+
+    @property
+    def network(self) -> nn.Module:
+        """The same as `model`."""
+        return self.model
+
+
+def train(session: TrainingSession) -> TrainingResult:
+    """Count the training split, then score validation, and test where that is asked for.
+
+    Raises:
+        Interrupted: asked to stop; the next attempt counts anew.
+        ValueError: the objective is not defined on the validation split.
+    """
+    started = time.perf_counter()
+    session = replace(session, training=session.training.model_copy(update={"epochs": EPOCH}))
+    stand = _set_up(session)
+    source = stand.data.training_images(session.training.batch_size)
+    validation = stand.data.validation(session.training.batch_size)
+    source.prepare()
+    validation.prepare()
+    _fit(session, stand, source)
+    session.report_effective(_effective(session, stand, source, validation))
+    train_metrics = _training_metrics(session, stand, source)
+    trained_s = time.perf_counter() - started
+    save_best(session.folder, stand.model, EPOCH)
+    metrics, files = score_split(session, stand, "val")
+    _check_objective(session, metrics)
+    seconds = time.perf_counter() - started
+    session.report(
+        EpochReport(
+            epoch=EPOCH,
+            metrics={
+                **prefixed("train", train_metrics),
+                **metrics,
+                "images_per_s": source.images / trained_s,
+                "seconds": seconds,
+            },
+            wall_s=seconds,
+            images_seen=source.images,
+            finished_at=time.time(),
+        )
+    )
+    if session.scores_test:
+        test_metrics, test_files = score_split(session, stand, "test")
+        metrics, files = {**metrics, **test_metrics}, {**files, **test_files}
+    files = {"weights": best_name(EPOCH), **files}
+    return TrainingResult(metrics, EPOCH, EPOCH, train_macs=0.0, files=files)
+
+
+def score_test(session: TrainingSession, weights: Path) -> TrainingResult:
+    """Score what `train` counted on the test split; without one the note says so."""
+    stand = _set_up(session)
+    if stand.data.test(1) is None:
+        return TrainingResult({}, EPOCH, EPOCH, train_macs=0.0, note=NO_TEST_SPLIT)
+    load_weights(stand.model, weights)
+    metrics, files = score_split(session, stand, "test")
+    return TrainingResult(metrics, EPOCH, EPOCH, train_macs=0.0, files=files)
+
+
+def _set_up(session: TrainingSession) -> Stand:
+    data, entry = session.data(), TASKS[session.task]
+    names = data.class_names
+    task: Task[Any] = resolve(entry.builder)(session.training, session.evaluation, names)
+    task.prepare(data)
+    channels = entry.output_channels(session.training, names)
+    network = REFERENCES[session.model.name].build(session.model, channels)
+    return Stand(data, task, network, torch.device("cpu"))
+
+
+def _batches(session: TrainingSession, stand: Stand, source: BatchSource) -> Iterator[Any]:
+    """Yield the batches of a split on the device, telling the coordinator that it moves."""
+    for step, batch in enumerate(source.epoch(EPOCH), start=1):
+        if session.should_stop():
+            raise Interrupted("asked to stop while counting; the next attempt counts anew")
+        session.report_progress(EPOCH, step, len(source))
+        yield stand.task.to_device(batch, stand.device)
+
+
+def _fit(session: TrainingSession, stand: Stand, source: BatchSource) -> None:
+    labels = len(stand.data.class_names)
+    sides, channels = stand.model.logits.shape
+    counts = np.zeros((sides, labels), np.int64)
+    for batch in _batches(session, stand, source):
+        counts += stand.model.count(scaled(batch.images), batch.masks, label_count=labels)
+    is_softmax = session.training.loss in SOFTMAX_LOSSES
+    decide = REFERENCES[session.model.name].logits
+    stand.model.settle(decide(counts, channels, is_softmax=is_softmax))
+
+
+def _training_metrics(
+    session: TrainingSession, stand: Stand, source: BatchSource
+) -> dict[str, float]:
+    """Score the training images as a network's epoch does, so that the two stand side by side."""
+    sums: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for batch in _batches(session, stand, source):
+            found = stand.task.training_step(stand.model, batch).sums
+            sums = {name: sums[name] + value if sums else value for name, value in found.items()}
+    return stand.task.summarise(sums)
+
+
+def _effective(
+    session: TrainingSession, stand: Stand, source: BatchSource, validation: BatchSource
+) -> dict[str, Any]:
+    """Return what this runs with; what only a gradient needs is null."""
+    return {
+        **dict.fromkeys(("optimizer", "learning_rate", "weight_decay", "momentum", "precision")),
+        "device": str(stand.device),
+        "parameters": 0,
+        "macs_per_image": 0.0,
+        "classes": list(stand.data.class_names),
+        "epochs": EPOCH,
+        "batch_size": None,
+        "image_size": session.image_size,
+        "train_images": source.images,
+        "val_images": validation.images,
+        "steps_per_epoch": len(source),
+        "resumed_from_epoch": 0,
+        "resumed_from_step": 0,
+    }
+
+
+def _check_objective(session: TrainingSession, metrics: Mapping[str, float]) -> None:
+    objective = f"val/{session.objective.partition('/')[2]}"
+    if objective not in metrics:
+        raise ValueError(
+            f"objective {objective} must be defined on the validation split, got "
+            f"{', '.join(metrics)}; check objective.metric and data.classes"
+        )

@@ -1,0 +1,220 @@
+"""`visionstudy predict`: apply what a study found to pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace
+from studies.cli.reading import fail
+from studies.cli.running import Tracking
+from studies.running.workspace import open_workspace
+
+if TYPE_CHECKING:
+    import torch
+
+    from studies.predicting.choosing import ChosenRun
+    from studies.predicting.predicting import Predicted
+    from studies.predicting.wishes import Wishes
+
+SKIPPED = 1  # exit status: a picture could not be read
+EXAMPLES = """Examples:
+
+\b
+  visionstudy predict quickstart photos/ -o predicted
+  visionstudy predict quickstart/3f2a9c one.jpg two.png -o predicted --threshold 0.3
+  visionstudy predict small-camvid-unet 'frames/**/*.png' -o predicted --probabilities
+  visionstudy score masks truth/ predicted/labels --classes predicted/predictions.json
+"""
+
+
+def predict(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A study's name (its winner), STUDY/CELL (ids as `status --json` prints them; "
+            "the first digits will do), or the id of a cell's run in MLflow.",
+            show_default=False,
+        ),
+    ],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Pictures, folders of pictures, or quoted patterns such as 'photos/*.jpg'.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to."),
+    ],
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=0.001,
+            max=0.999,
+            help="Probability from which a pixel counts; the run's own when not given.",
+        ),
+    ] = None,
+    least_score: Annotated[
+        float | None,
+        typer.Option(
+            "--least-score",
+            min=0,
+            max=1,
+            help="Least score of an object that is drawn; 0.5 when not given.",
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", metavar="NAME", help="Show this class only. May be repeated; default: all."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N; auto: a GPU if there is one.")
+    ] = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            min=1,
+            help="Pictures at a time; as the run was scored when not given.",
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Draw the classes over each picture.")
+    ] = True,
+    probabilities: Annotated[
+        bool,
+        typer.Option("--probabilities", help="Write a grey 16-bit PNG per class as well."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Do again what is done, and replace other runs'.")
+    ] = False,
+    tracking_uri: Tracking = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+) -> None:
+    """Apply a study's winner to pictures.
+
+    RUN's networks are given pictures as in training: same size, same normalising. With one model
+    per class, the winners of all classes are put together: each pixel gets the most probable of
+    the classes that reach their threshold.
+
+    DIR gets, in each picture's own size: labels/NAME.png (pixel values are label indices),
+    overlays/NAME.jpg, with --probabilities probabilities/CLASS/NAME.png (65535 is 1), and
+    predictions.json: run, weights, settings, classes with colours, each class's share of the
+    pixels, versions. A pixel that no network saw is 255. Of instances there are objects/NAME.json
+    and coco_results.json (COCO results; category_id is the label index) instead of labels. What
+    is done is not done again.
+
+    Exit status: 0 all predicted; 1 a picture could not be read; 2 nothing can be predicted.
+
+    --json prints {"folder", "study", "cells", "classes", "pictures", "predicted" (now), "skipped":
+    [{"source", "reason"}], "seconds", "device", "notes"}.
+    """
+    # Lazy: they load torch and rich, which `visionstudy --help` must not wait for.
+    from studies.cli.predicting_output import end_lines, predicted_json, run_lines
+    from studies.predicting.wishes import Wishes
+
+    wishes = Wishes(
+        threshold=threshold,
+        least_score=least_score,
+        classes=tuple(classes or ()),
+        overlay=overlay,
+        probabilities=probabilities,
+        batch_size=batch_size,
+        overwrite=overwrite,
+    )
+    chosen, used = _choose(run, workspace, tracking_uri), _device(device)
+    if not as_json:
+        for line in run_lines(chosen):
+            typer.echo(line)
+    predicted = _predict(chosen, images, output, wishes=wishes, device=used, quiet=as_json)
+    if as_json:
+        typer.echo(predicted_json(predicted, chosen, device=str(used)))
+    else:
+        for line in end_lines(predicted):
+            typer.echo(line)
+    if predicted.record.skipped:
+        raise typer.Exit(SKIPPED)
+
+
+def _choose(run: str, workspace: Path, tracking_uri: str | None) -> "ChosenRun":
+    """Return the networks that a name stands for, or end with why there are none."""
+    # Lazy: they load SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
+    from studies.predicting.choosing import UnusableRunError, choose_run
+    from studies.tree.ledger import Ledger
+
+    place = open_workspace(workspace)
+    if not place.ledger_file.exists():
+        raise fail(f"{workspace} is no workspace: it has no workspace.db; launch a study first")
+
+    def find_run(run_id: str) -> tuple[str, str] | None:
+        # Lazy: MLflow takes seconds, and only a run's id needs it.
+        from trackers.mlflow_lookup import cell_of_run
+        from trackers.mlflow_server import workspace_uri
+
+        return cell_of_run(tracking_uri or workspace_uri(place.folder), run_id)
+
+    ledger = Ledger(place.ledger_file)
+    try:
+        return choose_run(ledger, place.folder, run, find_run=find_run)
+    except (UnusableRunError, ConnectionError) as error:
+        raise fail(str(error)) from error
+    finally:
+        ledger.close()
+
+
+def _device(named: str) -> "torch.device":
+    """Return where the networks run."""
+    # Lazy: torch takes a second, which `visionstudy --help` must not wait for.
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if named == "auto":
+        return torch.device("cuda" if gpus else "cpu")
+    known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
+    if named not in known:
+        raise fail(f"--device must be auto or one of {', '.join(known)} here, got '{named}'")
+    return torch.device(named)
+
+
+def _predict(
+    run: "ChosenRun",
+    images: list[str],
+    folder: Path,
+    *,
+    wishes: "Wishes",
+    device: "torch.device",
+    quiet: bool,
+) -> "Predicted":
+    # Lazy: they load torch and rich, which `visionstudy --help` must not wait for.
+    from rich.console import Console
+
+    from models.predicting import UnusableWeightsError
+    from models.session import OutOfMemory
+    from studies.cli.predicting_output import shown_progress
+    from studies.predicting.pictures import NoPictureError
+    from studies.predicting.predicting import UnusableWishError
+    from studies.predicting.predicting import predict as predict_pictures
+    from studies.predicting.record import OtherPredictionsError
+
+    try:
+        with shown_progress(Console(stderr=True), quiet=quiet) as progress:
+            return predict_pictures(
+                run, images, folder, wishes=wishes, device=device, progress=progress
+            )
+    except OutOfMemory as error:
+        raise fail(f"{error}; give a smaller --batch-size, or --device cpu") from error
+    except (
+        NoPictureError,
+        OtherPredictionsError,
+        UnusableWeightsError,
+        UnusableWishError,
+    ) as error:
+        raise fail(str(error)) from error

@@ -1,0 +1,125 @@
+"""What `visionstudy predict` says: before, meanwhile, after, and as JSON for programs."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from models.settings import SOFTMAX_LOSSES
+from studies.predicting.choosing import ChosenRun, Member
+from studies.predicting.predicting import Predicted
+from studies.predicting.predicting import Progress as Told
+from studies.running.views import PLAIN_INTERVAL_S, duration
+
+LISTED_SKIPPED = 10
+
+
+class Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of the last seconds."""
+        return Text(f"{task.speed:.1f} pictures/s" if task.speed else "")
+
+
+@contextmanager
+def shown_progress(console: Console, *, quiet: bool) -> Iterator[Told]:
+    """Show how far it is: a bar on a terminal, a line now and then elsewhere."""
+    if quiet:
+        yield lambda *_: None
+    elif console.is_terminal:
+        columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), Rate())
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+            step = bar.add_task("", total=None)
+            yield lambda done, total: bar.update(step, completed=done, total=total)
+    else:
+        yield _plain(console)
+
+
+def _plain(console: Console) -> Told:
+    started_at = said_at = time.monotonic()
+    first: int | None = None
+
+    def told(done: int, total: int) -> None:
+        nonlocal said_at, first
+        first = done if first is None else first
+        now = time.monotonic()
+        if now - said_at >= PLAIN_INTERVAL_S and done > first:
+            said_at = now
+            rate = (done - first) / (now - started_at)
+            left = duration((total - done) / rate)
+            console.print(
+                f"{done:,} of {total:,} pictures, {rate:.1f} pictures/s, about {left} left",
+                highlight=False,
+            )
+
+    return told
+
+
+def run_lines(run: ChosenRun) -> Iterator[str]:
+    """Say what predicts."""
+    for member in run.members:
+        yield f"{_place(run, member)}: {_words(member)}"
+    yield from run.notes
+
+
+def _place(run: ChosenRun, member: Member) -> str:
+    facts = [fact for fact in (member.role, member.group, f"seed {member.seed}") if fact]
+    return f"{run.study}/{member.cell} ({', '.join(facts)})"
+
+
+def _words(member: Member) -> str:
+    model, size = member.settings.model.name, member.settings.data.image_size
+    is_thresholded = member.settings.training.loss not in SOFTMAX_LOSSES
+    threshold = f", from a probability of {member.threshold:g} on" if is_thresholded else ""
+    return f"{model} at {size} px, labels {', '.join(member.class_names)}{threshold}"
+
+
+def end_lines(predicted: Predicted) -> Iterator[str]:
+    """Say what was done, what was not, and where it is."""
+    skipped = predicted.record.skipped
+    before = predicted.pictures - predicted.predicted - len(skipped)
+    parts = [f"{predicted.predicted:,} predicted in {duration(predicted.seconds)}"]
+    if predicted.predicted:
+        parts[0] += f" ({predicted.predicted / max(predicted.seconds, 1e-9):.1f} pictures/s)"
+    parts += [f"{before:,} done before"] if before else []
+    parts += [f"{len(skipped):,} skipped"] if skipped else []
+    noun = "picture" if predicted.pictures == 1 else "pictures"
+    yield f"{predicted.pictures:,} {noun}: {', '.join(parts)}"
+    for source, reason in list(skipped.items())[:LISTED_SKIPPED]:
+        yield f"skipped {source}: {reason}"
+    if len(skipped) > LISTED_SKIPPED:
+        yield f"and {len(skipped) - LISTED_SKIPPED:,} more, see predictions.json"
+    yield f"wrote {predicted.record.folder}"
+
+
+def predicted_json(predicted: Predicted, run: ChosenRun, *, device: str) -> str:
+    """Write the end as JSON; the fields are those `visionstudy predict --help` names."""
+    record = predicted.record
+    content = {
+        "folder": str(record.folder),
+        "study": run.study,
+        "cells": [member.cell for member in run.members],
+        "classes": record.classes,
+        "pictures": predicted.pictures,
+        "predicted": predicted.predicted,
+        "skipped": [
+            {"source": source, "reason": reason} for source, reason in record.skipped.items()
+        ],
+        "seconds": predicted.seconds,
+        "device": device,
+        "notes": list(run.notes),
+    }
+    return json.dumps(content, indent=2)

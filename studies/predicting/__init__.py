@@ -1,0 +1,1 @@
+"""Apply what a study found to pictures: a winner, or the class winners put together."""

@@ -1,0 +1,1 @@
+"""Score what any tool predicted, from files."""

@@ -1,0 +1,129 @@
+"""Objects lie in the picture where the network saw them, and are COCO results."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pycocotools import mask as rle_masks  # type: ignore[import-untyped]
+
+from data_pipeline.datasets.settings.generated import StreetScenesData
+from data_pipeline.loading.resizing import Policy, placement
+from models.detection.settings import MaskRCNNSettings
+from models.metrics.coco_ap import decoded
+from models.predictions import FoundMask, FoundObjects
+from models.settings import EvaluationSettings, TrainingSettings
+from studies.predicting.choosing import ChosenRun, Member
+from studies.predicting.networks import View
+from studies.predicting.objects import Objects
+from studies.predicting.wishes import Wishes
+from studies.spec.schema import CellSettings
+
+SIZE = 64
+PICTURE_HW = (96, 160)
+TOP, LEFT, BOTTOM, RIGHT = 36, 60, 66, 110  # of the object in the picture
+
+
+def run() -> ChosenRun:
+    settings = CellSettings.model_construct(
+        data=StreetScenesData(image_size=SIZE),
+        model=MaskRCNNSettings(),
+        training=TrainingSettings(),
+        evaluation=EvaluationSettings(),
+    )
+    member = Member(
+        cell="a",
+        trained="a",
+        role="",
+        group="",
+        seed=0,
+        settings=settings,
+        class_names=("car", "bus"),
+        threshold=0.5,
+        weights=Path("best-1.pt"),
+        scored_batch=1,
+    )
+    return ChosenRun("demo", "instance_segmentation", (member,), member.class_names)
+
+
+def seen(policy: Policy) -> View:
+    """Return what a perfect network says of the object, and a weaker bus in the corner."""
+    place = placement(policy, SIZE, PICTURE_HW)
+    picture = np.zeros((*PICTURE_HW, 3), np.uint8)
+    picture[TOP:BOTTOM, LEFT:RIGHT] = 255
+    mask = place.image(picture)[..., 0].astype(np.float32) / 255
+    mask[mask == 114 / 255] = 0  # the padding
+    box = place.boxes(np.array([[LEFT, TOP, RIGHT, BOTTOM]], np.float32), PICTURE_HW)[0]
+    height, width = place.canvas_hw
+    corner = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    return View(
+        place,
+        FoundObjects(
+            input_hw=(height, width),
+            boxes_xyxy=torch.stack([torch.from_numpy(box), corner]),
+            labels=torch.tensor([0, 1]),
+            scores=torch.tensor([0.9, 0.2]),
+            masks=(
+                FoundMask(0, 0, torch.from_numpy(mask)),
+                FoundMask(0, 0, torch.zeros(0, 0)),
+            ),
+        ),
+    )
+
+
+def written(folder: Path, policy: Policy, **wishes: Any) -> tuple[dict[str, Any], list[Any]]:
+    writer = Objects(run(), Wishes(**wishes))
+    pixels = np.full((*PICTURE_HW, 3), 90, np.uint8)
+    entry = writer.write(folder, "a/7", pixels, views=[seen(policy)])
+    return entry, json.loads((folder / entry["files"]["objects"]).read_text())
+
+
+@pytest.mark.parametrize("policy", get_args(Policy))
+def test_box_and_mask_lie_where_the_object_is(tmp_path: Path, policy: Policy) -> None:
+    entry, [car, _] = written(tmp_path, policy)
+    pixel = max(PICTURE_HW) / SIZE  # of the network's input, in the picture
+    truth = np.zeros(PICTURE_HW, np.bool_)
+    truth[TOP:BOTTOM, LEFT:RIGHT] = True
+    [mask] = decoded([car["segmentation"]], PICTURE_HW)
+
+    assert car["bbox"] == pytest.approx([LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP], abs=0.1)
+    assert mask.shape == PICTURE_HW
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.9
+    assert np.abs(np.argwhere(mask).min(axis=0) - (TOP, LEFT)).max() <= pixel
+    assert entry["objects"] == {"car": 1, "bus": 1}
+
+
+def test_only_sure_objects_are_drawn_and_all_are_written(tmp_path: Path) -> None:
+    entry, objects = written(tmp_path, "stretch")
+    overlay = cv2.imread(str(tmp_path / entry["files"]["overlay"]))
+    assert overlay is not None
+    assert len(objects) == 2
+    inside = overlay[(TOP + BOTTOM) // 2, (LEFT + RIGHT) // 2].astype(int)
+    assert inside[1] > inside[0] + 80  # green, as the thesis draws cars
+    assert np.abs(overlay[-5, :20].astype(int) - 90).max() < 12
+    _, only_buses = written(tmp_path, "stretch", classes=("bus",), least_score=0.1)
+    assert [each["category_id"] for each in only_buses] == [1]
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"), [(("000007", "000012"), [7, 12]), (("a", "b"), [1, 2])]
+)
+def test_all_objects_are_one_file_of_coco_results(
+    tmp_path: Path, names: tuple[str, ...], numbers: list[int]
+) -> None:
+    writer = Objects(run(), Wishes(overlay=False))
+    images = []
+    for name in names:
+        pixels = np.zeros((*PICTURE_HW, 3), np.uint8)
+        entry = writer.write(tmp_path, name, pixels, views=[seen("letterbox")])
+        images.append({"name": name, **entry})
+    writer.finish(tmp_path, images)
+    results = json.loads((tmp_path / "coco_results.json").read_text())
+
+    assert [each["image_id"] for each in images] == numbers
+    assert [each["image_id"] for each in results] == [numbers[0]] * 2 + [numbers[1]] * 2
+    assert results[0].keys() == {"image_id", "category_id", "bbox", "score", "segmentation"}
+    assert rle_masks.area(results[0]["segmentation"]) > 1000
