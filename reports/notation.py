@@ -28,7 +28,16 @@ LOWER_IS_BETTER = frozenset(
     {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "warping_error", "hours"}
 )
 # Metrics that come per class as well, under their name and the class's.
-CLASS_METRICS = ("mask_ap", "box_ap", "boundary_f1", "average_precision", "auc", "iou")
+CLASS_METRICS = (
+    "mask_ap",
+    "box_ap",
+    "mask_ar",
+    "box_ar",
+    "boundary_f1",
+    "average_precision",
+    "auc",
+    "iou",
+)
 AVERAGE_PRECISION = re.compile(r"\b(mask|box) a([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")
 SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}

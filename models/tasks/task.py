@@ -70,7 +70,10 @@ class Task(Protocol[BatchT]):
         """Turn the added-up sums of an epoch into training metrics, "loss" among them."""
 
     def input_shape(self, batch: BatchT) -> tuple[int, ...]:
-        """Return (images, channels, …, height, width) as the network is given them."""
+        """Return (images, channels, …, height, width) as the network is given them.
+
+        Where the images of a batch differ in size, that of the first one.
+        """
 
     def example_input(self, image_size: int) -> Tensor:
         """Return one image on the meta device, to count multiply-accumulates with."""
