@@ -13,6 +13,15 @@ from models.session import EpochReport, TrainingSession
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 
 
+@pytest.fixture(autouse=True)
+def _kernels() -> Iterator[None]:
+    """Training asks for deterministic kernels; a reference may have none."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
 @dataclass
 class TinySource:
     """Bright squares (class 1) and dark ones (class 2) on noise, some pixels unlabelled."""

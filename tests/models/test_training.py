@@ -212,12 +212,8 @@ def test_finished_training_leaves_weights_predictions_and_a_picture(
 ) -> None:
     cell = attempts(scores_test=True)
     result = train(cell.session())
-    assert set(result.files) == {
-        "weights",
-        "predictions_val",
-        "predictions_test",
-        "predictions_strip",
-    }
+    kept = {"weights", "predictions_val", "predictions_test", "predictions_strip"}
+    assert kept <= set(result.files)
     left = {file.name for file in cell.folders[0].iterdir()}
     assert set(result.files.values()) <= left
     small = left - set(result.files.values())
