@@ -126,10 +126,9 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             settings=UNetSettings,
             summary="U-Net: contracting and expanding path with copies across (2015)",
             size_rule=unet_size_rule,
-            parameters={
-                channels: DEFAULT_UNET_PARAMETERS + DEFAULT_UNET_PARAMETERS_PER_CHANNEL * channels
-                for channels in range(1, 257)
-            },
+            parameters=linear_in_channels(
+                DEFAULT_UNET_PARAMETERS, DEFAULT_UNET_PARAMETERS_PER_CHANNEL
+            ),
             builder="models.segmentation.unet:build_unet",
         ),
         "segnet": ModelEntry(
