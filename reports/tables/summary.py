@@ -1,6 +1,7 @@
 """The answer first: what won, by how much, at what cost, and what to be careful about."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.lineage import Place, Placed, final_winners, path_to, places
@@ -121,9 +122,17 @@ def _settings(study: StudyRecord, path: tuple[Placed, ...]) -> tuple[ChosenSetti
         ChosenSetting(
             name=setting_name(setting),
             path=setting,
-            base=value_text(study.base.get(setting)),
+            base=value_text(_base_value(study, setting, value)),
             chosen=value_text(value),
             stage=stage,
         )
         for setting, (value, stage) in decided.items()
     )
+
+
+def _base_value(study: StudyRecord, setting: str, chosen: JsonValue) -> JsonValue:
+    """Return a setting's base value; of a part chosen as a whole, the fields that it names."""
+    if setting in study.base or not isinstance(chosen, Mapping):
+        return study.base.get(setting)
+    fields = {name: study.base.get(f"{setting}.{name}") for name in chosen}
+    return {name: value for name, value in fields.items() if value is not None}

@@ -54,6 +54,21 @@ def test_the_chosen_settings_are_those_of_the_winners_cells(study: StudyRecord) 
     assert {s.name: (s.base, s.chosen) for s in winner.settings}["batch size"] == ("4", "8")
 
 
+def test_a_part_that_a_stage_replaced_as_a_whole_has_the_base_values_it_replaced(
+    build: Build,
+) -> None:
+    study = build(1)
+    first = study.stages[0]
+    network = {"name": "unet", "base_channels": 8}
+    replaced = tuple(replace(each, varied={"model": network}) for each in first.configurations)
+    base = {**study.base, "model.name": "unet", "model.base_channels": 64, "model.depth": 4}
+    changed = replace(
+        study, base=base, stages=(replace(first, configurations=replaced), *study.stages[1:])
+    )
+    [setting] = summarise(changed).winners[0].settings
+    assert (setting.base, setting.chosen) == ("unet (base channels 64)", "unet (base channels 8)")
+
+
 def test_each_class_has_its_own_winner_and_the_mean_is_over_classes(
     class_study: StudyRecord,
 ) -> None:
