@@ -24,7 +24,11 @@ class PretrainedModelSettings(ModelSettings):
     )
 
 
+def names_weights(settings: ModelSettings) -> bool:
+    """Tell whether a network starts from pretrained weights."""
+    return isinstance(settings, PretrainedModelSettings) and settings.pretrained != "none"
+
+
 def pretrained_fault(settings: ModelSettings, *, is_normalized: bool) -> str | None:
     """Return what must hold where pretrained weights would see pixels they do not know."""
-    is_pretrained = isinstance(settings, PretrainedModelSettings) and settings.pretrained != "none"
-    return NO_NORMALIZATION if is_pretrained and not is_normalized else None
+    return NO_NORMALIZATION if names_weights(settings) and not is_normalized else None

@@ -14,6 +14,7 @@ from models.checkpoints import UnreadableCheckpointError, write_atomically
 from models.cost import count_macs
 from models.determinism import seed_everything, set_deterministic
 from models.optimizers import build_optimizer
+from models.pretrained_settings import names_weights
 from models.resolve import resolve
 from models.session import DataSource, TrainingSession
 from models.settings import ModelSettings
@@ -66,12 +67,16 @@ def set_up(session: TrainingSession) -> Workbench:
 def load_pretrained(network: nn.Module, settings: ModelSettings) -> list[dict[str, str]]:
     """Give a new network the pretrained weights that its settings name; return which they were.
 
+    Without such weights nothing is loaded, and [] returned.
+
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
     loader = MODELS[settings.name].pretrain
-    return [] if loader is None else [asdict(w) for w in resolve(loader)(network, settings)]
+    if loader is None or not names_weights(settings):
+        return []
+    return [asdict(weights) for weights in resolve(loader)(network, settings)]
 
 
 def _fabric(precision: str) -> Fabric:

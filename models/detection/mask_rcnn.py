@@ -194,14 +194,12 @@ def build_mask_rcnn(settings: MaskRCNNSettings, out_channels: int) -> MaskRCNNNe
 def load_mask_rcnn(
     network: MaskRCNNNetwork, settings: MaskRCNNSettings
 ) -> tuple[LoadedWeights, ...]:
-    """Give the network the pretrained weights of the settings, if they name some.
+    """Give the network the pretrained weights that the settings name.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    if settings.pretrained == "none":
-        return ()
     heads: Any = network.roi_heads
     if settings.pretrained == "imagenet":
         body = network.backbone.get_submodule("body")

@@ -60,14 +60,12 @@ def build_deeplabv3plus(settings: DeepLabV3PlusSettings, out_channels: int) -> n
 
 
 def load_encoder(network: nn.Module, settings: AnyEncoderSettings) -> tuple[LoadedWeights, ...]:
-    """Give the encoder the pretrained weights of the settings, if they name some.
+    """Give the encoder the pretrained weights that the settings name.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    if settings.pretrained == "none":
-        return ()
     source = encoder_source(settings.encoder, settings.pretrained)
     return (load_into(network.get_submodule("encoder"), source),)
 

@@ -72,15 +72,13 @@ def build_fcn(settings: FCNSettings, out_channels: int) -> FCN:
     return FCN(settings, out_channels)
 
 
-def load_classifier(network: FCN, settings: FCNSettings) -> tuple[LoadedWeights, ...]:
-    """Give all but scores and upsampling the pretrained weights of the settings, if any.
+def load_classifier(network: FCN, _: FCNSettings) -> tuple[LoadedWeights, ...]:
+    """Give all but scores and upsampling the pretrained weights that the settings name.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    if settings.pretrained == "none":
-        return ()
     connected = [_as_linear(layer) for layer in network.hidden if isinstance(layer, nn.Conv2d)]
     kept = nn.ModuleDict({"stages": network.stages, "hidden": nn.ModuleList(connected)})
     layers = {

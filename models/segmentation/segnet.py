@@ -60,15 +60,13 @@ def build_segnet(settings: SegNetSettings, out_channels: int) -> SegNet:
     return SegNet(settings, out_channels)
 
 
-def load_encoder(network: SegNet, settings: SegNetSettings) -> tuple[LoadedWeights, ...]:
-    """Give the encoder the pretrained weights of the settings, if they name some.
+def load_encoder(network: SegNet, _: SegNetSettings) -> tuple[LoadedWeights, ...]:
+    """Give the encoder the pretrained weights that the settings name.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    if settings.pretrained == "none":
-        return ()
     source, rename = vgg16_source(batch_norm=True), rename_by(stage_layers(network.encoder))
     return (load_into(network.encoder, source, rename=rename),)
 

@@ -87,14 +87,12 @@ def build_lraspp(settings: LRASPPSettings, out_channels: int) -> TorchvisionNetw
 def load_backbone(
     network: TorchvisionNetwork, settings: TorchvisionSettings
 ) -> tuple[LoadedWeights, ...]:
-    """Give the backbone the pretrained weights of the settings, if they name some.
+    """Give the backbone the pretrained weights that the settings name.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    if settings.pretrained == "none":
-        return ()
     weights, prefix = BACKBONES[backbone_of(settings)]
     source = WeightsSource.named_by_hash(weights.url)
     rename = partial(name_in_backbone, prefix=prefix)

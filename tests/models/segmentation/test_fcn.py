@@ -145,7 +145,3 @@ def test_hidden_layers_compute_what_the_pretrained_classifier_computes(
     torch.testing.assert_close(found, expected[:, :, None, None])
     assert found.any()
     assert loaded.file == "vgg.pth"
-
-
-def test_nothing_is_loaded_unless_asked_for() -> None:
-    assert load_classifier(network_of(8), FCNSettings()) == ()

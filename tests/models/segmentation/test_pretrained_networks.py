@@ -25,6 +25,7 @@ from models.segmentation.torchvision_networks import (
 from models.segmentation.torchvision_settings import LRASPPSettings
 from models.session import Interrupted
 from models.training import train
+from models.workbench import load_pretrained
 
 RESNET18 = UNetEncoderSettings(encoder="resnet18", pretrained="imagenet")
 LRASPP = LRASPPSettings(pretrained="imagenet")
@@ -109,7 +110,7 @@ def test_encoder_alone_is_pretrained(resnet18: Path) -> None:
 
 def test_network_that_is_not_pretrained_needs_no_file(cache: Path) -> None:
     settings = UNetEncoderSettings(encoder="resnet18")
-    assert load_encoder(build_unet_encoder(settings, 1), settings) == ()
+    assert load_pretrained(build_unet_encoder(settings, 1), settings) == []
     assert list(cache.iterdir()) == []
 
 

@@ -107,7 +107,3 @@ def test_encoder_computes_what_the_pretrained_classifier_computes(
         assert torch.equal(maps, classifier["features"](images))
     assert maps.any()
     assert loaded.file == "vgg.pth"
-
-
-def test_nothing_is_loaded_unless_asked_for() -> None:
-    assert load_encoder(network_of(), SegNetSettings()) == ()
