@@ -1,21 +1,11 @@
-"""Mask R-CNN on a feature pyramid (He et al. 2017), of torchvision's parts.
+"""Mask R-CNN on a feature pyramid (He et al. 2017), of torchvision's parts."""
 
-Images keep the size they come in: torchvision's own transform would bring every image to 800
-pixels, whatever size a study asks for. They are padded to a multiple of 32.
-
-In mixed precision that is the precision of the backbone and the pyramid. The heads compute boxes,
-and half precision has no room for the coordinates of pixels.
-"""
-
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision import models  # type: ignore[import-untyped]
 from torchvision.models.detection import (  # type: ignore[import-untyped]
     MaskRCNN,
@@ -37,7 +27,9 @@ from torchvision.models.detection.rpn import (  # type: ignore[import-untyped]
 )
 from torchvision.ops import FrozenBatchNorm2d  # type: ignore[import-untyped]
 
-from models.detection.outputs import Detection, Losses, Scored, Target, Targets
+from models.class_rows import ClassRows
+from models.detection.detector import Detector, Maps, padded
+from models.detection.outputs import Detection, Learned, Losses, Target
 from models.detection.region_pooling import LEVELS, RegionPooling, kernels_as_built
 from models.detection.settings import STRIDE, MaskRCNNSettings
 from models.pretrained import LoadedWeights, WeightsSource, load_into
@@ -46,7 +38,6 @@ PYRAMID_CHANNELS = 256
 BOX_SIDE, MASK_SIDE = 7, 14  # bins of a pooled region
 TRAINED_STAGES = ("layer4", "layer3", "layer2", "layer1", "conv1")  # the last first
 USUALLY_TRAINED = 3  # of a pretrained backbone
-SAMPLING_SEED = 0  # of the regions that a validation loss is taken of
 BACKBONES = {
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
     "resnet34": models.ResNet34_Weights.IMAGENET1K_V1,
@@ -59,12 +50,14 @@ WHOLE = {
 }
 
 
-class MaskRCNNNetwork(nn.Module):
-    """Images to losses or detections, as `models.detection.outputs` says.
+class MaskRCNNNetwork(Detector):
+    """Backbone, proposals and heads of torchvision.
 
     Args:
         network: torchvision's, whose parts are kept under their names.
     """
+
+    stride = STRIDE
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -73,26 +66,40 @@ class MaskRCNNNetwork(nn.Module):
         self.rpn = parts["rpn"]
         self.roi_heads = parts["roi_heads"]
 
-    def forward(
-        self, images: Sequence[Tensor], targets: Targets | None = None
-    ) -> Losses | list[Detection] | Scored:
-        """Find the objects, or learn how to.
+    @property
+    def heads(self) -> tuple[nn.Module, ...]:
+        """Return what finds proposals, and what looks at them."""
+        return self.rpn, self.roi_heads
 
-        Args:
-            images: (3, h, w) float32 each; sizes may differ.
-            targets: Of these images; needed in training mode.
-        """
-        batch = padded(images)
-        features: dict[str, Tensor] = self.backbone(batch.tensors)
-        with torch.autocast(batch.tensors.device.type, enabled=False):
-            features = {name: each.float() for name, each in features.items()}
-            if self.training:
-                return self._losses(batch, features, targets.of_images if targets else [])
-            detections = self._detections(batch, features)
-            if targets is None:
-                return detections
-            losses = self._losses_per_image(batch, features, targets.of_images)
-            return Scored(detections, losses)
+    @property
+    def class_rows(self) -> tuple[ClassRows, ...]:
+        """Return where scores, boxes and masks of classes are computed."""
+        return (
+            ClassRows("roi_heads.box_predictor.cls_score", has_background=True),
+            ClassRows("roi_heads.box_predictor.bbox_pred", per_class=4, has_background=True),
+            ClassRows("roi_heads.mask_predictor.mask_fcn_logits", has_background=True),
+        )
+
+    def maps(self, images: Tensor) -> Maps:
+        """Return the levels of the feature pyramid."""
+        levels: Maps = self.backbone(images)
+        return levels
+
+    def learn(self, batch: ImageList, maps: Maps, targets: list[Target]) -> Learned:
+        """Return the losses of proposals and of regions."""
+        proposals, of_proposals = self.rpn(batch, maps, targets)
+        _, of_regions = self._regions(maps, proposals, batch.image_sizes, targets)
+        return Learned({**of_regions, **of_proposals}, {})
+
+    def detect(self, batch: ImageList, maps: Maps) -> list[Detection]:
+        """Return objects with their masks."""
+        proposals, _ = self.rpn(batch, maps)
+        detections, _ = self._regions(maps, proposals, batch.image_sizes)
+        for detection, size_hw in zip(detections, batch.image_sizes, strict=True):
+            detection["masks"] = paste_masks_in_image(
+                detection["masks"], detection["boxes"], size_hw
+            )
+        return detections
 
     def forward_at_fixed_cost(self, image: Tensor) -> None:
         """Run every layer as often as a training image makes it at most, also on "meta".
@@ -103,9 +110,9 @@ class MaskRCNNNetwork(nn.Module):
         Args:
             image: (1, 3, h, w).
         """
-        features: dict[str, Tensor] = self.backbone(padded(list(image)).tensors)
+        maps: Maps = self.backbone(padded(list(image), STRIDE).tensors)
         heads: Any = self.roi_heads
-        self.rpn.head(list(features.values()))  # type: ignore[operator]  # a module
+        self.rpn.head(list(maps.values()))  # type: ignore[operator]  # a module
         sampler = heads.fg_bg_sampler
         regions = sampler.batch_size_per_image
         objects = int(regions * sampler.positive_fraction)
@@ -115,50 +122,19 @@ class MaskRCNNNetwork(nn.Module):
         masks = pooled((objects, PYRAMID_CHANNELS, MASK_SIDE, MASK_SIDE))
         heads.mask_predictor(heads.mask_head(masks))
 
-    def _losses(
-        self, batch: ImageList, features: dict[str, Tensor], targets: list[Target]
-    ) -> Losses:
-        proposals, of_proposals = self.rpn(batch, features, targets)
-        _, of_regions = self._regions(features, proposals, batch.image_sizes, targets)
-        return {**of_regions, **of_proposals}
-
-    def _detections(self, batch: ImageList, features: dict[str, Tensor]) -> list[Detection]:
-        proposals, _ = self.rpn(batch, features)
-        detections, _ = self._regions(features, proposals, batch.image_sizes)
-        for detection, size_hw in zip(detections, batch.image_sizes, strict=True):
-            detection["masks"] = paste_masks_in_image(
-                detection["masks"], detection["boxes"], size_hw
-            )
-        return detections
-
     def _regions(
         self,
-        features: dict[str, Tensor],
+        maps: Maps,
         proposals: list[Tensor],
         sizes_hw: list[tuple[int, int]],
         targets: list[Target] | None = None,
     ) -> tuple[list[Detection], Losses]:
         poolings = [each for each in self.roi_heads.children() if isinstance(each, RegionPooling)]
-        with kernels_as_built(poolings, features[LEVELS[0]].device):
+        with kernels_as_built(poolings, maps[LEVELS[0]].device):
             found: tuple[list[Detection], Losses] = self.roi_heads(
-                features, proposals, sizes_hw, targets
+                maps, proposals, sizes_hw, targets
             )
         return found
-
-    def _losses_per_image(
-        self, batch: ImageList, features: dict[str, Tensor], targets: list[Target]
-    ) -> Losses:
-        """Return each loss as (b,), with the same regions sampled every time."""
-        rows: list[Losses] = []
-        gpus = list(range(torch.cuda.device_count()))
-        with torch.random.fork_rng(gpus), _as_in_training(self.rpn, self.roi_heads):
-            for index, target in enumerate(targets):
-                torch.manual_seed(SAMPLING_SEED)
-                one = slice(index, index + 1)
-                alone = ImageList(batch.tensors[one], batch.image_sizes[one])
-                maps = {name: each[one] for name, each in features.items()}
-                rows.append(self._losses(alone, maps, [target]))
-        return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def build_mask_rcnn(settings: MaskRCNNSettings, out_channels: int) -> MaskRCNNNetwork:
@@ -218,17 +194,6 @@ def load_mask_rcnn(
     return (load_into(kept, source, rename=_without(*last)),)
 
 
-def padded(images: Sequence[Tensor]) -> ImageList:
-    """Put images (3, h, w) into one tensor, with zeros to the right and below."""
-    sizes = [(each.shape[-2], each.shape[-1]) for each in images]
-    height, width = (math.ceil(max(side) / STRIDE) * STRIDE for side in zip(*sizes, strict=True))
-    tensors = [
-        functional.pad(each, (0, width - each.shape[-1], 0, height - each.shape[-2]))
-        for each in images
-    ]
-    return ImageList(torch.stack(tensors), sizes)
-
-
 def _pyramid(settings: MaskRCNNSettings) -> BackboneWithFPN:
     body = getattr(models, settings.backbone)(norm_layer=_norm(settings.backbone_norm))
     if settings.pretrained != "none":
@@ -277,15 +242,3 @@ def _norm(kind: str) -> Callable[[int], nn.Module]:
 
 def _without(*prefixes: str) -> Callable[[str], str | None]:
     return lambda name: None if name.startswith(prefixes) else name
-
-
-@contextmanager
-def _as_in_training(*modules: nn.Module) -> Iterator[None]:
-    """Have modules return losses; their layers stay as they are, and keep their statistics."""
-    for module in modules:
-        module.training = True
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.training = False

@@ -1,15 +1,15 @@
 """What detectors are given and what they return.
 
-    training mode              images, targets ──► losses of the batch
+    training mode              images, targets ──► `Learned`: losses and measures of the batch
     evaluation mode            images          ──► detections
-    evaluation mode, targets   images, targets ──► `Scored`: detections, and losses per image
+    evaluation mode, targets   images, targets ──► `Scored`: detections; losses, measures per image
 
 The last one lets a validation loss cost no second pass through the backbone. It changes neither
 the network nor the random state, and an image's losses do not depend on the images beside it.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, TypedDict
+from typing import NamedTuple, NotRequired, TypeAlias, TypedDict
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ class Target(TypedDict):
 
     boxes: Tensor  # (n, 4) float32, xyxy, pixels of the image, both sides above 0
     labels: Tensor  # (n,) int64 from 1; 0 is the background
-    masks: Tensor  # (n, h, w) bool
+    masks: NotRequired[Tensor]  # (n, h, w) bool; where the task has masks
 
 
 class Targets:
@@ -41,10 +41,20 @@ class Detection(TypedDict):
     boxes: Tensor  # (n, 4) float32, xyxy, pixels of the image
     labels: Tensor  # (n,) int64 from 1
     scores: Tensor  # (n,) float32 in [0, 1]
-    masks: Tensor  # (n, 1, h, w) float32 probability
+    masks: NotRequired[Tensor]  # (n, 1, h, w) float32 probability; where the task has masks
 
 
 Losses: TypeAlias = dict[str, Tensor]  # name -> () of a batch, or (b,) of its images
+# Name -> (2,) of a batch, or (b, 2) of its images: a sum, and the number of what was summed. They
+# are logged as their quotient and minimised by nobody.
+Measures: TypeAlias = dict[str, Tensor]
+
+
+class Learned(NamedTuple):
+    """What a network returns in training mode."""
+
+    losses: Losses  # each (), a mean over the batch; their sum is minimised
+    measures: Measures  # each (2,)
 
 
 class Scored(NamedTuple):
@@ -52,3 +62,4 @@ class Scored(NamedTuple):
 
     detections: list[Detection]  # one per image
     losses: Losses  # each (b,)
+    measures: Measures  # each (b, 2)

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.detection.outputs import Losses
 from models.metrics.names import instance_metric_names
 from models.session import DataSource
 from models.settings import EvaluationSettings, TrainingSettings
@@ -54,7 +53,7 @@ class InstanceTask:
     def training_step(self, model: nn.Module, batch: InstanceBatch) -> StepResult:
         """Return the sum of the network's losses, and each of them."""
         images = len(batch.image_ids)
-        losses: Losses = model(network_images(batch), targets(batch))
+        losses = model(network_images(batch), targets(batch)).losses
         total = torch.stack(list(losses.values())).sum()
         sums = {
             name: value.detach().double() * images

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from data_pipeline.datasets.settings.generated import StreetScenesData
 from data_pipeline.samples import InstanceBatch
 from data_pipeline.source import DataSource, open_data
-from models.detection.outputs import Detection, Losses, Scored, Target, Targets
+from models.detection.outputs import Detection, Learned, Scored, Target, Targets
 from models.metrics.names import instance_metric_names
 from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.instance_batches import targets
@@ -32,7 +32,9 @@ class Oracle(nn.Module):
         self.shift = shift
         self.seen: list[Tensor] = []
 
-    def forward(self, images: Sequence[Tensor], targets: Targets | None = None) -> Losses | Scored:
+    def forward(
+        self, images: Sequence[Tensor], targets: Targets | None = None
+    ) -> Learned | Scored:
         self.seen.extend(images)
         assert targets is not None
         losses = {
@@ -40,8 +42,8 @@ class Oracle(nn.Module):
             "loss_classifier": torch.full((len(images),), 0.5),
         }
         if self.training:
-            return {name: values.mean() for name, values in losses.items()}
-        return Scored([self.found(target) for target in targets.of_images], losses)
+            return Learned({name: values.mean() for name, values in losses.items()}, {})
+        return Scored([self.found(target) for target in targets.of_images], losses, {})
 
     def found(self, target: Target) -> Detection:
         count = len(target["labels"])
