@@ -1,4 +1,8 @@
-"""The trained cells behind each stage's winner, each once however many stages it won."""
+"""The trained cells behind each stage's winner, each once however many stages it won.
+
+What they kept is of the settings that they were trained and first scored with: a threshold that a
+later stage chose is not in it. So they are called winners of stages that train, and of no other.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +16,8 @@ from trackers.records import CellRecord, Outcome, StudyRecord
 class Winner:
     """A configuration that won one stage or several; where classes have their own, of one."""
 
-    stages: tuple[str, ...]  # that it won, in order
+    stages: tuple[str, ...]  # that it won and that train, in order; () where it only inherited
+    last: int  # index of the last stage that it won, of any kind
     label: str  # what the first of them varied in training
     group: str  # class of a one-model-per-class study, else ""
     cells: tuple[CellRecord, ...]  # trained and complete, by seed
@@ -20,7 +25,7 @@ class Winner:
     @property
     def name(self) -> str:
         """What it won, and with what: "learning rate 1e-3 (winner of learning rate)"."""
-        return f"{self.label} (winner of {join_words(self.stages)})"
+        return f"{self.label} (winner of {join_words(self.stages)})" if self.stages else self.label
 
 
 def winners(study: StudyRecord) -> tuple[Winner, ...]:
@@ -35,15 +40,15 @@ def winners(study: StudyRecord) -> tuple[Winner, ...]:
             stages = (*known.stages, *winner.stages) if known else winner.stages
             label = known.label if known else winner.label
             unique = tuple(dict.fromkeys(stages))
-            found[key] = Winner(unique, label, winner.group, winner.cells)
+            last = max(known.last, winner.last) if known else winner.last
+            found[key] = Winner(unique, last, label, winner.group, winner.cells)
     return tuple(found.values())
 
 
 def final_winners(study: StudyRecord) -> tuple[Winner, ...]:
     """Of each class, or of all together, the winner of the last stage that has one."""
     last: dict[str, Winner] = {}
-    order = {stage.name: index for index, stage in enumerate(study.stages)}
-    for winner in sorted(winners(study), key=lambda w: max(order[name] for name in w.stages)):
+    for winner in sorted(winners(study), key=lambda w: w.last):
         last[winner.group] = winner
     return tuple(last.values())
 
@@ -54,10 +59,12 @@ def _of_each_class(study: StudyRecord, placed: Placed) -> list[Winner]:
     # A stage after training varies nothing that its cells were trained with.
     varied = placed.configuration.varied
     label = "inherited settings" if placed.stage.after_training else configuration_label(varied)
+    stages = () if placed.stage.after_training else (placed.stage.name,)
+    last = placed.place[0]
     made = []
     for group in classes_of(complete) or ("",):
         members = {cell.id: cell for cell in complete if cell.group == group}
         if members:
             by_seed = tuple(sorted(members.values(), key=lambda cell: cell.seed))
-            made.append(Winner((placed.stage.name,), label, group, by_seed))
+            made.append(Winner(stages, last, label, group, by_seed))
     return made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.measurements import value_of
-from reports.notation import join_words, metric_name, score
+from reports.notation import join_words, metric_name, score, sentence_case
 from reports.winners import Winner, final_winners, winners
 from trackers.records import CellRecord, StudyRecord
 
@@ -54,8 +54,8 @@ def data_uri(file: Path) -> str | None:
 
 def _caption(study: StudyRecord, cell: CellRecord, winner: Winner) -> str:
     who = f"{winner.group}, {winner.label}" if winner.group else winner.label
+    won = f"Winner of {join_words(winner.stages)}: {who}" if winner.stages else sentence_case(who)
+    threshold = cell.settings.get("evaluation.threshold")
+    at = f" at threshold {threshold}" if threshold is not None else ""
     value = score(value_of(cell, study.metric))
-    return (
-        f"Winner of {join_words(winner.stages)}: {who}, seed {cell.seed} "
-        f"({metric_name(study.metric)} {value})."
-    )
+    return f"{won}, seed {cell.seed} ({metric_name(study.metric)} {value}{at})."

@@ -26,7 +26,6 @@ from studies.tree.ledger import Ledger
 from trackers.event_log import Event
 from trackers.records import Outcome
 
-SETTLED = (Outcome.COMPLETE, Outcome.INFEASIBLE)  # infeasible: networks lack, or do not fit
 AS_TAKEN = ("data.image_size", "data.resize", "data.normalize")  # how a network takes pictures
 KEPT = ("metrics", "scores", "images", "left_out")  # of the "finished" event, in the ledger
 
@@ -48,8 +47,6 @@ class AssemblyDesk:
 
     def follow(self, tree: Tree) -> None:
         """Take in the tree as it has grown: which assemblies it has, and which may be scored."""
-        if self.spec.assembly is None:
-            return
         known = [each for each in tree.assemblies if each.is_settled]
         self.ledger.plan_assemblies(self.spec.study, [self._row(each) for each in known])
         rows = {row["id"]: row for row in self.ledger.assemblies(self.spec.study)}
@@ -60,7 +57,7 @@ class AssemblyDesk:
                 try:
                     self._open[each.id] = each.seed, self._plan(each)
                 except NotAssembledError as error:
-                    self._settle(each.id, Outcome.INFEASIBLE, str(error))
+                    self._put_off(rows[each.id], str(error))
 
     def may_start(self) -> bool:
         """Whether an assembly is left to score."""
@@ -136,8 +133,11 @@ class AssemblyDesk:
         }
 
     def _is_open(self, row: RowMapping) -> bool:
-        """Whether an assembly lacks scores; take those that an earlier coordinator missed."""
-        if row["outcome"] in SETTLED:
+        """Whether an assembly lacks scores; take those that an earlier coordinator missed.
+
+        One that could not be put together is looked at again: a network that lacked may be there.
+        """
+        if row["outcome"] == Outcome.COMPLETE:
             return False
         if row["outcome"] is None and row["started_at"] is not None:
             folder = self.workspace / row["folder"]
@@ -193,6 +193,11 @@ class AssemblyDesk:
         trials = self.ledger.trials(self.spec.study, trained)
         size: int = row["settings"]["training"]["batch_size"]
         return -(-size // int(trials[-1]["micro_batch_divisor"]))
+
+    def _put_off(self, row: RowMapping, reason: str) -> None:
+        """Write why an assembly cannot be scored, if that is news."""
+        if (row["outcome"], row["reason"]) != (Outcome.INFEASIBLE, reason):
+            self._settle(row["id"], Outcome.INFEASIBLE, reason)
 
     def _finish(self, assembly: str, end: Event) -> None:
         scores = {name: end.fields[name] for name in KEPT}

@@ -95,7 +95,7 @@ def plan_assemblies(
                 settings = _with_compute(template, cells, group, results)
                 singles[seed] = plan_cell(settings, "", seed)
     return tuple(
-        _planned(seed, cells, singles.get(seed), thresholds=thresholds_of(spec), results=results)
+        _planned(spec, seed, cells, single=singles.get(seed), results=results)
         for seed, cells in enumerate(members)
     )
 
@@ -109,25 +109,29 @@ def waiting_cells(spec: StudySpec, assemblies: Sequence[PlannedAssembly]) -> int
 
 
 def _planned(
+    spec: StudySpec,
     seed: int,
     members: Mapping[str, PlannedCell],
-    single: PlannedCell | None,
     *,
-    thresholds: tuple[float, ...],
+    single: PlannedCell | None,
     results: Mapping[str, CellResult],
 ) -> PlannedAssembly:
     ended = {group: cell.id in results for group, cell in members.items()}
+    without = tuple(
+        group
+        for group, cell in members.items()
+        if ended[group] and not _is_complete(cell, results)
+    )
+    # Another seed may still say which settings a single network gets: that is to be waited for.
+    needs_single = spec.assembly is not None and spec.assembly.single_network and not without
     return PlannedAssembly(
         seed=seed,
         members=members,
         single=single,
-        thresholds=thresholds,
-        is_settled=all(ended.values()) and (single is None or single.id in results),
-        without=tuple(
-            group
-            for group, cell in members.items()
-            if ended[group] and not _is_complete(cell, results)
-        ),
+        thresholds=thresholds_of(spec),
+        is_settled=all(ended.values())
+        and (not needs_single or (single is not None and single.id in results)),
+        without=without,
         has_single=single is not None and _is_complete(single, results),
     )
 

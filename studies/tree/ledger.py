@@ -321,6 +321,12 @@ class Ledger:
         query = select(assemblies).where(assemblies.c.study == study, assemblies.c.is_planned)
         return self._all(query.order_by(assemblies.c.seed))
 
+    def assembly_looks(self, study: str) -> int:
+        """Count the assemblies scored on the test split, also those no longer planned."""
+        query = select(assemblies).where(assemblies.c.study == study)
+        rows = self._all(query.where(assemblies.c.outcome == Outcome.COMPLETE))
+        return sum("test" in row["scores"].get("images", {}) for row in rows)
+
     def _write(self, statement: Executable) -> None:
         with self._engine.begin() as connection:
             connection.execute(statement)

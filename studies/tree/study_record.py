@@ -63,8 +63,7 @@ def read_study(
         stages=stages,
         cells=cells,
         test_scores=scores,
-        test_looks=_test_looks(ledger, spec, cells)
-        + sum("test" in each.images for each in assemblies),
+        test_looks=_test_looks(ledger, spec, cells) + ledger.assembly_looks(name),
         baselines=tuple(spec.baselines),
         environment=row["environment"],
         created_at=row["created_at"],

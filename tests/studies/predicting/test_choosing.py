@@ -116,6 +116,21 @@ def test_a_scored_assembly_has_its_own_members_and_threshold(copy: Path) -> None
     assert run.class_names == winner.class_names
 
 
+def test_an_assembly_that_is_no_longer_planned_is_not_taken(copy: Path) -> None:
+    winner = in_copy(copy, "scenes")
+    members = {member.group: member.trained for member in winner.members}
+    ledger = Ledger(copy / "workspace.db")
+    row = {"id": "ab12", "seed": 0, "members": members, "single": None, "folder": "assembly"}
+    ledger.plan_assemblies("scenes", [row])
+    scores = {"scores": {"assembly": {"threshold": 0.35}}, "images": {"val": 2, "test": 2}}
+    ledger.save_assembly("scenes", "ab12", outcome=str(Outcome.COMPLETE), scores=scores)
+    ledger.plan_assemblies("scenes", [])
+    assert ledger.assembly_looks("scenes") == 1  # it was scored all the same
+    ledger.close()
+
+    assert in_copy(copy, "scenes") == winner
+
+
 def test_an_undecided_stage_is_said_and_the_last_decided_one_taken(copy: Path) -> None:
     ledger = Ledger(copy / "workspace.db")
     rate, threshold = ledger.stage_records("scenes")

@@ -248,6 +248,27 @@ def test_networks_whose_weights_were_dropped_are_named(
     assert row["outcome"] == Outcome.INFEASIBLE
     assert "were dropped" in row["reason"]
 
+    again = AssemblyDesk(spec, ledger, finished.place.folder)  # where the weights are
+    again.follow(other)
+    AssemblyDesk(finished.spec, ledger, finished.place.folder).follow(before)
+    assert again.may_start()
+
+
+@pytest.mark.slow
+def test_a_study_that_no_longer_asks_for_assemblies_plans_none(
+    finished: Finished, ledger: Ledger
+) -> None:
+    desk, tree = finished.desk(ledger)
+    looks = read_study(ledger, finished.place.folder, "classes").test_looks
+    spec = finished.spec.model_copy(update={"assembly": None})
+    without = grow(spec, ledger.results("classes"), data_fingerprint=lambda _: "")
+    AssemblyDesk(spec, ledger, finished.place.folder).follow(without)
+    planned = ledger.assemblies("classes")
+    assert read_study(ledger, finished.place.folder, "classes").test_looks == looks
+    desk.follow(tree)
+    assert planned == ()
+    assert not desk.may_start()
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)

@@ -154,6 +154,18 @@ def test_a_failed_single_network_holds_up_no_assembly(make_spec: MakeSpec, finis
     assert tree.blocked is None
 
 
+def test_an_assembly_waits_while_another_seed_may_say_what_the_single_network_gets(
+    make_spec: MakeSpec, finish: Finish
+) -> None:
+    spec = make_spec(RATE_OF_BUSES, data=BY_CLASS, search={"replicates": 2}, **BOTH)
+    results: Results = {}
+    first, second = finish(spec, results, flat).assemblies
+    for cell in (first.single, second.single, first.members["car"]):
+        assert cell is not None
+        del results[cell.id]
+    assert [each.is_settled for each in plan(spec, results).assemblies] == [False, False]
+
+
 def test_an_assembly_is_another_one_once_the_single_network_is_there(
     make_spec: MakeSpec, finish: Finish
 ) -> None:
