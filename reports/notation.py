@@ -20,12 +20,30 @@ METRIC_WORDS = {
     "auc": "AUC",
     "mae": "MAE",
     "mse": "MSE",
+    "voc07_map": "mAP (VOC 2007)",
+    "voc10_map": "mAP (VOC 2010)",
+    "thesis_map": "mAP (thesis)",
+    "open_images_map": "mAP (Open Images)",
+    "thesis_ap": "AP (thesis)",
+    "box_mse": "box MSE",
     "lr": "learning rate",
     "images_per_s": "images/s",
     "peak_memory_mb": "peak memory (MB)",
 }
 LOWER_IS_BETTER = frozenset(
-    {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "warping_error", "hours"}
+    {
+        "loss",
+        "log_loss",
+        "mae",
+        "mse",
+        "box_mse",
+        "rand_error",
+        "pixel_error",
+        "warping_error",
+        "hours",
+        "epochs",
+        "seconds_per_epoch",
+    }
 )
 # Metrics that come per class as well, under their name and the class's.
 CLASS_METRICS = (
@@ -33,12 +51,16 @@ CLASS_METRICS = (
     "box_ap",
     "mask_ar",
     "box_ar",
+    "thesis_ap",
+    "ap50",
+    "ap",
+    "ar",
     "boundary_f1",
     "average_precision",
     "auc",
     "iou",
 )
-AVERAGE_PRECISION = re.compile(r"\b(mask|box) a([pr])(\d*)\b")
+AVERAGE_PRECISION = re.compile(r"\ba([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")
 SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}
 
@@ -111,7 +133,7 @@ def _metric_words(name: str) -> str:
     if own := next((each for each in CLASS_METRICS if name.startswith(f"{each}_")), None):
         return f"{_metric_words(own)}, {name.removeprefix(f'{own}_').replace('_', ' ')}"
     words = name.replace("_", " ")
-    return AVERAGE_PRECISION.sub(lambda m: f"{m[1]} A{m[2].upper()}{m[3]}", words)
+    return AVERAGE_PRECISION.sub(lambda m: f"A{m[1].upper()}{m[2]}", words)
 
 
 def is_lower_better(metric: str) -> bool:

@@ -16,7 +16,14 @@ from reports.baselines.comparability import (
 from reports.lineage import places
 from reports.measurements import cells_of, finite
 from reports.notation import configuration_label
-from reports.tables.protocols import ALL_CLASSES, Measured, classes_known, measure
+from reports.tables.protocols import (
+    ALL_CLASSES,
+    COSTS,
+    Measured,
+    classes_known,
+    measure,
+    named_classes,
+)
 from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
 
 # A row's verdict is that of its first metric here that it has.
@@ -27,10 +34,18 @@ HEADLINE = (
     "pixel_error",
     "mask_ap",
     "box_ap",
+    "thesis_map",
+    "thesis_ap",
+    "ap",
+    "ap50",
+    "voc07_map",
+    "voc10_map",
+    "overlapping_boxes",
+    "region_accuracy",
     "loss",
     "pixel_accuracy",
 )
-QUIET = ("loss", "pixel_accuracy", "hours")  # their differences are not worth a line
+QUIET = ("loss", "pixel_accuracy", *COSTS)  # their differences are not worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +198,8 @@ def _datasets(study: StudyRecord) -> tuple[str, ...]:
 def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
     """Whether a cell has numbers for a cited class, if not the cited number itself."""
     name = cited.protocol.class_name
+    if named_classes(name):
+        name = ALL_CLASSES
     return any(name in (ALL_CLASSES, *classes_known(cell)) for cell in study.cells.values())
 
 

@@ -1,14 +1,23 @@
 """How our own numbers were obtained: a cell's protocol and measurements, to compare by."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reports.baselines.citations import Protocol
 from reports.measurements import finite, scored_epoch, trained_cell
-from trackers.records import CellRecord, JsonValue, Outcome, StudyRecord
+from trackers.records import CellRecord, EpochRecord, JsonValue, Outcome, StudyRecord
 
 SECONDS_PER_HOUR = 3600.0
+# What the epochs of a training took, whatever it scored.
+COSTS: Mapping[str, Callable[[EpochRecord], float]] = MappingProxyType(
+    {
+        "hours": lambda last: last.wall_s / SECONDS_PER_HOUR,
+        "epochs": lambda last: float(last.epoch),
+        "seconds_per_epoch": lambda last: last.wall_s / last.epoch,
+    }
+)
 ALL_CLASSES = "all"  # what a cited mean over every class of its dataset has for a class
 # Of two classes, whichever of them a study names.
 OF_A_PARTITION = frozenset({"rand_error", "pixel_error", "warping_error"})
@@ -46,20 +55,30 @@ def measure(
 def _answering_class(cell: CellRecord, class_name: str, metric: str) -> str | None:
     """Name the class of ours that answers a cited one; None where none does."""
     known = classes_known(cell)
-    if class_name != ALL_CLASSES:
+    several = named_classes(class_name)
+    if class_name != ALL_CLASSES and not several:
         return class_name if class_name in known else None
     if cell.group:
         return None  # a network of one class says nothing of all
+    if several and set(several) == set(known):
+        return class_name  # in whatever order
     return ", ".join(known) if known and metric not in OF_A_PARTITION else ALL_CLASSES
+
+
+def named_classes(class_name: str) -> tuple[str, ...]:
+    """Return the classes whose mean is cited, "Person, Traffic light"; () where it is of one."""
+    parts = tuple(class_name.split(", "))
+    return parts if len(parts) > 1 else ()
 
 
 def _find(
     study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
 ) -> tuple[float, str] | None:
     trained = trained_cell(study, cell)
-    if metric == "hours":
-        return (trained.seconds / SECONDS_PER_HOUR, split)
-    is_whole = class_name == ALL_CLASSES or len(classes_known(cell)) == 1
+    if metric in COSTS:
+        return (COSTS[metric](trained.epochs[-1]), split) if trained.epochs else None
+    is_all = class_name == ALL_CLASSES or bool(named_classes(class_name))
+    is_whole = is_all or len(classes_known(cell)) == 1
     if split in ("train", "val"):
         epoch = scored_epoch(trained)
         value = finite(epoch.metrics.get(f"{split}/{metric}")) if epoch else None
