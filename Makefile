@@ -35,8 +35,9 @@ $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 quickstart: setup ## run a small study on generated images and write its report
 	$(BIN)/visionstudy launch studies/library/quickstart.yaml --workers 2
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest
+# A process per core, of one thread: torch would otherwise start a thread per core in each.
+test: setup ## run the tests, a process per core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 
 lint: setup ## check format, style, types, imports and code shape
 	$(BIN)/ruff format --check .
