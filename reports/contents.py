@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from reports import theme
 from reports.assembly_contents import AssemblyContents, assembly_contents
+from reports.detection_contents import DetectionContents, detection_contents
 from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
 from reports.figures.embedding import EmbeddedFigure, Panel, embed
 from reports.figures.response import response, response_figure, response_summary
@@ -15,6 +16,7 @@ from reports.tables.comparison import ComparedTable, comparison
 from reports.tables.environment import Environment, commit_of, environment
 from reports.tables.held_out import HeldOutTable, held_out_table
 from reports.tables.ledger import Ledger, ledger
+from reports.tables.side_by_side import SideBySide, side_by_side
 from reports.tables.stages import StageTable, stage_tables
 from reports.tables.summary import Summary, summarise
 from reports.tables.training import TrainingTable, training_tables
@@ -47,6 +49,8 @@ class Contents:
     comparison: tuple[ComparedTable, ...]
     ledger: Ledger
     pixels: PixelContents
+    detection: DetectionContents
+    side_by_side: tuple[SideBySide, ...]
     held_out: HeldOutTable
     environment: Environment
 
@@ -64,6 +68,8 @@ def contents(study: StudyRecord) -> Contents:
         comparison=comparison(study),
         ledger=ledger(study),
         pixels=pixel_contents(study),
+        detection=detection_contents(study),
+        side_by_side=side_by_side(study),
         held_out=held_out_table(study),
         environment=environment(study),
     )

@@ -25,7 +25,7 @@ SIDE_WIDTH = 150  # pixels of the labels beside
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Pixels of a winner's labels, added up over its seeds."""
+    """Pixels, or objects, of a winner's labels, added up over its seeds."""
 
     label: str
     group: str
@@ -33,6 +33,7 @@ class Confusion:
     seeds: int
     labels: tuple[str, ...]
     matrix: NDArray[np.int64]  # (labels, labels), rows truth, columns prediction
+    unit: str = "pixels"  # or "objects", whose last label is the background
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -79,6 +80,22 @@ def confusions(study: StudyRecord) -> tuple[Confusion, ...]:
     return tuple(made)
 
 
+def object_confusions(study: StudyRecord) -> tuple[Confusion, ...]:
+    """Add up the matrices of objects of every stage winner that has one."""
+    made = []
+    for winner in winners(study):
+        split, kept = _kept(winner, "detection_confusion")
+        if kept:
+            matrix = np.sum([np.array(content["counts"], np.int64) for content in kept], axis=0)
+            labels = tuple(kept[0]["labels"])
+            made.append(
+                Confusion(
+                    winner.name, winner.group, split, len(kept), labels, matrix, unit="objects"
+                )
+            )
+    return tuple(made)
+
+
 def found_rows(study: StudyRecord) -> tuple[FoundRow, ...]:
     """Add up the 2 x 2 tables of every stage winner that has them, class by class."""
     rows = []
@@ -93,16 +110,13 @@ def found_rows(study: StudyRecord) -> tuple[FoundRow, ...]:
     return tuple(rows)
 
 
-def _kept(winner: Winner) -> tuple[str, list[dict[str, Any]]]:
+def _kept(winner: Winner, kind: str = "confusion") -> tuple[str, list[dict[str, Any]]]:
     for split in ("test", "val"):
-        kept = [content for cell in winner.cells if (content := kept_json(cell, _role(split)))]
+        role = f"{kind}_{split}"
+        kept = [content for cell in winner.cells if (content := kept_json(cell, role))]
         if kept:
             return split, kept
     return "val", []
-
-
-def _role(split: str) -> str:
-    return f"confusion_{split}"
 
 
 def confusion_figure(confusion: Confusion) -> go.Figure:
@@ -121,7 +135,8 @@ def confusion_figure(confusion: Confusion) -> go.Figure:
         "showscale": False,
         "xgap": 1,
         "ygap": 1,
-        "hovertemplate": "%{y} taken for %{x}: %{z:.1%}, %{customdata:,} pixels<extra></extra>",
+        "hovertemplate": "%{y} taken for %{x}: %{z:.1%}, %{customdata:,} "
+        f"{confusion.unit}<extra></extra>",
     }
     if is_small:
         trace |= {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}}
@@ -144,16 +159,18 @@ def confusion_width(confusion: Confusion) -> int:
 
 def confusion_summary(confusion: Confusion) -> str:
     """Say in a sentence how much is right and what is mistaken most."""
-    matrix, shares = confusion.matrix, confusion.shares
+    matrix, shares = confusion.matrix.copy(), confusion.shares.copy()
+    if confusion.unit == "objects":
+        matrix[-1], shares[-1] = 0, 0  # the background holds no objects
     right = float(np.trace(matrix) / max(1, matrix.sum()))
     wrong = shares * (1 - np.eye(len(confusion.labels)))
     row, column = divmod(int(wrong.argmax()), len(confusion.labels))
     text = (
         f"{SPLIT_WORDS[confusion.split].capitalize()} split, "
-        f"{plural(confusion.seeds, 'seed')}: {score(right)} of the pixels are right"
+        f"{plural(confusion.seeds, 'seed')}: {score(right)} of the {confusion.unit} are right"
     )
     if not wrong.any():
         return f"{text}."
     taken, for_what = confusion.labels[row], confusion.labels[column]
     share = score(float(wrong[row, column]))
-    return f"{text}; mistaken most: {taken} for {for_what} ({share} of its pixels)."
+    return f"{text}; mistaken most: {taken} for {for_what} ({share} of its {confusion.unit})."

@@ -26,6 +26,7 @@ class CurveLine:
 
     epochs: tuple[int, ...]
     wall_s: tuple[float, ...]
+    images: tuple[float, ...]  # training images seen so far
     values: tuple[float | None, ...]  # None where not finite
     scored_epoch: int | None = None  # whose weights were scored
 
@@ -103,6 +104,7 @@ def _line(cell: CellRecord, metric: str) -> CurveLine:
     return CurveLine(
         epochs=tuple(e.epoch for e in epochs),
         wall_s=tuple(e.wall_s for e in epochs),
+        images=tuple(float(e.images_seen) for e in epochs),
         values=tuple(finite(e.metrics[metric]) for e in epochs),
         scored_epoch=cell.best_epoch,
     )
@@ -117,10 +119,16 @@ def _mean_line(lines: Sequence[CurveLine]) -> CurveLine:
         values.append(None if None in here else mean(here))
     return CurveLine(
         epochs=tuple(shared),
-        wall_s=tuple(
-            mean(line.wall_s[i] for line, i in zip(lines, row, strict=True)) or 0.0 for row in rows
-        ),
+        wall_s=_means([line.wall_s for line in lines], rows),
+        images=_means([line.images for line in lines], rows),
         values=tuple(values),
+    )
+
+
+def _means(columns: Sequence[Sequence[float]], rows: Sequence[Sequence[int]]) -> tuple[float, ...]:
+    """Average over lines what each has at its own place of every row."""
+    return tuple(
+        mean(column[i] for column, i in zip(columns, row, strict=True)) or 0.0 for row in rows
     )
 
 
@@ -137,6 +145,10 @@ def curves_figure(curves: StageCurves) -> go.Figure:
     wall = [[round(s / unit_s, 4) for s in line.wall_s] for line in drawn]
     axes = {
         "epochs": {"title": "epoch", "x": [list(line.epochs) for line in drawn]},
+        "images seen": {
+            "title": "training images seen",
+            "x": [list(line.images) for line in drawn],
+        },
         "wall time": {"title": f"training time, {unit}", "x": wall},
     }
     return go.Figure(
@@ -179,7 +191,8 @@ def _scored_point(line: CurveLine) -> CurveLine | None:
     if line.scored_epoch not in line.epochs:
         return None
     at = line.epochs.index(line.scored_epoch)
-    return CurveLine((line.epochs[at],), (line.wall_s[at],), (line.values[at],))
+    here = slice(at, at + 1)
+    return CurveLine(line.epochs[here], line.wall_s[here], line.images[here], line.values[here])
 
 
 def _trace(

@@ -1,22 +1,25 @@
 """The test split's scores of stage winners, and how often it was looked at."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports.lineage import places
 from reports.measurements import finite
-from reports.notation import configuration_label, metric_name, plural
-from trackers.records import StudyRecord
+from reports.notation import CLASS_METRICS, configuration_label, metric_name, plural
+from reports.tables.protocols import class_slug, classes_known
+from trackers.records import StudyRecord, TestScoreRecord
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutRow:
-    """One stage winner's test scores."""
+    """One stage winner's test scores, of all classes or of one."""
 
     stage: str
     configuration: str
     group: str
     seed: int | None
-    values: tuple[float | None, ...]  # as `HeldOutTable.metrics`
+    values: tuple[float | None, ...]  # as the table's metrics
+    class_name: str = ""  # of the table by class
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class HeldOutTable:
     metrics: tuple[str, ...]  # the objective's own first
     headers: tuple[str, ...]
     rows: tuple[HeldOutRow, ...]
+    class_headers: tuple[str, ...]  # of metrics that are there for each class too
+    class_rows: tuple[HeldOutRow, ...]
     looks: int
     assemblies: int  # of these looks, at networks put together
 
@@ -39,28 +44,75 @@ class HeldOutTable:
 
 
 def held_out_table(study: StudyRecord) -> HeldOutTable:
-    """Tabulate the test scores; per-class columns come last."""
-    labels = {
+    """Tabulate the test scores, those of single classes apart."""
+    names = dict.fromkeys(name for record in study.test_scores for name in record.metrics)
+    slugs = _slugs(study)
+    by_class = {name: parts for name in names if (parts := _class_parts(name, slugs))}
+    own = f"test/{study.metric.split('/', 1)[-1]}"
+    metrics = tuple(sorted((n for n in names if n not in by_class), key=lambda name: name != own))
+    of_classes = tuple(dict.fromkeys(base for base, _ in by_class.values()))
+    rows, class_rows = [], []
+    labels = _labels(study)
+    for record in study.test_scores:
+        label = labels.get((record.stage, record.configuration), "")
+        rows.append(_row(study, record, label, metrics))
+        for slug, class_name in slugs.items():
+            wanted = tuple(f"test/{base}_{slug}" for base in of_classes)
+            if any(name in record.metrics for name in wanted):
+                class_rows.append(_row(study, record, label, wanted, class_name=class_name))
+    return HeldOutTable(
+        metrics,
+        _headers(metrics),
+        tuple(rows),
+        _headers(of_classes),
+        tuple(class_rows),
+        study.test_looks,
+        sum("test" in each.images for each in study.assemblies),
+    )
+
+
+def _labels(study: StudyRecord) -> dict[tuple[str, str], str]:
+    return {
         (placed.stage.name, placed.configuration.id): configuration_label(
             placed.configuration.varied
         )
         for placed in places(study).values()
     }
-    names = dict.fromkeys(name for record in study.test_scores for name in record.metrics)
-    own = f"test/{study.metric.split('/', 1)[-1]}"
-    metrics = tuple(sorted(names, key=lambda name: (name != own, "/iou_" in name)))
-    rows = []
-    for record in study.test_scores:
-        cell = study.cells.get(record.cell)
-        rows.append(
-            HeldOutRow(
-                stage=record.stage,
-                configuration=labels.get((record.stage, record.configuration), ""),
-                group=cell.group if cell else "",
-                seed=cell.seed if cell else None,
-                values=tuple(finite(record.metrics.get(name)) for name in metrics),
-            )
-        )
-    headers = tuple(metric_name(name).removeprefix("test ") for name in metrics)
-    assemblies = sum("test" in each.images for each in study.assemblies)
-    return HeldOutTable(metrics, headers, tuple(rows), study.test_looks, assemblies)
+
+
+def _slugs(study: StudyRecord) -> dict[str, str]:
+    """Return the classes' names in metrics -> their own, in label order."""
+    cells = [
+        study.cells[record.cell] for record in study.test_scores if record.cell in study.cells
+    ]
+    return {class_slug(name): name for cell in cells for name in classes_known(cell)}
+
+
+def _class_parts(name: str, slugs: Iterable[str]) -> tuple[str, str] | None:
+    """Cut "test/iou_car" into "iou" and "car"; None where a metric is of all classes."""
+    plain = name.removeprefix("test/")
+    pairs = ((base, slug) for base in CLASS_METRICS for slug in slugs)
+    return next(((base, slug) for base, slug in pairs if plain == f"{base}_{slug}"), None)
+
+
+def _row(
+    study: StudyRecord,
+    record: TestScoreRecord,
+    label: str,
+    metrics: Iterable[str],
+    *,
+    class_name: str = "",
+) -> HeldOutRow:
+    cell = study.cells.get(record.cell)
+    return HeldOutRow(
+        stage=record.stage,
+        configuration=label,
+        group=cell.group if cell else "",
+        seed=cell.seed if cell else None,
+        values=tuple(finite(record.metrics.get(name)) for name in metrics),
+        class_name=class_name,
+    )
+
+
+def _headers(metrics: Iterable[str]) -> tuple[str, ...]:
+    return tuple(metric_name(name).removeprefix("test ") for name in metrics)

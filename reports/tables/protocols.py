@@ -83,7 +83,7 @@ def _find(
         epoch = scored_epoch(trained)
         value = finite(epoch.metrics.get(f"{split}/{metric}")) if epoch else None
         return (value, split) if value is not None and is_whole else None
-    name = metric if is_whole else f"{metric}_{_slug(class_name)}"
+    name = metric if is_whole else f"{metric}_{class_slug(class_name)}"
     for where, values in _scores(study, cell):
         value = finite(values.get(f"{where}/{name}"))
         if value is not None:
@@ -96,7 +96,8 @@ def _scores(study: StudyRecord, cell: CellRecord) -> list[tuple[str, Mapping[str
     return [("test", cell.metrics), *(("test", m) for m in looks), ("val", cell.metrics)]
 
 
-def _slug(class_name: str) -> str:
+def class_slug(class_name: str) -> str:
+    """Return a class's name in metrics: "traffic_light"."""
     return re.sub(r"[^a-z0-9]+", "_", class_name.lower()).strip("_")
 
 

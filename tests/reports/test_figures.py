@@ -145,15 +145,16 @@ def test_a_loss_that_is_not_a_number_leaves_a_gap(study: StudyRecord) -> None:
     assert series.mean.values[2] is not None
 
 
-def test_both_axes_hold_one_x_per_point_of_every_trace(study: StudyRecord) -> None:
+def test_every_axis_holds_one_x_per_point_of_every_trace(study: StudyRecord) -> None:
     curves = stage_curves(study, 1)[0]
     figure = curves_figure(curves)
     axes = figure.layout.meta["axes"]
-    for name in ("epochs", "wall time"):
+    for name in ("epochs", "images seen", "wall time"):
         lengths = [len(x) for x in axes[name]["x"]]
         assert lengths == [len(trace.y) for trace in figure.data]
     assert [list(trace.x) for trace in figure.data] == axes["epochs"]["x"]
     assert {trace.name for trace in figure.data} >= {"batch size 4", "batch size 8", "seeds"}
+    assert axes["images seen"]["x"] != axes["epochs"]["x"]
     assert axes["wall time"]["title"] == f"training time, {time_unit(curves)[1]}"
 
 

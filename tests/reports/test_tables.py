@@ -165,7 +165,8 @@ def test_running_cells_are_not_failures(study: StudyRecord) -> None:
 
 def test_test_scores_list_each_look(study: StudyRecord) -> None:
     table = held_out_table(study)
-    assert table.metrics == ("test/iou", "test/iou_car")
+    assert (table.metrics, table.class_headers) == (("test/iou",), ("IoU",))
+    assert {row.class_name for row in table.class_rows} == {"car"}
     assert [row.stage for row in table.rows] == [stage.name for stage in study.stages]
     assert table.rows[0].values[0] == study.test_scores[0].metrics["test/iou"]
     assert table.summary == "The test split was scored 4 times, for stage winners only."

@@ -1,6 +1,5 @@
 """Threshold curves, confusions and pictures at thresholds, from what the winners' trials kept."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -31,21 +30,6 @@ from trackers.records import StudyRecord
 
 THRESHOLDS = [0.25, 0.5, 0.75]
 Keep = Callable[..., StudyRecord]
-
-
-@pytest.fixture
-def keep(tmp_path: Path) -> Keep:
-    """Give a cell of a study a file of some role."""
-
-    def with_file(study: StudyRecord, cell: str, role: str, content: object) -> StudyRecord:
-        file = tmp_path / f"{cell}-{role}".replace("/", "_")
-        text = content if isinstance(content, str) else json.dumps(content)
-        file.write_text(text, encoding="utf-8")
-        known = study.cells[cell]
-        files = {**known.files, role: str(file)}
-        return replace(study, cells={**study.cells, cell: replace(known, files=files)})
-
-    return with_file
 
 
 def curves(iou: list[float | None], *, names: tuple[str, ...] = ("car",)) -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""Detectors side by side: the same pictures through every network that a stage compares.
+
+A stage compares networks where it varies the model, or what its weights start from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports import theme
+from reports.kept_json import kept_json
+from reports.measurements import cells_of, finite, mean, value_of
+from reports.notation import configuration_label, metric_name, value_text
+from reports.tables.protocols import class_slug
+from trackers.records import CellRecord, ConfigurationRecord, Outcome, StageRecord, StudyRecord
+
+ROLE, SPEED = "probe_detections", "detection_speed"
+COMPARED = ("model", "model.name", "training.transfer")  # settings whose stage is shown
+MOST_BOXES = 40  # of a picture, the highest scores
+GENERAL = ("ap", "ap50", "thesis_map")  # metrics of all classes, where they were measured
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnBox:
+    """A box as drawn, in pixels of its picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    label: str  # "car", or "car 0.93"
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPicture:
+    """A picture with boxes on it."""
+
+    width: int
+    height: int
+    source: str  # data URI
+    boxes: tuple[DrawnBox, ...]
+
+    @property
+    def text(self) -> str:
+        """What is drawn, for readers who cannot see it."""
+        return "; ".join(box.label for box in self.boxes) or "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """One picture: what is in it, and what each detector found; None where it was not shown."""
+
+    image_id: str
+    truth: DrawnPicture
+    found: tuple[DrawnPicture | None, ...]  # as `SideBySide.detectors`
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedDetector:
+    """One configuration and its numbers."""
+
+    label: str
+    seeds: int
+    values: tuple[float | None, ...]  # as `SideBySide.metrics`, mean over seeds
+    milliseconds: float | None  # median of a forward pass, one image at a time
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The detectors of one stage."""
+
+    stage: str
+    threshold: float  # least score that is drawn
+    headers: tuple[str, ...]
+    detectors: tuple[ComparedDetector, ...]
+    rows: tuple[PictureRow, ...]
+
+
+def side_by_side(study: StudyRecord) -> tuple[SideBySide, ...]:
+    """Set the detectors of every stage that compares networks beside each other."""
+    return tuple(found for stage in study.stages if (found := _of_stage(study, stage)))
+
+
+def _of_stage(study: StudyRecord, stage: StageRecord) -> SideBySide | None:
+    compared = [each for each in stage.configurations if any(p in each.varied for p in COMPARED)]
+    kept = [(each, content) for each in compared if (content := _kept(study, each, ROLE))]
+    if len(kept) < 2:
+        return None
+    names = tuple(kept[0][1]["class_names"])
+    metrics = _metrics(study, [each for each, _ in kept], names)
+    labels = _labels([each for each, _ in kept])
+    return SideBySide(
+        stage=stage.name,
+        threshold=float(kept[0][1]["threshold"]),
+        headers=tuple(metric_name(name) for name in metrics),
+        detectors=tuple(
+            _detector(study, each, label, metrics)
+            for (each, _), label in zip(kept, labels, strict=True)
+        ),
+        rows=_rows([content for _, content in kept]),
+    )
+
+
+def _complete(study: StudyRecord, configuration: ConfigurationRecord) -> list[CellRecord]:
+    cells = cells_of(study, configuration)
+    return [cell for cell in cells if cell.outcome is Outcome.COMPLETE]
+
+
+def _kept(
+    study: StudyRecord, configuration: ConfigurationRecord, role: str
+) -> dict[str, Any] | None:
+    """Return what the first seed kept."""
+    found = (kept_json(cell, role) for cell in _complete(study, configuration))
+    return next((content for content in found if content), None)
+
+
+def _labels(configurations: Sequence[ConfigurationRecord]) -> list[str]:
+    """Name each detector by its model where that tells them apart, else by all that varies."""
+    models = [each.varied.get("model") for each in configurations]
+    names = [value_text(m.get("name")) for m in models if isinstance(m, Mapping)]
+    if len(set(names)) == len(configurations):
+        return names
+    return [configuration_label(each.varied) for each in configurations]
+
+
+def _metrics(
+    study: StudyRecord, configurations: Sequence[ConfigurationRecord], names: Sequence[str]
+) -> tuple[str, ...]:
+    """Return those that every detector has, of the test split if all were scored on it."""
+    cells = [cell for each in configurations for cell in _complete(study, each)]
+    wanted = (*GENERAL, *(f"ap50_{class_slug(name)}" for name in names))
+    for split in ("test", "val"):
+        found = tuple(
+            f"{split}/{name}"
+            for name in wanted
+            if any(f"{split}/{name}" in cell.metrics for cell in cells)
+        )
+        if found and all(any(name in cell.metrics for name in found) for cell in cells):
+            return found
+    return ()
+
+
+def _detector(
+    study: StudyRecord, configuration: ConfigurationRecord, label: str, metrics: Sequence[str]
+) -> ComparedDetector:
+    cells = _complete(study, configuration)
+    speed = _kept(study, configuration, SPEED) or {}
+    median = finite(speed.get("median"))
+    return ComparedDetector(
+        label=label,
+        seeds=len(cells),
+        values=tuple(mean(value_of(cell, name) for cell in cells) for name in metrics),
+        milliseconds=None if median is None else 1000 * median,
+        device=str(speed.get("device", "")),
+    )
+
+
+def _rows(contents: Sequence[Mapping[str, Any]]) -> tuple[PictureRow, ...]:
+    by_image = [{each["image_id"]: each for each in content["images"]} for content in contents]
+    rows = []
+    for image_id, first in by_image[0].items():
+        found = tuple(
+            _found(images[image_id], content) if image_id in images else None
+            for images, content in zip(by_image, contents, strict=True)
+        )
+        names = contents[0]["class_names"]
+        boxes = _boxes(first["truth"], names, labels=[names[i] for i in first["truth"]["labels"]])
+        rows.append(PictureRow(image_id, _picture(first, boxes), found))
+    return tuple(rows)
+
+
+def _found(image: Mapping[str, Any], content: Mapping[str, Any]) -> DrawnPicture:
+    found, names = image["found"], content["class_names"]
+    shown = [i for i, s in enumerate(found["scores"]) if s >= content["threshold"]][:MOST_BOXES]
+    kept = {
+        "boxes_xyxy": [found["boxes_xyxy"][i] for i in shown],
+        "labels": [found["labels"][i] for i in shown],
+    }
+    words = [f"{names[found['labels'][i]]} {found['scores'][i]:.2f}" for i in shown]
+    return _picture(image, _boxes(kept, names, labels=words))
+
+
+def _boxes(
+    objects: Mapping[str, Any], names: Sequence[str], *, labels: Sequence[str]
+) -> tuple[DrawnBox, ...]:
+    colours = {index: theme.SERIES[index % len(theme.SERIES)] for index in range(len(names))}
+    return tuple(
+        DrawnBox(box[0], box[1], box[2] - box[0], box[3] - box[1], words, colours[label])
+        for box, label, words in zip(objects["boxes_xyxy"], objects["labels"], labels, strict=True)
+    )
+
+
+def _picture(image: Mapping[str, Any], boxes: tuple[DrawnBox, ...]) -> DrawnPicture:
+    source = f"data:image/jpeg;base64,{image['jpeg']}"
+    return DrawnPicture(int(image["width"]), int(image["height"]), source, boxes)
