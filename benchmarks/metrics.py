@@ -1,11 +1,15 @@
-"""Scoring probability maps at many thresholds: one pass of histograms against a loop.
+"""Scoring probability maps at many thresholds, and boxes: ours against the usual ways.
 
     python benchmarks/metrics.py [--images N] [--size PX] [--classes N] [--csv FILE]
 
-Every way starts from the same probability maps and label masks in memory, and ends with true and
-false finds per image, class and threshold; that they are equal is checked before anything is
-timed. Ways take turns, and the fastest of their passes is shown. Exits with 1 when a promise is
-not kept.
+Maps: one pass of histograms against a loop over thresholds. Every way starts from the same
+probability maps and label masks in memory, and ends with true and false finds per image, class
+and threshold. Boxes: COCO's rule by faster-coco-eval, as in every epoch, against pycocotools;
+every way starts from the objects and detections of images, and ends with all twelve numbers and
+AP by class.
+
+That ways agree is checked before anything is timed. They take turns, and the fastest of their
+passes is shown. Exits with 1 when a promise is not kept.
 """
 
 import argparse
@@ -27,16 +31,30 @@ from numpy.typing import NDArray
 from torchmetrics.functional.classification import binary_stat_scores
 
 from models.metrics.boundaries import boundary_scores
+from models.metrics.coco_ap import coco_scores
+from models.metrics.detection_errors import detection_errors
 from models.metrics.objects import object_agreement
+from models.metrics.scored_images import Objects, ScoredImage
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions, load_predictions
 from models.metrics.thresholds import ThresholdTable, threshold_table
+from models.metrics.voc_ap import PROTOCOLS, voc_scores
 from models.tasks.segmentation_counts import histograms
 
 LISTS = {7: [step / 10 for step in range(2, 9)], 101: [step / 100 for step in range(101)]}
 FEW = 7  # thresholds, at most, that torchmetrics is asked for
 BATCH = 8  # images counted at once, as an evaluator does
 PROMISED = 10.0  # times faster than the loop, at 101 thresholds
-PACKAGES = ("torch", "torchmetrics", "numpy", "opencv-python-headless")
+PROMISED_BOXES = 5.0  # times faster than pycocotools
+SPLITS = ((80, 30), (20, 100), (3, 100))  # classes, detections of an image
+REFERENCE, FAST = "pycocotools", "faster-coco-eval"
+PACKAGES = (
+    "pycocotools",
+    "faster-coco-eval",
+    "torch",
+    "torchmetrics",
+    "numpy",
+    "opencv-python-headless",
+)
 
 Finds = NDArray[np.int64]  # (2, thresholds, images, classes) true and false finds
 
@@ -200,6 +218,73 @@ def costly(maps: Maps, passes: int) -> dict[str, float]:
     )
 
 
+def drawn_boxes(images: int, *, classes: int, detections: int) -> list[ScoredImage]:
+    """Draw objects of all sizes, and detections of which most are near an object."""
+    generator = np.random.default_rng(0)
+    split = []
+    for number in range(images):
+        count = int(generator.poisson(7))
+        corners = generator.uniform(0, 500, (count, 2))
+        true = np.hstack([corners, corners + np.exp(generator.uniform(2, 5.5, (count, 2)))])
+        labels = generator.integers(0, classes, count)
+        copies = generator.integers(0, count, detections if count else 0)
+        found = true[copies] + generator.normal(0, 6, (len(copies), 4))
+        found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
+        is_right = generator.random(len(copies)) < 0.8
+        guesses = np.where(is_right, labels[copies], generator.integers(0, classes, len(copies)))
+        split.append(
+            ScoredImage(
+                image_id=str(number),
+                size_hw=(750, 750),
+                pixel_area=1.0,
+                truth=Objects(labels, true, None),
+                truth_areas=(true[:, 2:] - true[:, :2]).prod(axis=1),
+                is_ignored=generator.random(count) < 0.02,
+                found=Objects(guesses, found, None),
+                scores=generator.random(len(copies)),
+            )
+        )
+    return split
+
+
+def box_promises(images: int, passes: int) -> Iterator[tuple[str, bool]]:
+    """Time COCO's rule, print what all rules take, and yield what was promised.
+
+    Raises:
+        RuntimeError: The two programs do not agree to 1e-12.
+    """
+    for classes, detections in SPLITS:
+        split = drawn_boxes(images, classes=classes, detections=detections)
+        ways: dict[str, Callable[[], object]] = {
+            REFERENCE: partial(coco_scores, split, classes, "bbox", reference=True),
+            FAST: partial(coco_scores, split, classes, "bbox"),
+            **{rule: partial(voc_scores, split, classes, rule=rule) for rule in PROTOCOLS},
+            "kinds of errors": partial(detection_errors, split, classes),
+        }
+        check_programs(split, classes)
+        seconds = timed(ways, passes)
+        size = f"{images} images, {classes} classes, {detections} detections each"
+        print(
+            size + "".join(f"\n  {way:20} {each * 1000:8.1f} ms" for way, each in seconds.items())
+        )
+        gain = seconds[REFERENCE] / seconds[FAST]
+        text = f"{size}: {FAST} {gain:.1f} times {REFERENCE} (at least {PROMISED_BOXES:g})"
+        yield text, gain >= PROMISED_BOXES
+
+
+def check_programs(split: Sequence[ScoredImage], classes: int) -> None:
+    """Raise unless both programs say the same, to 1e-12."""
+    reference = coco_scores(split, classes, "bbox", reference=True)
+    fast = coco_scores(split, classes, "bbox")
+    for one, other in (
+        (tuple(reference.summary.values()), tuple(fast.summary.values())),
+        (reference.class_ap, fast.class_ap),
+    ):
+        numbers = np.array([one, other], np.float64)  # None is NaN
+        if not np.allclose(numbers[0], numbers[1], rtol=0, atol=1e-12, equal_nan=True):
+            raise RuntimeError(f"{REFERENCE} and {FAST} must agree to 1e-12, and do not")
+
+
 def promises(timings: Sequence[Timing]) -> Iterator[tuple[str, bool]]:
     """Yield what was promised, and whether it holds here."""
     seconds = {each.way: each.seconds for each in timings if each.thresholds == max(LISTS)}
@@ -234,6 +319,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--size", type=int, default=256, help="pixels, square; a multiple of 8")
     parser.add_argument("--classes", type=int, default=1)
+    parser.add_argument("--box-images", type=int, default=500, help="of each split of boxes")
     parser.add_argument("--passes", type=int, default=3, help="the fastest one counts")
     parser.add_argument("--csv", type=Path, help="file for the numbers")
     asked = parser.parse_args()
@@ -251,7 +337,7 @@ def main() -> int:
             rows.writerow(["way", "thresholds", "seconds"])
             rows.writerows([each.way, each.thresholds, f"{each.seconds:.6f}"] for each in timings)
     kept = True
-    for text, is_kept in promises(timings):
+    for text, is_kept in (*box_promises(asked.box_images, asked.passes), *promises(timings)):
         print(("kept      " if is_kept else "NOT KEPT  ") + text)
         kept &= is_kept
     return 0 if kept else 1

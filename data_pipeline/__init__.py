@@ -4,4 +4,4 @@
 labels a model sees, so that old results are not mistaken for new ones.
 """
 
-NUMERICS = 2
+NUMERICS = 3

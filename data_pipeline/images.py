@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
 
@@ -24,6 +25,8 @@ MOST_BYTES = 1024**3  # of a file
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4: 1 to 8
 JPEG_TAIL = 64  # bytes that may follow the end, such as padding
+SUBFILE = 254  # TIFF 6.0's NewSubfileType: bit 0 marks a smaller copy of a page, bit 2 its mask
+NO_PAGE = 0b101
 
 # Pillow's own limits are lower than ours, and there is no way to set them for one call; a picture
 # between its two is warned of, above the second it raises. Ours is asked before any decoding.
@@ -71,7 +74,8 @@ def read_image(file: Path, *, turned: bool = False) -> NDArray[np.uint8]:
 
     Raises:
         MissingDataError: There is no such file.
-        InvalidDataError: It is empty, truncated, no picture or of more than MOST_PIXELS.
+        InvalidDataError: It is empty, truncated, no picture, of several pages or of more than
+            MOST_PIXELS.
     """
     header, pixels = _decode(file, COLOUR)
     return _upright(pixels, header.orientation) if turned else pixels
@@ -143,6 +147,9 @@ def _decode(file: Path, flags: int) -> tuple[PictureHeader, NDArray[np.uint8]]:
         # OpenCV only prints what is wrong with a strip, and fills it with anything
         is_cut = "truncated" in problem
         raise _truncated(file, size) if is_cut else _undecodable(file, size)
+    colours = _beside_alpha(data) if header.format == "TIFF" and flags == COLOUR else None
+    if colours is not None:
+        return header, colours
     try:
         pixels = cv2.imdecode(data, flags)
     except cv2.error as error:
@@ -181,7 +188,27 @@ def _header(file: Path, stream: IO[bytes], size: int) -> PictureHeader:
     if width * height > MOST_PIXELS:
         raise _too_large(file, f"{height} x {width}")
     is_grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith(("I", "F"))
-    return PictureHeader(picture.format or "", (height, width), is_grey, _orientation(picture))
+    orientation = _orientation(picture)
+    if isinstance(picture, TiffImageFile) and (pages := _pages(picture)) > 1:
+        raise InvalidDataError(
+            f"image {file} must hold one picture, but holds {pages}; split it into files of one",
+            kind="other_format",
+        )
+    return PictureHeader(picture.format or "", (height, width), is_grey, orientation)
+
+
+def _pages(picture: TiffImageFile) -> int:
+    """Count a TIFF's pages; smaller copies and masks of a page are none."""
+    pages, number = 1, 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            while True:
+                picture.seek(number)
+                pages += not picture.tag_v2.get(SUBFILE, 0) & NO_PAGE
+                number += 1
+        except HEADER_ERRORS:  # EOFError after the last; what is damaged is no page either
+            return pages
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -195,6 +222,14 @@ def _orientation(picture: Image.Image) -> int:
     except HEADER_ERRORS:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _beside_alpha(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return a TIFF's colours where it has alpha too: OpenCV would multiply them by it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = Image.open(io.BytesIO(data.data), formats=FORMATS)
+        return np.array(picture.convert("RGB")) if picture.mode == "RGBA" else None
 
 
 def _lacks_its_end(data: NDArray[np.uint8]) -> bool:

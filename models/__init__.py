@@ -4,4 +4,4 @@
 that old results are not mistaken for new ones.
 """
 
-NUMERICS = 2
+NUMERICS = 3

@@ -26,7 +26,7 @@ from torch.nn.functional import interpolate
 
 from models.losses import IGNORE, one_hot
 from models.metrics.segmentation import SigmoidPredictions
-from models.tasks.segmentation_counts import histograms
+from models.tasks.segmentation_counts import ImageRows, histograms
 from models.tasks.segmentation_decisions import centre
 from models.tasks.segmentation_evaluator import shown
 from models.tasks.strips import Probe
@@ -76,8 +76,7 @@ class AssemblyEvaluator:
         self._class_names = tuple(class_names)
         self._first_label = first_label
         self._image_ids: list[str] = []
-        self._positives: dict[Way, list[Tensor]] = {}
-        self._negatives: dict[Way, list[Tensor]] = {}
+        self._counts: dict[Way, ImageRows] = {}
         self._probes: list[Probe] = []
 
     def update(
@@ -101,9 +100,8 @@ class AssemblyEvaluator:
         truth = one_hot(labels, len(self._class_names), first_label=self._first_label)
         valid = labels != IGNORE
         for way, probabilities in covered.items():
-            counts = histograms(probabilities, truth, valid)
-            self._positives.setdefault(way, []).append(counts[:, :, 1])
-            self._negatives.setdefault(way, []).append(counts[:, :, 0])
+            counts = histograms(probabilities, truth, valid).to(torch.int32)
+            self._counts.setdefault(way, ImageRows()).add(counts)
         self._image_ids.extend(image_ids)
         pictures = centre(images, smallest)
         for index in range(min(len(image_ids), PROBES - len(self._probes))):
@@ -118,16 +116,16 @@ class AssemblyEvaluator:
 
     def predictions(self) -> dict[Way, SigmoidPredictions]:
         """Return the histograms of each way; a loss is not defined for what is put together."""
-        undefined = np.full(len(self._image_ids), np.nan)
+        counts = {way: rows.joined().numpy() for way, rows in self._counts.items()}
         return {
             way: SigmoidPredictions(
                 tuple(self._image_ids),
                 self._class_names,
-                undefined,
-                positives=torch.cat(self._positives[way]).numpy(),
-                negatives=torch.cat(self._negatives[way]).numpy(),
+                losses=None,
+                positives=each[:, :, 1],
+                negatives=each[:, :, 0],
             )
-            for way in self._positives
+            for way, each in counts.items()
         }
 
     def probes(self, threshold: float) -> list[Probe]:

@@ -22,6 +22,7 @@ class ClassRows:
     fixed: int = 0  # e.g. 5 with YOLO: a box and its objectness
     per_class: int = 1  # e.g. 4 of a box regression for each class
     has_background: bool = False  # the first class is the background
+    reads_classes: bool = False  # its inputs are classes too, as of a transposed convolution
 
 
 @runtime_checkable

@@ -19,7 +19,9 @@ class HasFixedCost(Protocol):
 def count_macs(model: nn.Module, example: Tensor) -> float:
     """Count the multiply-accumulates of a forward pass, by tracing a copy on the meta device.
 
-    Of a network whose passes differ, the most that a training image may take.
+    Of a network whose passes differ, the most that an image of the example's size may take. Larger
+    images take more: where sizes differ, as with data.resize shorter_side, a count at the smallest
+    of them is a lower bound of what a training spends.
 
     Args:
         model: the network, on any device.

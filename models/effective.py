@@ -6,15 +6,19 @@ can be read back is compared with what was asked for, and a difference ends the 
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.catalog import TASKS
 from models.cost import count_parameters
+from models.named_layers import is_within
+from models.optimizers import read_learning_rate
 from models.session import TrainingSession
+from models.settings import TrainingSettings
 from models.workbench import Workbench
 
 
@@ -28,10 +32,11 @@ def check_optimizer(session: TrainingSession, bench: Workbench) -> dict[str, Any
     Raises:
         SettingWithoutEffectError: one of them differs.
     """
-    training, live = session.training, bench.optimizer.param_groups[0]
+    training, groups = session.training, bench.optimizer.param_groups
+    live = groups[0]
     found = {
         "optimizer": type(bench.optimizer).__name__.lower(),
-        "learning_rate": float(live["lr"]),
+        "learning_rate": read_learning_rate(bench.optimizer),
         "weight_decay": float(live["weight_decay"]),
         "momentum": float(live["momentum"]) if "momentum" in live else None,
         "nesterov": bool(live.get("nesterov", False)),
@@ -41,7 +46,24 @@ def check_optimizer(session: TrainingSession, bench: Workbench) -> dict[str, Any
     asked = {**training.model_dump(include=set(found)), "momentum": momentum}
     for name, value in asked.items():
         _check(f"training.{name}", value, found[name])
-    return found
+    if training.transfer is None:
+        return found
+    return {**found, "learning_rates": _check_groups(training, bench.model, groups)}
+
+
+def _check_groups(
+    training: TrainingSettings, network: nn.Module, groups: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """Compare each weight's rate with its layer's factor; return layer -> rate."""
+    factors = {"": 1.0, **(training.transfer.learning_rate_factors if training.transfer else {})}
+    rates = {id(weights): float(group["lr"]) for group in groups for weights in group["params"]}
+    for name, weights in network.named_parameters():
+        layer = max((each for each in factors if is_within(name, each)), key=len, default="")
+        asked = training.learning_rate * factors[layer] if weights.requires_grad else None
+        _check(f"training.transfer for {name}", asked, rates.get(id(weights)))
+    decays = {float(group["weight_decay"]) for group in groups}
+    _check("training.weight_decay", {training.weight_decay}, decays)
+    return {str(group["layer"]): float(group["lr"]) for group in groups}
 
 
 def check_batch(session: TrainingSession, shape: Sequence[int], *, is_last: bool) -> None:
@@ -68,6 +90,7 @@ def describe(bench: Workbench) -> dict[str, Any]:
         "device": f"{device} {torch.cuda.get_device_name(device)}" if is_cuda else "cpu",
         "cpu_threads": torch.get_num_threads(),
         "parameters": count_parameters(bench.model),
+        "frozen_parameters": _count_frozen(bench.model),
         "macs_per_image": bench.macs_per_image,
         "classes": list(bench.data.class_names),
         **bench.task.facts(),
@@ -79,6 +102,10 @@ def describe(bench: Workbench) -> dict[str, Any]:
             "cudnn": str(torch.backends.cudnn.version()) if is_cuda else "",  # type: ignore[no-untyped-call]
         },
     }
+
+
+def _count_frozen(network: nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters() if not each.requires_grad)
 
 
 def _check(name: str, asked: object, found: object) -> None:

@@ -37,7 +37,7 @@ class FoundObjects:
     boxes_xyxy: Tensor  # (n, 4) float32 pixels of the network's input
     labels: Tensor  # (n,) int64 index of the network's class names
     scores: Tensor  # (n,) float32 in [0, 1]
-    masks: tuple[FoundMask, ...]  # n
+    masks: tuple[FoundMask, ...] | None  # n; None: boxes alone
 
 
 Prediction: TypeAlias = PixelProbabilities | FoundObjects

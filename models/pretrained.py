@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import URLError
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+ContentT = TypeVar("ContentT")
 logger = logging.getLogger(__name__)
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -49,7 +50,7 @@ class WeightsSource:
     """Where weights come from."""
 
     url: str
-    name: str  # of the file in the cache folder; ends in .pth or .safetensors
+    name: str  # of the file in the cache folder; .pth, .safetensors, or what a reader takes
     digits: str = ""  # first hexadecimal digits of the file's SHA-256; "" where nobody says
 
     @classmethod
@@ -91,47 +92,71 @@ def load_into(
         PretrainedWeightsError: the file cannot be had, is damaged, or fits another network.
         OSError: the disk is full.
     """
-    file = fetch(source)
-    digest = _checked_digest(file, source)
-    named = {rename(name): weights for name, weights in _read(file).items()}
+    content, loaded = read_fetched(source, _read)
+    named = {rename(name): weights for name, weights in content.items()}
     weights = {name: value for name, value in named.items() if name is not None}
     try:
         module.load_state_dict(weights)
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PretrainedWeightsError(
-            f"{file} must hold the weights of {source.url}, got those of another network "
-            f"({reason}); delete it, so that it is downloaded anew"
+            f"{_cached(source)} must hold the weights of {source.url}, got those of another "
+            f"network ({reason}); delete it, so that it is downloaded anew"
         ) from error
-    return LoadedWeights(source.name, digest, source.url)
+    return loaded
 
 
-def fetch(source: WeightsSource) -> Path:
+def read_fetched(
+    source: WeightsSource, read: Callable[[Path], ContentT]
+) -> tuple[ContentT, LoadedWeights]:
+    """Read a file of whatever form, downloading it where it is not in the cache.
+
+    Args:
+        source: Of the file.
+        read: Returns what is in it, or raises PretrainedWeightsError where it is damaged.
+
+    Raises:
+        PretrainedWeightsError: the file cannot be had, or is damaged.
+        OSError: the disk is full.
+    """
+    file = fetch(source, read)
+    digest = _checked_digest(file, source)
+    return read(file), LoadedWeights(source.name, digest, source.url)
+
+
+def fetch(source: WeightsSource, read: Callable[[Path], object] | None = None) -> Path:
     """Return the file in the cache, downloading it where it is not there.
 
     Any number of processes may do so at once: each downloads to a name of its own, and the file
     appears under its final name only when it is whole.
 
+    Args:
+        source: Of the file.
+        read: Raises where a file is damaged; None: as PyTorch's and safetensors' files are read.
+
     Raises:
         PretrainedWeightsError: it could not be downloaded.
         OSError: the disk is full.
     """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    file = folder / source.name
+    file = _cached(source)
     if file.is_file():
         return file
-    partial = folder / f"{file.stem}.{uuid4().hex}.partial{file.suffix}"
+    partial = file.parent / f"{file.stem}.{uuid4().hex}.partial{file.suffix}"
     logger.info("downloading pretrained weights %s to %s", source.url, file)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(source.url, str(partial), source.digits or None)
-        _read(partial)  # a download that broke off may look finished
+        (read or _read)(partial)  # a download that broke off may look finished
         partial.replace(file)
     except (OSError, HTTPException, RuntimeError) as error:
         raise _explained(error, source, file) from error
     finally:
         partial.unlink(missing_ok=True)
     return file
+
+
+def _cached(source: WeightsSource) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / source.name
 
 
 def _explained(error: Exception, source: WeightsSource, file: Path) -> Exception:

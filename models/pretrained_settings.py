@@ -1,6 +1,6 @@
 """What a study file may say of pretrained weights; torch-free."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,10 +11,16 @@ NO_NORMALIZATION = (
     "[-1, 1] without `normalize`; set data.normalize: imagenet (or a mean and std of your own), "
     "or model.pretrained: none"
 )
+NORMALIZATION = (
+    "weights pretrained by Darknet expect pixels in [0, 1], which the network makes of pixels "
+    "that were not normalised; remove data.normalize, or set model.pretrained: none"
+)
 
 
 class PretrainedModelSettings(ModelSettings):
     """Fields of every network whose first layers can start from pretrained weights."""
+
+    expects_normalized: ClassVar[bool] = True  # pixels, where weights are pretrained
 
     pretrained: Literal["none", "imagenet"] = Field(
         "none",
@@ -31,4 +37,8 @@ def names_weights(settings: ModelSettings) -> bool:
 
 def pretrained_fault(settings: ModelSettings, *, is_normalized: bool) -> str | None:
     """Return what must hold where pretrained weights would see pixels they do not know."""
-    return NO_NORMALIZATION if names_weights(settings) and not is_normalized else None
+    if not isinstance(settings, PretrainedModelSettings) or not names_weights(settings):
+        return None
+    if settings.expects_normalized:
+        return None if is_normalized else NO_NORMALIZATION
+    return NORMALIZATION if is_normalized else None

@@ -4,7 +4,7 @@ Each image is cut into sides, and every pixel of a side has the same logits: wit
 pixels that is the constant, with dark and bright it is Otsu's threshold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from models.losses import IGNORE
 from models.settings import ModelSettings
+from models.tasks.segmentation import scaled
+from models.tasks.segmentation_decisions import SegmentationBatch
 
 CERTAIN = 10.0  # logit of what Otsu's threshold says; a probability of 0.99995
 RAREST = 1e-6  # share of a class that does not occur
@@ -53,6 +55,30 @@ class SidesNetwork(nn.Module):
     def settle(self, logits: NDArray[np.float64]) -> None:
         """Take over (sides, channels) logits."""
         self.logits.copy_(torch.from_numpy(logits))
+
+
+def fit_sides(
+    network: SidesNetwork,
+    batches: Iterable[SegmentationBatch],
+    *,
+    decide: Callable[..., Shares],
+    label_count: int,
+    is_softmax: bool,
+) -> None:
+    """Settle a network on the pixels of the training images.
+
+    Args:
+        network: To settle.
+        batches: Of the whole training split, once.
+        decide: (counts, channels, is_softmax=…) -> logits.
+        label_count: Labels there are.
+        is_softmax: Whether logits become probabilities by a softmax; else by sigmoids.
+    """
+    sides, channels = network.logits.shape
+    counts = np.zeros((sides, label_count), np.int64)
+    for batch in batches:
+        counts += network.count(scaled(batch.images), batch.masks, label_count=label_count)
+    network.settle(decide(counts, channels, is_softmax=is_softmax))
 
 
 def build_constant(settings: ModelSettings, channels: int) -> SidesNetwork:  # noqa: ARG001
@@ -104,7 +130,8 @@ def otsu_logits(
     """Decide which labels are dark and which bright, by what they are in the training split.
 
     A sigmoid's class is on the side of which it fills the greater share. With a softmax the two
-    sides have one label each, two different ones: those with the most of their pixels there.
+    sides have one label each, two different ones: those with the most of their pixels there. What
+    the training split has no pixel of is never found; if it has one label alone, both sides do.
 
     Args:
         counts: (2, labels) dark and bright pixels.
@@ -114,17 +141,20 @@ def otsu_logits(
     Returns:
         (2, channels) logits.
     """
+    occurs = counts.sum(axis=0) > 0
     if is_softmax:
         recall = counts / np.maximum(1, counts.sum(axis=0))
         together = recall[0][:, None] + recall[1]
         np.fill_diagonal(together, -1.0)
+        together[~occurs], together[:, ~occurs] = -np.inf, -np.inf
         logits = np.zeros((2, channels))
         for side, label in enumerate(np.unravel_index(together.argmax(), together.shape)):
             logits[side, label] = CERTAIN
         return logits
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     is_bright = share[1] > share[0]
-    return np.where([~is_bright, is_bright], CERTAIN, -CERTAIN)[:, -channels:]
+    is_found = np.array([~is_bright, is_bright]) & occurs
+    return np.where(is_found, CERTAIN, -CERTAIN)[:, -channels:]
 
 
 def _bright(grey: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from models.settings import ModelSettings
 
 
@@ -15,3 +17,15 @@ class OtsuSettings(ModelSettings):
     """Each image is cut into dark and bright by Otsu's threshold; training says which is what."""
 
     name: Literal["otsu"] = "otsu"
+
+
+class ConstantBoxesSettings(ModelSettings):
+    """Every image has the same boxes: those that cover the objects of the training split best."""
+
+    name: Literal["constant_boxes"] = "constant_boxes"
+    boxes: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="Boxes of each class; COCO counts at most 100 detections of an image.",
+    )

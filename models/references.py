@@ -1,9 +1,10 @@
 """References that a network should beat: they count the training split once, without gradients.
 
-    constant  every pixel has each class's share of the training pixels as its probability, so
-              its label is the most frequent one
-    otsu      each image's grey values are cut in two at its own Otsu threshold (Otsu 1979), and
-              what is dark and what is bright is decided on the training split
+    constant        every pixel has each class's share of the training pixels as its probability,
+                    so its label is the most frequent one
+    otsu            each image's grey values are cut in two at its own Otsu threshold (Otsu 1979),
+                    and what is dark and what is bright is decided on the training split
+    constant_boxes  every image has the boxes that the training split's objects usually have
 
 They take the way of a network of one epoch through scoring: predictions, pictures and files are
 the same. There is nothing to resume, an attempt counts anew. Optimizer, learning rate, epochs,
@@ -24,15 +25,17 @@ from torch import nn
 
 from models.best_weights import best_name, save_best
 from models.catalog import TASKS
+from models.reference_boxes import ConstantBoxes, build_constant_boxes, fit_boxes
 from models.reference_networks import (
     SidesNetwork,
     build_constant,
     build_otsu,
     constant_logits,
+    fit_sides,
     otsu_logits,
 )
 from models.resolve import resolve
-from models.scoring import NO_TEST_SPLIT, prefixed, score_split
+from models.scoring import NO_TEST_SPLIT, prefixed, require_defined, score_split
 from models.session import (
     BatchSource,
     DataSource,
@@ -41,8 +44,7 @@ from models.session import (
     TrainingResult,
     TrainingSession,
 )
-from models.settings import SOFTMAX_LOSSES, ModelSettings
-from models.tasks.segmentation import scaled
+from models.settings import SOFTMAX_LOSSES
 from models.tasks.task import Task
 from models.workbench import load_weights
 
@@ -51,16 +53,36 @@ EPOCH = 1  # the only one
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How a reference is built and decided."""
+    """How a reference is built, and settled on the batches of the training split."""
 
-    build: Callable[[ModelSettings, int], SidesNetwork]
-    logits: Callable[..., NDArray[np.float64]]  # (counts, channels, is_softmax=…)
+    build: Callable[[Any, int], nn.Module]  # (settings, output channels)
+    fit: Callable[[Any, Iterator[Any], TrainingSession, int], None]  # int: labels there are
+
+
+def _fit_sides(decide: Callable[..., NDArray[np.float64]]) -> Callable[..., None]:
+    def fit(
+        network: SidesNetwork, batches: Iterator[Any], session: TrainingSession, labels: int
+    ) -> None:
+        is_softmax = session.training.loss in SOFTMAX_LOSSES
+        fit_sides(network, batches, decide=decide, label_count=labels, is_softmax=is_softmax)
+
+    return fit
+
+
+def _fit_boxes(
+    network: ConstantBoxes,
+    batches: Iterator[Any],
+    session: TrainingSession,  # noqa: ARG001  # all are fitted alike
+    labels: int,  # noqa: ARG001
+) -> None:
+    fit_boxes(network, batches)
 
 
 REFERENCES: Mapping[str, Reference] = MappingProxyType(
     {
-        "constant": Reference(build_constant, constant_logits),
-        "otsu": Reference(build_otsu, otsu_logits),
+        "constant": Reference(build_constant, _fit_sides(constant_logits)),
+        "otsu": Reference(build_otsu, _fit_sides(otsu_logits)),
+        "constant_boxes": Reference(build_constant_boxes, _fit_boxes),
     }
 )
 
@@ -71,7 +93,7 @@ class Stand:
 
     data: DataSource
     task: Task[Any]
-    model: SidesNetwork
+    model: nn.Module
     device: torch.device
 
     @property
@@ -100,7 +122,7 @@ def train(session: TrainingSession) -> TrainingResult:
     trained_s = time.perf_counter() - started
     save_best(session.folder, stand.model, EPOCH)
     metrics, files = score_split(session, stand, "val")
-    _check_objective(session, metrics)
+    require_defined(f"val/{session.objective.partition('/')[2]}", metrics)
     seconds = time.perf_counter() - started
     session.report(
         EpochReport(
@@ -153,14 +175,8 @@ def _batches(session: TrainingSession, stand: Stand, source: BatchSource) -> Ite
 
 
 def _fit(session: TrainingSession, stand: Stand, source: BatchSource) -> None:
-    labels = len(stand.data.class_names)
-    sides, channels = stand.model.logits.shape
-    counts = np.zeros((sides, labels), np.int64)
-    for batch in _batches(session, stand, source):
-        counts += stand.model.count(scaled(batch.images), batch.masks, label_count=labels)
-    is_softmax = session.training.loss in SOFTMAX_LOSSES
-    decide = REFERENCES[session.model.name].logits
-    stand.model.settle(decide(counts, channels, is_softmax=is_softmax))
+    reference, labels = REFERENCES[session.model.name], len(stand.data.class_names)
+    reference.fit(stand.model, _batches(session, stand, source), session, labels)
 
 
 def _training_metrics(
@@ -194,12 +210,3 @@ def _effective(
         "resumed_from_epoch": 0,
         "resumed_from_step": 0,
     }
-
-
-def _check_objective(session: TrainingSession, metrics: Mapping[str, float]) -> None:
-    objective = f"val/{session.objective.partition('/')[2]}"
-    if objective not in metrics:
-        raise ValueError(
-            f"objective {objective} must be defined on the validation split, got "
-            f"{', '.join(metrics)}; check objective.metric and data.classes"
-        )

@@ -1,6 +1,7 @@
 """Score weights on a split: metrics, saved predictions and a picture."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,14 +42,22 @@ def micro_batch_size(session: TrainingSession) -> int:
 
 
 def evaluate(
-    bench: Scorable, source: BatchSource, session: TrainingSession, *, epoch: int
+    bench: Scorable, source: BatchSource, session: TrainingSession, *, epoch: int, is_saved: bool
 ) -> Evaluator[Any]:
     """Run the network over a split, telling the coordinator that it moves.
 
+    Args:
+        bench: With the network.
+        source: The split's batches.
+        session: Of the attempt.
+        epoch: That is told to the coordinator.
+        is_saved: Whether the evaluator's `save` follows.
+
     Raises:
         Interrupted: asked to stop; nothing was changed, so it can be done again.
+        Diverged: the network's outputs are not finite.
     """
-    evaluator = bench.task.evaluator()
+    evaluator = bench.task.evaluator(is_saved=is_saved)
     bench.network.eval()
     with torch.no_grad():
         for step, batch in enumerate(source.epoch(1), start=1):
@@ -58,6 +67,25 @@ def evaluate(
             evaluator.update(bench.network, bench.task.to_device(batch, bench.device))
     bench.network.train()
     return evaluator
+
+
+def require_defined(objective: str, metrics: Mapping[str, float]) -> None:
+    """Make sure that a split's images define what is to be compared by.
+
+    Args:
+        objective: "val/iou".
+        metrics: That are defined, with their split's prefix.
+
+    Raises:
+        ValueError: the objective is not among them.
+    """
+    if objective not in metrics:
+        split = objective.partition("/")[0]
+        defined = [name for name in metrics if name.startswith(f"{split}/")]
+        raise ValueError(
+            f"objective {objective} must be defined on the images that are scored, got "
+            f"{', '.join(defined)}; check objective.metric and data.classes"
+        )
 
 
 def prefixed(split: str, metrics: dict[str, float]) -> dict[str, float]:
@@ -80,7 +108,7 @@ def score_split(
             "a dataset must have a test split to be scored on it, got none; "
             "give it one in data.split, or select on validation"
         )
-    evaluator = evaluate(bench, source, session, epoch=session.training.epochs)
+    evaluator = evaluate(bench, source, session, epoch=session.training.epochs, is_saved=True)
     files = evaluator.save(session.folder, split)
     return prefixed(split, evaluator.compute()), files
 

@@ -94,6 +94,16 @@ class EpochReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StartingWeights:
+    """The weights of an earlier training, for a new one to start from."""
+
+    name: str  # as the study has it in `training.transfer.init_from`
+    file: Path  # a state_dict
+    sha256: str  # of the file
+    class_names: tuple[str, ...] | None  # in label order; None: nobody says
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSession:
     """One attempt at training one cell."""
 
@@ -115,6 +125,7 @@ class TrainingSession:
     report_effective: Callable[[Mapping[str, Any]], None]
     report_progress: Callable[[int, int, int], None]  # epoch, step, steps; cheap
     should_stop: Callable[[], bool]
+    start: StartingWeights | None = None  # what `training.transfer.init_from` names
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ class TrainingResult:
     metrics: Mapping[str, float]  # of the best epoch's weights: val/…, test/… if scored
     best_epoch: int
     epochs: int  # finished
-    train_macs: float  # 3 x forward multiply-accumulates x training images seen
+    train_macs: float  # 3 x forward multiply-accumulates of a square image x images seen
     note: str = ""  # "time limit reached after epoch 40"; "" when all epochs ran
     files: Mapping[str, str] = field(default_factory=dict)  # role -> name inside the folder:
     # "weights" best weights; the others are the evaluator's, see `models.tasks.task.Evaluator`

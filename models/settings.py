@@ -42,7 +42,10 @@ Loss = Literal[
     "lovasz_softmax",
 ]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+# Counted to the nearest 0.001: nearer to 0 everything would be found.
+Threshold: TypeAlias = Annotated[float, Field(ge=0.001, le=0.999)]
 AlsoScored = Literal["boundary_f1", "rand_error"]
+OF_RUN = "study:"  # before the name of a run to start from, which is no file then
 
 
 class FrozenSettings(BaseModel):
@@ -139,6 +142,71 @@ ClassWeights: TypeAlias = Annotated[
 ]
 
 
+class TransferSettings(FrozenSettings):
+    """Trained weights that a training starts from, and which of them learn."""
+
+    init_from: str | None = Field(
+        None,
+        min_length=1,
+        description="study:NAME, a study of the workspace (its winner), or study:NAME/CELL; or a "
+        "file of weights as trials keep it (best-12.pt). What has the same name and shape is "
+        "carried over, classes by their names; what is of new classes starts anew. null: nothing "
+        "but what model.pretrained names.",
+    )
+    classes: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Classes of the weights in a file, in label order; null: as the events.jsonl "
+        "of the training beside it says. Where nobody says, layers of classes start anew.",
+    )
+    mode: Literal["fine_tuning", "feature_extractor"] = Field(
+        "fine_tuning",
+        description="fine_tuning: all layers learn, or those from `freeze_to` on; "
+        "feature_extractor: the last layers alone, whose size depends on the classes.",
+    )
+    freeze_to: str | None = Field(
+        None,
+        min_length=1,
+        description="First layer that learns, by its dotted name: those before it, in the order "
+        "in which the network lists them, stay as they are, with the statistics of their batch "
+        "normalisation. null: all learn.",
+    )
+    learning_rate_factors: dict[str, Annotated[float, Field(gt=0, le=1000)]] = Field(
+        default_factory=dict,
+        description="Layer -> what its learning rate is multiplied by, e.g. {backbone: 0.1}; of "
+        "a layer and a part of it, the part's holds.",
+    )
+
+    @model_validator(mode="after")
+    def _names_a_start(self) -> "TransferSettings":
+        source = self.init_from
+        if source is not None and not source.removeprefix(OF_RUN).strip("/ "):
+            raise ValueError(f"init_from must name a study after {OF_RUN}, got '{source}'")
+        if self.classes is not None and (source is None or source.startswith(OF_RUN)):
+            raise ValueError(
+                "classes says what the labels of a file's weights mean, and has no effect with "
+                f"init_from {source or 'null'}; remove it"
+            )
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes must name each once, got {', '.join(self.classes)}")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_take_effect(self) -> "TransferSettings":
+        if self.mode == "feature_extractor" and self.freeze_to is not None:
+            raise ValueError(
+                "freeze_to has no effect with mode 'feature_extractor', where the last layers "
+                "alone learn; remove it, or use mode 'fine_tuning'"
+            )
+        changes_nothing = self.mode == "fine_tuning" and self.freeze_to is None
+        if self.init_from is None and changes_nothing and not self.learning_rate_factors:
+            raise ValueError(
+                "transfer must say what to start from (init_from) or which weights learn "
+                "(mode, freeze_to, learning_rate_factors); fill it in, or write null"
+            )
+        return self
+
+
 class TrainingSettings(FrozenSettings):
     """How a model is trained."""
 
@@ -156,7 +224,17 @@ class TrainingSettings(FrozenSettings):
     accumulate: int = Field(
         1, ge=1, description="Batches whose gradients are averaged into one optimizer step."
     )
-    epochs: int = Field(10, ge=1, description="Passes over the training images.")
+    epochs: int = Field(
+        10,
+        ge=0,
+        description="Passes over the training images; 0: the weights that the network starts "
+        "from are scored as they are.",
+    )
+    transfer: TransferSettings | None = Field(
+        None,
+        description="Start from trained weights, and say which of them learn; null: all learn, "
+        "from random weights or those that model.pretrained names.",
+    )
     macs_limit: float | None = Field(
         None,
         gt=0,
@@ -242,11 +320,12 @@ def _either(names: tuple[str, ...]) -> str:
 class EvaluationSettings(FrozenSettings):
     """How outputs become the predictions that are scored."""
 
-    threshold: float = Field(
+    threshold: Threshold = Field(
         0.5,
-        gt=0,
-        lt=1,
-        description="Probability from which a pixel or box counts as found, to the nearest 0.001.",
+        description="What counts as found, to the nearest 0.001. Semantic segmentation: the "
+        "least probability of a pixel of a class; instance segmentation: of a pixel of an "
+        "object's mask; object detection: the least score of a box in precision, recall, F1, the "
+        "confusion matrix and pictures. Average precision of boxes is over all scores.",
     )
     also: tuple[AlsoScored, ...] = Field(
         (),

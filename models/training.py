@@ -19,7 +19,7 @@ import difflib
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NoReturn
@@ -29,26 +29,25 @@ import torch
 from models.best_weights import best_name, bring_best, drop_other_best, save_best
 from models.checkpoints import Checkpoints
 from models.determinism import random_state, restore_random_state
+from models.divergence import require_finite
 from models.effective import check_batch, check_optimizer, describe
 from models.epochs import ROUNDING, training_macs, with_last_epoch
 from models.memory import out_of_memory_named, peak_memory_mb, reset_peak_memory
+from models.optimizers import read_learning_rate, set_learning_rate
 from models.progress import Lap, Progress
 from models.schedules import learning_rate
-from models.scoring import evaluate, micro_batch_size, prefixed, score_split
-from models.session import (
-    Diverged,
-    EpochReport,
-    Interrupted,
-    TrainingResult,
-    TrainingSession,
-)
-from models.workbench import dump_state, load_pretrained, load_state, load_weights, set_up
+from models.scoring import evaluate, micro_batch_size, prefixed, require_defined, score_split
+from models.session import EpochReport, Interrupted, TrainingResult, TrainingSession
+from models.starting import load_start
+from models.workbench import dump_state, load_state, load_weights, set_up
 
 logger = logging.getLogger(__name__)
 
 OVERTIME = 1.5  # an epoch is cut short when the time limit is exceeded this many times
 CHECK_STEPS = 16  # steps between looks whether the loss is finite; each makes a GPU wait
 FINISHED_STEP = 99_999_999  # step of the small checkpoint that a finished training leaves
+STARTED_FROM = ("pretrained", "transfer")  # facts that a checkpoint keeps
+UNTRAINED = "training.epochs is 0: the weights that it starts from were scored"
 
 
 def train(session: TrainingSession) -> TrainingResult:
@@ -104,10 +103,9 @@ class _Training:
         return self._score()
 
     def _run_epoch(self) -> None:
-        progress, training = self.progress, self.session.training
-        rate = learning_rate(training, progress.val_losses)
-        for group in self.bench.optimizer.param_groups:
-            group["lr"] = rate
+        progress = self.progress
+        rate = learning_rate(self.session.training, progress.val_losses)
+        set_learning_rate(self.bench.optimizer, rate)
         reset_peak_memory(self.bench.device)
         self.lap()
         for window in self._windows():
@@ -155,23 +153,26 @@ class _Training:
 
     def _finish_epoch(self) -> None:
         progress, bench = self.progress, self.bench
+        train_metrics = prefixed("train", bench.task.summarise(progress.sums))
+        self._require_finite("train/loss", train_metrics)  # not every step was looked at
         try:
             evaluator = evaluate(
-                bench, self.validation, self.session, epoch=self.progress.epoch + 1
+                bench, self.validation, self.session, epoch=progress.epoch + 1, is_saved=False
             )
         except Interrupted:
             self._stop()
         seconds = self.lap()
         progress.wall_s += seconds
         metrics = {
-            **prefixed("train", bench.task.summarise(progress.sums)),
+            **train_metrics,
             **prefixed("val", evaluator.compute()),
-            "learning_rate": float(bench.optimizer.param_groups[0]["lr"]),
+            "learning_rate": read_learning_rate(bench.optimizer),
             "images_per_s": progress.epoch_images / max(progress.epoch_train_s, 1e-9),
             "seconds": progress.epoch_train_s + seconds,
             "peak_memory_mb": peak_memory_mb(bench.device),
         }
-        self._check_metrics(metrics)
+        self._require_finite("val/loss", metrics)
+        require_defined(self.objective, metrics)
         progress.finish_epoch(
             EpochReport(
                 epoch=progress.epoch + 1,
@@ -208,7 +209,7 @@ class _Training:
             "optimizer": bench.optimizer.state_dict(),
             "precision": bench.fabric.strategy.precision.state_dict(),  # the gradient scaler
             "random": random_state(),
-            "pretrained": self.effective["pretrained"],
+            "started_from": {name: self.effective[name] for name in STARTED_FROM},
         }
         self.checkpoints.save(state, epoch=progress.epoch, step=progress.step)
         # The checkpoint before this one is kept, and so are the weights that it names.
@@ -217,7 +218,8 @@ class _Training:
         self._report()
 
     def _resume(self) -> None:
-        for file, state in self.checkpoints.newest():
+        is_trained = self.session.training.epochs > 0  # else there is nothing to resume
+        for file, state in self.checkpoints.newest() if is_trained else ():
             progress = Progress.from_state(state["progress"], self.bench.device)
             if progress.best_epoch and not bring_best(self.session, progress.best_epoch):
                 logger.warning("skipping checkpoint %s: its best weights are gone", file)
@@ -230,12 +232,19 @@ class _Training:
                 self.bench.optimizer.load_state_dict(state["optimizer"])
                 self.bench.fabric.strategy.precision.load_state_dict(state["precision"])
                 restore_random_state(state["random"])
-                self.effective["pretrained"] = state["pretrained"]
+                self.effective |= state["started_from"]
             break
         else:
-            self.effective["pretrained"] = load_pretrained(self.bench.model, self.session.model)
+            self._start()
         self.effective["resumed_from_epoch"] = self.progress.epoch
         self._report()
+
+    def _start(self) -> None:
+        """Begin with the first epoch; without one, what it begins with is the best there is."""
+        session, bench = self.session, self.bench
+        self.effective |= load_start(bench.model, session, bench.data.class_names)
+        if not session.training.epochs:
+            save_best(session.folder, bench.model, 0)
 
     def _report(self) -> None:
         for report in self.progress.history[self.reported :]:
@@ -245,7 +254,7 @@ class _Training:
     def _is_finished(self) -> bool:
         progress, training = self.progress, self.session.training
         if progress.step > 0 or progress.epoch == 0:
-            return False
+            return not training.epochs
         waited, patience = progress.epoch - progress.best_epoch, training.early_stopping_epochs
         is_stale = patience is not None and waited >= patience
         return progress.epoch >= training.epochs or is_stale or self._is_late(1.0)
@@ -283,6 +292,8 @@ class _Training:
                 f"time limit of {limit:g} s reached in epoch {progress.epoch}, "
                 f"which ended after step {progress.cut_at_step} of {self.steps}"
             )
+        if not training.epochs:
+            return UNTRAINED
         if progress.epoch >= training.epochs:
             return self._macs_note()
         if self._is_late(1.0):
@@ -337,24 +348,10 @@ class _Training:
 
     def _check_loss(self, loss: torch.Tensor) -> None:
         is_due = self.bench.device.type == "cpu" or self.progress.step % CHECK_STEPS == 0
-        if is_due and not torch.isfinite(loss):
-            raise Diverged(
-                f"train/loss must be finite, got {float(loss)} in epoch "
-                f"{self.progress.epoch + 1}, step {self.progress.step + 1}; "
-                "try a smaller training.learning_rate"
-            )
+        if is_due:
+            epoch, step = self.progress.epoch + 1, self.progress.step + 1
+            require_finite(loss, f"train/loss in epoch {epoch}, step {step}")
 
-    def _check_metrics(self, metrics: dict[str, float]) -> None:
-        epoch = self.progress.epoch + 1
-        for name in ("train/loss", "val/loss"):
-            if not math.isfinite(metrics[name]):
-                raise Diverged(
-                    f"{name} must be finite, got {metrics[name]} in epoch {epoch}; "
-                    "try a smaller training.learning_rate"
-                )
-        if self.objective not in metrics:
-            raise ValueError(
-                f"objective {self.objective} is undefined in epoch {epoch}: nothing in the "
-                "validation images is of a class that counts, nor predicted as one; check "
-                "data.classes"
-            )
+    def _require_finite(self, name: str, metrics: Mapping[str, float]) -> None:
+        value = torch.tensor(metrics[name], dtype=torch.float64)
+        require_finite(value, f"{name} of epoch {self.progress.epoch + 1}")

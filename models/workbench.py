@@ -13,6 +13,7 @@ from models.catalog import MODELS, TASKS
 from models.checkpoints import UnreadableCheckpointError, write_atomically
 from models.cost import count_macs
 from models.determinism import seed_everything, set_deterministic
+from models.freezing import freeze, parameter_groups
 from models.optimizers import build_optimizer
 from models.pretrained_settings import names_weights
 from models.resolve import resolve
@@ -45,6 +46,7 @@ def set_up(session: TrainingSession) -> Workbench:
 
     Raises:
         ValueError: the precision needs a GPU.
+        TransferError: a layer that `training.transfer` names is not there.
     """
     set_deterministic(session.training.deterministic)
     seed_everything(session.seed)
@@ -59,7 +61,8 @@ def set_up(session: TrainingSession) -> Workbench:
     channels = task_entry.output_channels(session.training, names)
     model: nn.Module = resolve(model_entry.builder)(session.model, channels)
     macs = count_macs(model, task.example_input(session.image_size))
-    optimizer = build_optimizer(session.training, model.parameters())
+    freeze(model, session.training.transfer)
+    optimizer = build_optimizer(session.training, parameter_groups(model, session.training))
     network, stepper = fabric.setup(model, optimizer)
     return Workbench(fabric, data, task, model, optimizer, network, stepper, macs)
 

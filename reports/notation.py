@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 
 from trackers.records import JsonValue
 
@@ -10,6 +11,7 @@ MISSING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 # Last parts of a dotted path that say nothing without the part before them.
 EMPTY_NAMES = frozenset({"name", "policy"})
+TRANSFER = "training.transfer"  # what a training starts from, and what of it learns
 METRIC_WORDS = {
     "iou": "IoU",
     "iou_image_mean": "image-mean IoU",
@@ -101,6 +103,31 @@ def _mapping_text(value: Mapping[str, JsonValue]) -> str:
     return f"{name} ({', '.join(rest)})" if name and rest else name or ", ".join(rest) or "none"
 
 
+def setting_text(path: str, value: JsonValue) -> str:
+    """Write the value of a setting, in words where it has its own."""
+    if path != TRANSFER:
+        return value_text(value)
+    if not isinstance(value, Mapping):
+        return "from scratch"
+    source = value.get("init_from")
+    rest = [str(value.get("mode", "fine_tuning")).replace("_", " ")]
+    if value.get("freeze_to"):
+        rest.append(f"from {value['freeze_to']} on")
+    factors = value.get("learning_rate_factors") or {}
+    rest += [f"{layer} at {value_text(f)} x the rate" for layer, f in factors.items()]
+    if source is None:
+        return ", ".join(["pretrained", *rest])
+    run = str(source).removeprefix("study:")
+    start = run if run != source else "/".join(PurePath(run).parts[-2:])  # of a file, its end
+    return ", ".join([f"from {start}", *rest])
+
+
+def _with_name(path: str, value: JsonValue) -> str:
+    """Put the setting's name before its value, but where the value says what it is."""
+    text = setting_text(path, value)
+    return text if path == TRANSFER else f"{setting_name(path)} {text}"
+
+
 def setting_name(path: str) -> str:
     """Turn a dotted path into words: "training.learning_rate" into "learning rate"."""
     parts = path.split(".")
@@ -113,12 +140,12 @@ def configuration_label(varied: Mapping[str, JsonValue]) -> str:
     """Name a configuration by what its stage varied: "learning rate 1e-3, batch size 8"."""
     if not varied:
         return "base settings"
-    return ", ".join(f"{setting_name(path)} {value_text(v)}" for path, v in varied.items())
+    return ", ".join(_with_name(path, value) for path, value in varied.items())
 
 
 def short_label(varied: Mapping[str, JsonValue]) -> str:
     """Name a configuration by its values alone, where the stage names the settings."""
-    return " · ".join(value_text(value) for value in varied.values()) or "base"
+    return " · ".join(setting_text(path, value) for path, value in varied.items()) or "base"
 
 
 def metric_name(metric: str) -> str:

@@ -63,6 +63,15 @@ class CellRecord:
         predictions_thresholds   PNG of the same images at several thresholds
         curves_<split>           JSON of precision, recall, IoU and F1 by threshold
         confusion_<split>        JSON of a confusion matrix, or of a 2 x 2 table per class
+
+    and of detectors of boxes (`models/tasks/detection_files.py`, `detection_speed.py`)
+
+        detection_curves_<split>     JSON of precision against recall per class, at IoU 0.5
+        detection_confusion_<split>  JSON of a matrix of objects, the background last
+        detection_errors_<split>     JSON of errors by kind, and what AP50 each costs
+        detection_decisions_<split>  JSON of precision, recall and F1 at the trial's threshold
+        probe_detections             JSON of a few pictures with true and found boxes
+        detection_speed              JSON of seconds per image, one at a time
     """
 
     id: str

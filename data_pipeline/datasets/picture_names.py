@@ -17,9 +17,17 @@ def pictures_in(folder: Path) -> Mapping[str, str]:
 
 
 def files_in(folder: Path, endings: Sequence[str]) -> Mapping[str, str]:
-    """List the files of some endings, as `pictures_in` does; of two endings the first wins.
+    """List the files of some endings, as `pictures_in` does; of two endings the first wins."""
+    return dict(each_file_in(folder, endings))
+
+
+def each_file_in(folder: Path, endings: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """List the files of some endings, also those that differ by their ending alone.
 
     Hidden files are left out: other systems put some of the same ending beside each picture.
+
+    Returns:
+        ("sub/name", "sub/name.jpg"), …, by name; of one name, that of the first ending last.
     """
     found: list[tuple[str, int, str]] = []  # name, place of its ending, ending as it is written
     for place, _, files in os.walk(folder):  # does not follow links to other folders
@@ -28,7 +36,7 @@ def files_in(folder: Path, endings: Sequence[str]) -> Mapping[str, str]:
             name, _, ending = file.rpartition(".")
             if name and not name.startswith(".") and ending.lower() in endings:
                 found.append((above + name, -endings.index(ending.lower()), ending))
-    return {name: f"{name}.{ending}" for name, _, ending in sorted(found)}
+    return [(name, f"{name}.{ending}") for name, _, ending in sorted(found)]
 
 
 def is_file(path: Path) -> bool:

@@ -54,14 +54,15 @@ class Placement:
         return self.on_canvas(scaled_labels(values, self.scaled_hw), IGNORE)
 
     def boxes(self, xyxy: NDArray[np.float32], size_hw: Size) -> NDArray[np.float32]:
-        """Place (n, 4) boxes of a picture of `size_hw`, cut to the canvas."""
+        """Place (n, 4) boxes of a picture of `size_hw`; they may reach beyond the canvas."""
         down, across = self.scaled_hw[0] / size_hw[0], self.scaled_hw[1] / size_hw[1]
         moved = xyxy * np.array([across, down, across, down], dtype=np.float32)
-        if self.is_whole:
-            return moved
-        moved += np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
+        return moved + np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
+
+    def cut(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut (n, 4) placed boxes to the canvas."""
         height, width = self.canvas_hw
-        return moved.clip(0, np.array([width, height, width, height], dtype=np.float32))
+        return xyxy.clip(0, np.array([width, height, width, height], dtype=np.float32))
 
     def on_canvas(self, scaled: Bytes, padding: int) -> Bytes:
         """Cut a scaled picture to the canvas, or pad it."""
@@ -97,8 +98,9 @@ def placement(policy: Policy, image_size: int, size_hw: Size) -> Placement:
 def resized(sample: Sample, policy: Policy, image_size: int) -> Sample:
     """Return the sample at the input size, everything in it moved together.
 
-    Boxes of which nothing is left on a cropped picture are dropped with their labels; areas
-    shrink with what is left of the box, or of the mask where there is one.
+    An object is dropped only where all of it lies off the canvas: its mask, or its box where it
+    has no mask or shrinking leaves no pixel of it. So every policy that keeps the whole picture
+    keeps the same objects, some with an empty mask. Areas shrink with what is on the canvas.
     """
     match sample:
         case SegmentationSample():
@@ -131,28 +133,32 @@ def scaled_labels(values: Bytes, size_hw: Size) -> Bytes:
 def _resized_objects(sample: DetectionSample, place: Placement) -> DetectionSample:
     size_hw = _size_hw(sample.image)
     scale = (place.scaled_hw[0] / size_hw[0]) * (place.scaled_hw[1] / size_hw[1])
-    boxes = place.boxes(sample.boxes_xyxy, size_hw)
-    left = _shares(_box_areas(boxes), _box_areas(sample.boxes_xyxy) * scale)
+    placed = place.boxes(sample.boxes_xyxy, size_hw)
+    boxes = placed if place.is_whole else place.cut(placed)
+    left = _box_shares(boxes, placed)
     if isinstance(sample, InstanceSample):
-        masks, left = _placed_masks(sample.masks, place)
+        masks, of_masks = _placed_masks(sample.masks, place)
+        left = np.where(np.isnan(of_masks), left, of_masks)
         sample = replace(sample, masks=masks)
-    moved = replace(sample, image=place.image(sample.image), boxes_xyxy=boxes)
-    if place.is_whole:
-        return replace(moved, areas=(sample.areas * scale).astype(np.float32))
     areas = (sample.areas * scale * left).astype(np.float32)
-    return _only(replace(moved, areas=areas), left > 0)
+    moved = replace(sample, image=place.image(sample.image), boxes_xyxy=boxes, areas=areas)
+    return moved if place.is_whole else _only(moved, left > 0)
 
 
 def _placed_masks(
     masks: NDArray[np.bool_], place: Placement
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return masks on the canvas, and the share of each that is on it."""
+    """Return masks on the canvas, and the share of each that is on it.
+
+    A share is NaN where scaling left no pixel of a mask.
+    """
     placed = np.zeros((len(masks), *place.canvas_hw), np.bool_)
-    left = np.zeros(len(masks))
+    left = np.full(len(masks), np.nan)
     for number, mask in enumerate(masks):
         scaled = scaled_labels(np.ascontiguousarray(mask).view(np.uint8), place.scaled_hw)
         placed[number] = place.on_canvas(scaled, 0).view(np.bool_)
-        left[number] = placed[number].sum() / max(1, int(scaled.sum()))
+        if scaled.any():
+            left[number] = placed[number].sum() / int(scaled.sum())
     return placed, left
 
 
@@ -169,9 +175,12 @@ def _only(sample: DetectionSample, kept: NDArray[np.bool_]) -> DetectionSample:
     )
 
 
-def _shares(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divide; a box that had no area has no share."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0).clip(0, 1)
+def _box_shares(cut: NDArray[np.float32], placed: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the share of each box that is on the canvas; one without area is there or is not."""
+    whole = _box_areas(placed)
+    shares: NDArray[np.float64] = (cut == placed).all(axis=1).astype(np.float64)
+    np.divide(_box_areas(cut), whole, out=shares, where=whole > 0)
+    return shares
 
 
 def _box_areas(xyxy: NDArray[np.float32]) -> NDArray[np.float64]:

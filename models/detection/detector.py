@@ -48,11 +48,9 @@ class Detector(nn.Module):
             maps = {name: each.float() for name, each in maps.items()}
             if self.training:
                 return self.learn(batch, maps, targets.of_images if targets else [])
-            detections = self.detect(batch, maps)
             if targets is None:
-                return detections
-            learned = self._learned_by_image(batch, maps, targets.of_images)
-            return Scored(detections, *learned)
+                return self.detect(batch, maps)
+            return self.score(batch, maps, targets.of_images)
 
     @abstractmethod
     def maps(self, images: Tensor) -> Maps:
@@ -66,12 +64,17 @@ class Detector(nn.Module):
     def detect(self, batch: ImageList, maps: Maps) -> list[Detection]:
         """Return what was found in each image, in its own pixels, the highest score first."""
 
+    def score(self, batch: ImageList, maps: Maps, targets: list[Target]) -> Scored:
+        """Return what was found, and what would be learnt of each image."""
+        detections = self.detect(batch, maps)
+        return Scored(detections, *self.learned_by_image(batch, maps, targets))
+
     @property
     @abstractmethod
     def heads(self) -> tuple[nn.Module, ...]:
         """Modules that look whether they are in training mode to tell losses from detections."""
 
-    def _learned_by_image(self, batch: ImageList, maps: Maps, targets: list[Target]) -> Learned:
+    def learned_by_image(self, batch: ImageList, maps: Maps, targets: list[Target]) -> Learned:
         """Return losses (b,) and measures (b, 2), sampled alike every time."""
         rows: list[Learned] = []
         gpus = list(range(torch.cuda.device_count()))

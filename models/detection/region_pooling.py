@@ -1,14 +1,18 @@
-"""RoIAlign whose gradient is the same on every run, also on a GPU.
+"""RoIAlign and RoIPool of a map or a pyramid, with the same gradient on every run, also on a GPU.
 
-torchvision's kernel adds gradients up in whatever order GPU threads come. Asked for deterministic
-algorithms, torchvision replaces it by one that is compiled at run time, which needs a compiler
-beside the GPU and samples whole maps. But RoIAlign is linear in the map, and its weights are a
-product of one factor per axis; so the pooled region is rows @ map @ columns, and so is its
-gradient. Matrix products are deterministic.
+torchvision's kernels add gradients up in whatever order GPU threads come. Asked for deterministic
+algorithms, torchvision replaces RoIAlign's by one that is compiled at run time, which needs a
+compiler beside the GPU and samples whole maps, and refuses RoIPool's. But RoIAlign is linear in
+the map, and its weights are a product of one factor per axis; so the pooled region is
+rows @ map @ columns, and so is its gradient. Matrix products are deterministic. RoIPool picks one
+pixel for each value, and torchvision's kernel says which: the values are gathered there, and
+gathering has a deterministic gradient.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,15 +26,31 @@ CHUNK = 128  # regions pooled at once; bounds the memory of a product
 
 
 class RegionPooling(MultiScaleRoIAlign):  # type: ignore[misc]  # torchvision has no types
-    """Regions (n, 4) to (n, c, side, side), each from the pyramid level that its size suits."""
+    """Regions (n, 4) to (n, c, side, side), each from the pyramid level that its size suits.
 
-    def __init__(self, side: int) -> None:
-        super().__init__(list(LEVELS), side, SAMPLES)
+    Args:
+        side: Bins per axis.
+        levels: Names of the maps that regions are taken from, each with twice the stride of the
+            one before.
+        first_level: Logarithm to base 2 of the first one's stride.
+        kind: roi_align interpolates, roi_pool takes maxima.
+    """
+
+    def __init__(
+        self,
+        side: int,
+        *,
+        levels: Sequence[str] = LEVELS,
+        first_level: int = FIRST_LEVEL,
+        kind: Literal["roi_align", "roi_pool"] = "roi_align",
+    ) -> None:
+        super().__init__(list(levels), side, SAMPLES)
         # Stated, not inferred from the first images: torchvision takes the wrong power of two
         # where padding enlarges them by more than sqrt(2).
-        last = FIRST_LEVEL + len(LEVELS) - 1
-        self.scales = [2.0**-level for level in range(FIRST_LEVEL, last + 1)]
-        self.map_levels = LevelMapper(FIRST_LEVEL, last)
+        last = first_level + len(levels) - 1
+        self.scales = [2.0**-level for level in range(first_level, last + 1)]
+        self.map_levels = LevelMapper(first_level, last)
+        self.kind = kind
         self.is_by_products = False
 
     def forward(
@@ -43,22 +63,32 @@ class RegionPooling(MultiScaleRoIAlign):  # type: ignore[misc]  # torchvision ha
             boxes: b times (n, 4), xyxy, pixels of the network's input.
             image_shapes: Height and width of the images.
         """
-        if not self.is_by_products:
-            pooled: Tensor = super().forward(x, boxes, image_shapes)
-            return pooled
-        maps = [x[name] for name in LEVELS]
+        if self.kind == "roi_pool":
+            return self._pooled_alone(x, boxes, roi_pool_by_gathering)
+        if self.is_by_products:
+            return self._pooled_alone(x, boxes, roi_align_by_products)
+        pooled: Tensor = super().forward(x, boxes, image_shapes)
+        return pooled
+
+    def _pooled_alone(
+        self,
+        x: dict[str, Tensor],
+        boxes: list[Tensor],
+        pool: Callable[[Tensor, Tensor, float, int], Tensor],
+    ) -> Tensor:
+        """Pool the regions of each image and level by themselves."""
+        maps, regions = [x[name] for name in self.featmap_names], torch.cat(boxes)
         levels = self.map_levels(boxes)
         images = torch.repeat_interleave(
             torch.arange(len(boxes), device=levels.device),
             torch.tensor([len(each) for each in boxes], device=levels.device),
         )
-        regions = torch.cat(boxes)
         result = maps[0].new_zeros(len(regions), maps[0].shape[1], *self.output_size)
         for level, (each, scale) in enumerate(zip(maps, self.scales, strict=True)):
             for image in range(len(boxes)):
                 chosen = torch.where((levels == level) & (images == image))[0]
                 pieces = [
-                    roi_align_by_products(each[image], regions[part], scale, self.output_size[0])
+                    pool(each[image], regions[part], scale, self.output_size[0])
                     for part in torch.split(chosen, CHUNK)
                 ]
                 result[chosen] = torch.cat(pieces).to(result.dtype)
@@ -98,11 +128,39 @@ def _axis_weights(starts: Tensor, sizes: Tensor, bins: int, length: int) -> Tens
     return weights.mean(dim=2)
 
 
+def roi_pool_by_gathering(features: Tensor, boxes: Tensor, scale: float, side: int) -> Tensor:
+    """Pool regions of one map as `torchvision.ops.roi_pool` does.
+
+    Borders are rounded to whole pixels twice, those of the region and those of its bins, and each
+    bin is its largest pixel (Girshick 2015, section 2.1); a bin outside the map is 0.
+
+    Args:
+        features: (c, h, w).
+        boxes: (n, 4) xyxy, pixels of the network's input; they get no gradient.
+        scale: Pixels of the map per pixel of the input.
+        side: Bins per axis.
+
+    Returns:
+        (n, c, side, side), of the type of `features`.
+    """
+    regions = torch.cat([boxes.new_zeros(len(boxes), 1), boxes], dim=1).detach()
+    with torch.no_grad():
+        kernel = partial(torch.ops.torchvision.roi_pool, spatial_scale=scale)
+        _, pixels = kernel(
+            features[None].float(), regions.float(), pooled_height=side, pooled_width=side
+        )
+    channels = features.shape[0]
+    places = pixels.long().transpose(0, 1).reshape(channels, len(boxes) * side**2)
+    values: Tensor = features.flatten(1).gather(1, places.clamp(min=0)) * (places >= 0)
+    return values.view(channels, len(boxes), side, side).transpose(0, 1)
+
+
 @contextmanager
 def kernels_as_built(poolings: Sequence[RegionPooling], device: torch.device) -> Iterator[None]:
     """Have torchvision use the kernels it comes with, and pool by products where runs differ.
 
-    Their forward passes are deterministic, and of the backward passes only RoIAlign's is not.
+    Their forward passes are deterministic, and of the backward passes only those of RoIAlign and
+    RoIPool are not.
     """
     is_asked = torch.are_deterministic_algorithms_enabled()
     warns_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -32,14 +32,26 @@ def sigmoid_focal(
     Returns:
         (b,) float32, mean over classes and valid pixels.
     """
-    scores = at_least_single(logits)
     truth = one_hot(labels, logits.shape[1], first_label=first_label)
-    margins = torch.where(truth, scores, -scores)  # above 0: right
+    losses = sigmoid_focal_terms(at_least_single(logits), truth, gamma=gamma, alpha=alpha)
+    return mean_over_valid(losses.mean(dim=1), labels, weights)
+
+
+def sigmoid_focal_terms(
+    logits: Tensor, truth: Tensor, *, gamma: float, alpha: float | None
+) -> Tensor:
+    """Return the loss of every number by itself; Lin et al. 2017, eq. 4 and 5.
+
+    Args:
+        logits: Of any shape, at least single precision.
+        truth: Of the same shape, bool.
+        gamma: Exponent of the probability that is missing.
+        alpha: Weight where `truth` holds, that of the others being 1 - alpha; None: both 1.
+    """
+    margins = torch.where(truth, logits, -logits)  # above 0: right
     # As a logarithm, 1 - p keeps its digits, and a finite gradient for every gamma.
     losses = -functional.logsigmoid(margins) * (gamma * functional.logsigmoid(-margins)).exp()
-    if alpha is not None:
-        losses = losses * torch.where(truth, alpha, 1 - alpha)
-    return mean_over_valid(losses.mean(dim=1), labels, weights)
+    return losses if alpha is None else losses * torch.where(truth, alpha, 1 - alpha)
 
 
 def softmax_focal(

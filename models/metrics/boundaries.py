@@ -9,7 +9,8 @@ An outline is made of the class's pixels that have a pixel of another label abov
 right of them. The picture's edge is no outline. Where nothing is labelled the class is not, so
 an outline runs along unlabelled areas too; predicted outlines inside them are not held against
 the network, but count as found by the true ones. A precision or recall of 0 / 0 gives way to the
-other; where both are, no outline is to be scored: left out if the masks agree, else 0.
+other; where both are, no outline is to be scored: left out if the masks agree, else 0. A class
+that is there, but found on no labelled pixel, scores 0.
 """
 
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ def boundary_f1(found: Outline, truth: Outline, valid: BoolArray) -> float:
         return float("nan") if is_same else 0.0
     if not true:
         return 0.0  # all of the predicted outline is far from any true one
+    if not (found.mask & valid).any():
+        return 0.0  # what was predicted is in unlabelled areas alone
     recall = float((truth.line & found.near).sum() / true)
     if not predicted:
         return recall

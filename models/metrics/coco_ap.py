@@ -1,4 +1,8 @@
-"""Average precision by COCO's rule, of boxes and of masks, by pycocotools.
+"""Average precision by COCO's rule, of boxes and of masks, by pycocotools or faster-coco-eval.
+
+pycocotools is COCO's own program and has the last word; faster-coco-eval does the same in C++, and
+is for every epoch. They agree to 1e-12 (`tests/models/metrics/test_coco_programs.py`), and
+`benchmarks/metrics.py` shows how much faster it is.
 
 COCO's rule, which is in every result (`CocoScores.rule`): AP is the mean over IoU 0.50, 0.55 …
 0.95 and over classes of precision interpolated at 101 recalls; at most 100 detections of an image
@@ -21,39 +25,21 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from faster_coco_eval import COCO as FastCOCO  # type: ignore[import-untyped]  # noqa: N811
+from faster_coco_eval import COCOeval_faster
 from numpy.typing import NDArray
 from pycocotools import mask as rle_masks  # type: ignore[import-untyped]
 from pycocotools.coco import COCO  # type: ignore[import-untyped]
 from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
 
 from models.metrics.names import AP_NAMES
+from models.metrics.scored_images import Objects, Rle, ScoredImage
 
 RULE = "coco"
 Kind: TypeAlias = Literal["bbox", "segm"]
-Rle: TypeAlias = dict[str, Any]  # "size" (height, width) and "counts", as pycocotools has them
-
-
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """The true objects, or the detections, of an image, in pixels of the network's input."""
-
-    labels: NDArray[np.int64]  # (n,) class index from 0
-    boxes_xyxy: NDArray[np.float64]  # (n, 4)
-    masks: tuple[Rle, ...] | None  # n of them; None: boxes alone
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredImage:
-    """What is in an image, and what was found in it."""
-
-    image_id: str
-    size_hw: tuple[int, int]  # of the network's input, pixels
-    pixel_area: float  # stored square pixels per square pixel of the input
-    truth: Objects
-    truth_areas: NDArray[np.float64]  # (n,) stored square pixels: the mask's where there is one
-    is_ignored: NDArray[np.bool_]  # (n,) neither found nor missed
-    found: Objects
-    scores: NDArray[np.float64]  # (m,) of `found`
+_Content: TypeAlias = dict[str, Any]  # of a file in COCO's format
+_Program: TypeAlias = Any  # COCO of either package, which have no types
+_Evaluated: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # stats, precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +49,49 @@ class CocoScores:
     kind: Kind
     summary: dict[str, float | None]  # one of AP_NAMES -> in [0, 1]
     class_ap: tuple[float | None, ...]  # AP of each class
+    class_ap50: tuple[float | None, ...]  # at IoU 0.5
     rule: str = RULE
 
 
-def coco_scores(images: Sequence[ScoredImage], classes: int, kind: Kind) -> CocoScores:
+def coco_scores(
+    images: Sequence[ScoredImage], classes: int, kind: Kind, *, reference: bool = False
+) -> CocoScores:
     """Score detections against the truth.
 
     Args:
         images: Of a split; each once.
         classes: How many there are.
         kind: "segm" compares masks, "bbox" boxes.
+        reference: By pycocotools; else several times faster, with the same result.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints what it does
-        evaluation = COCOeval(
-            _coco(images, truth_annotations(images), classes),
-            _coco(images, found_annotations(images, kind), classes),
-            kind,
-        )
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    values = [_defined(value) for value in evaluation.stats]
-    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, most detections)
+    truth = _dataset(images, truth_annotations(images), classes)
+    found = _dataset(images, found_annotations(images, kind), classes)
+    evaluate = _by_pycocotools if reference else _by_faster_coco_eval
+    stats, precision = evaluate(truth, found, kind)
+    values = [_defined(value) for value in stats[: len(AP_NAMES)]]
     return CocoScores(
         kind,
         dict(zip(AP_NAMES, values, strict=True)),
-        tuple(_mean_defined(precision[:, :, label, 0, -1]) for label in range(classes)),
+        class_ap=tuple(_mean_defined(precision[:, :, label, 0, -1]) for label in range(classes)),
+        class_ap50=tuple(_mean_defined(precision[0, :, label, 0, -1]) for label in range(classes)),
     )
+
+
+def _by_pycocotools(truth: _Content, found: _Content, kind: Kind) -> _Evaluated:
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints what it does
+        evaluation = COCOeval(_indexed(COCO(), truth), _indexed(COCO(), found), kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation.stats, evaluation.eval["precision"]
+
+
+def _by_faster_coco_eval(truth: _Content, found: _Content, kind: Kind) -> _Evaluated:
+    evaluation = COCOeval_faster(
+        _indexed(FastCOCO(), truth), _indexed(FastCOCO(), found), kind, extra_calc=False
+    )
+    evaluation.run()
+    return evaluation.stats, np.asarray(evaluation.eval["precision"])
 
 
 def truth_annotations(images: Sequence[ScoredImage]) -> list[dict[str, Any]]:
@@ -168,9 +170,10 @@ def _areas(objects: Objects, kind: Kind) -> NDArray[np.float64]:
     return sides[:, 0] * sides[:, 1]
 
 
-def _coco(images: Sequence[ScoredImage], annotations: list[dict[str, Any]], classes: int) -> COCO:
-    content = COCO()
-    content.dataset = {
+def _dataset(
+    images: Sequence[ScoredImage], annotations: list[dict[str, Any]], classes: int
+) -> _Content:
+    return {
         "images": [
             {"id": number, "height": image.size_hw[0], "width": image.size_hw[1]}
             for number, image in enumerate(images, start=1)
@@ -178,8 +181,13 @@ def _coco(images: Sequence[ScoredImage], annotations: list[dict[str, Any]], clas
         "annotations": annotations,
         "categories": [{"id": label, "name": str(label)} for label in range(classes)],
     }
-    content.createIndex()
-    return content
+
+
+def _indexed(program: _Program, content: _Content) -> _Program:
+    """Hand a program the content of a file."""
+    program.dataset = content
+    program.createIndex()
+    return program
 
 
 def _defined(value: float) -> float | None:

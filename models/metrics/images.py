@@ -6,7 +6,7 @@ import numpy as np
 
 from models.metrics import boundaries
 from models.metrics.counts import PixelCounts
-from models.metrics.names import class_slugs
+from models.metrics.names import BACKGROUND, class_slugs
 from models.metrics.objects import agreement_f1, best_threshold
 from models.metrics.ratios import FloatArray, mean, ratio
 from models.metrics.segmentation import Predictions, SigmoidPredictions
@@ -20,9 +20,9 @@ def image_scores(
 ) -> tuple[tuple[str, ...], ImageScores]:
     """Score each image as if it were the whole split; return image ids and scores.
 
-    The mean of `iou_<class>` over images is what `iou_image_mean` averages over classes. Only
-    auc and average_precision are of a split alone. The Rand and the pixel error of an image are
-    those at the threshold that is best for the split.
+    The mean of `iou_<class>` over images is what `iou_image_mean` averages over classes; of one
+    image it is `iou`. Only auc and average_precision are of a split alone. The Rand and the pixel
+    error of an image are those at the threshold that is best for the split.
     """
     counts = _counts(predictions, evaluation)
     tp, fp, fn = counts.tp, counts.fp, counts.fn
@@ -32,7 +32,8 @@ def image_scores(
         "dice": mean(ratio(2 * tp, 2 * tp + fp + fn), axis=1),
         "class_accuracy": mean(ratio(tp, tp + fn), axis=1),
         "pixel_accuracy": _pixel_accuracy(predictions, counts),
-        "loss": np.asarray(predictions.losses, np.float64),
+        **_with_background(predictions),
+        **_losses(predictions),
         **_errors(predictions),
         **_shapes(predictions, evaluation),
     }
@@ -54,6 +55,21 @@ def _pixel_accuracy(predictions: Predictions, counts: PixelCounts) -> FloatArray
     return ratio(predictions.counts().tp.sum(axis=1), predictions.labelled)
 
 
+def _with_background(predictions: Predictions) -> ImageScores:
+    """Return the IoU of a softmax whose background is a label; {} without one."""
+    if isinstance(predictions, SigmoidPredictions) or BACKGROUND not in predictions.class_names:
+        return {}
+    counts = predictions.counts()
+    iou = ratio(counts.tp, counts.tp + counts.fp + counts.fn)  # (images, labels)
+    return {"iou_with_background": mean(iou, axis=1)}
+
+
+def _losses(predictions: Predictions) -> ImageScores:
+    return (
+        {} if predictions.losses is None else {"loss": np.asarray(predictions.losses, np.float64)}
+    )
+
+
 def _errors(predictions: Predictions) -> ImageScores:
     errors = predictions.errors
     if errors is None:
@@ -68,7 +84,10 @@ def _shapes(predictions: Predictions, evaluation: EvaluationSettings) -> ImageSc
     if "boundary_f1" in evaluation.also and shapes.boundary_f1 is not None:
         is_sigmoid = isinstance(predictions, SigmoidPredictions)
         step = boundaries.threshold_index(evaluation.threshold) if is_sigmoid else 0
-        scores["boundary_f1"] = mean(shapes.boundary_f1[:, step], axis=1)
+        outlines = shapes.boundary_f1[:, step]  # (images, classes)
+        scores["boundary_f1"] = mean(outlines, axis=1)
+        for slug, column in zip(class_slugs(predictions.scored_classes), outlines.T, strict=True):
+            scores[f"boundary_f1_{slug}"] = column
     if "rand_error" in evaluation.also and shapes.objects is not None:
         for kind, name in enumerate(("pixel_error", "rand_error")):
             counts = shapes.objects[:, :, kind]

@@ -26,7 +26,18 @@ SEGMENTATION_METRICS = (
     "average_precision",
     *ASKED_FOR,
 )
-LOWER_IS_BETTER = frozenset({"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error"})
+# Those that depend on which pixels are found, and so on the threshold.
+SEGMENTATION_AT_THRESHOLD = (
+    "iou",
+    "iou_image_mean",
+    "dice",
+    "pixel_accuracy",
+    "class_accuracy",
+    "boundary_f1",
+)
+LOWER_IS_BETTER = frozenset(
+    {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "box_mse"}
+)
 BY_CLASS = ("iou", "boundary_f1")  # metrics that are there for each class too, `iou_<class>`
 AP_NAMES = (  # average precision and recall by COCO's rule, in pycocotools' order
     "ap",
@@ -46,8 +57,27 @@ AP_NAMES = (  # average precision and recall by COCO's rule, in pycocotools' ord
 OBJECT_KINDS: Mapping[str, Literal["segm", "bbox"]] = MappingProxyType(
     {"mask": "segm", "box": "bbox"}
 )
-INSTANCE_METRICS = (*(f"{kind}_{name}" for kind in OBJECT_KINDS for name in AP_NAMES), "loss")
+DETECTOR_MEASURES = ("region_accuracy", "box_mse", "overlapping_boxes")  # where a network has them
+INSTANCE_METRICS = (
+    *(f"{kind}_{name}" for kind in OBJECT_KINDS for name in AP_NAMES),
+    "loss",
+    *DETECTOR_MEASURES,
+)
+# The threshold is of the pixels of a mask.
+INSTANCE_AT_THRESHOLD = tuple(f"mask_{name}" for name in AP_NAMES)
 INSTANCE_BY_CLASS = tuple(f"{kind}_ap" for kind in OBJECT_KINDS)
+# Mean average precision at IoU 0.5 -> the rule by which it is computed.
+MAP_RULES: Mapping[str, Literal["voc07", "voc10", "thesis", "open_images"]] = MappingProxyType(
+    {
+        "voc07_map": "voc07",
+        "voc10_map": "voc10",
+        "thesis_map": "thesis",
+        "open_images_map": "open_images",
+    }
+)
+AT_THRESHOLD = ("precision", "recall", "f1")  # at IoU 0.5, of detections from evaluation.threshold
+DETECTION_METRICS = (*AP_NAMES, *MAP_RULES, *AT_THRESHOLD, "loss", *DETECTOR_MEASURES)
+DETECTION_BY_CLASS = ("ap", "ap50", "thesis_ap")
 
 
 def class_slugs(
@@ -111,3 +141,14 @@ def instance_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
     """Return every metric of objects with masks that may be computed for a dataset's classes."""
     slugs = instance_slugs(class_names)
     return (*INSTANCE_METRICS, *(f"{own}_{slug}" for own in INSTANCE_BY_CLASS for slug in slugs))
+
+
+def detection_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes' names in metrics of boxes, in label order."""
+    return class_slugs(class_names, DETECTION_METRICS, DETECTION_BY_CLASS)
+
+
+def detection_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return every metric of boxes that may be computed for a dataset's classes."""
+    slugs = detection_slugs(class_names)
+    return (*DETECTION_METRICS, *(f"{own}_{slug}" for own in DETECTION_BY_CLASS for slug in slugs))

@@ -31,12 +31,53 @@ FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
+class SigmoidCounts:
+    """What the metrics need of a model with a probability per class, at one threshold.
+
+    A few numbers of each image and class, where `SigmoidPredictions` has 8 kB.
+    """
+
+    class_names: tuple[str, ...]  # (classes,) in channel order, no background
+    losses: FloatArray | None  # (images,); None: not defined
+    counts: PixelCounts  # (images, classes) at the threshold of the settings
+    histograms: Histograms  # (classes, bins) of the split
+    errors: PixelErrors | None = None  # None: not measured
+    shapes: ShapeScores = field(default_factory=ShapeScores)
+
+    @property
+    def labelled(self) -> IntArray:
+        """Labelled pixels of each image, (images,)."""
+        counts = self.counts
+        pixels: IntArray = (counts.tp + counts.fp + counts.fn + counts.tn)[:, 0]
+        return pixels
+
+    def pooled(self) -> Histograms:
+        """Return the histograms of the whole split, (classes, bins)."""
+        return self.histograms
+
+    def metrics(self, evaluation: EvaluationSettings) -> dict[str, float]:
+        """Score at the threshold of the settings; see docs/metrics.md for the names."""
+        step = boundaries.threshold_index(evaluation.threshold)
+        return {
+            **_defined(
+                {
+                    **class_metrics(self.counts, self.class_names),
+                    "pixel_accuracy": decision_accuracy(self.counts),
+                    **_threshold_free_metrics(self),
+                    **shape_metrics(self.shapes, self.class_names, evaluation.also, step=step),
+                }
+            ),
+            **_loss(self.losses),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SigmoidPredictions:
     """Predictions of a model with a probability per class."""
 
     image_ids: tuple[str, ...]
     class_names: tuple[str, ...]  # (classes,) in channel order, no background
-    losses: FloatArray  # (images,)
+    losses: FloatArray | None  # (images,); None: not defined
     positives: IntArray  # (images, classes, PROBABILITY_BINS) pixels of the class
     negatives: IntArray  # (images, classes, PROBABILITY_BINS) pixels not of the class
     errors: PixelErrors | None = None  # None: not measured
@@ -67,7 +108,7 @@ class SigmoidPredictions:
         Returns:
             Counts of (thresholds, images, classes).
         """
-        firsts = [round(threshold * (PROBABILITY_BINS - 1)) for threshold in thresholds]
+        firsts = [first_bin(threshold) for threshold in thresholds]
         tp, own = _found(self.positives, firsts)
         fp, others = _found(self.negatives, firsts)
         return PixelCounts(tp=tp, fp=fp, fn=own - tp, tn=others - fp)
@@ -80,23 +121,18 @@ class SigmoidPredictions:
 
     def metrics(self, evaluation: EvaluationSettings) -> dict[str, float]:
         """Score at the threshold of the settings; see docs/metrics.md for the names."""
-        counts = self.counts(evaluation.threshold)
-        step = boundaries.threshold_index(evaluation.threshold)
-        return _defined(
-            {
-                **class_metrics(counts, self.class_names),
-                "pixel_accuracy": decision_accuracy(counts),
-                **_threshold_free_metrics(self),
-                **shape_metrics(self.shapes, self.class_names, evaluation.also, step=step),
-            }
-        )
+        return SigmoidCounts(
+            self.class_names,
+            self.losses,
+            counts=self.counts(evaluation.threshold),
+            histograms=self.pooled(),
+            errors=self.errors,
+            shapes=self.shapes,
+        ).metrics(evaluation)
 
     def save(self, file: Path) -> None:
         """Write an npz file that `load_predictions` reads."""
-        arrays = {
-            "positives": self.positives.astype(np.uint32),
-            "negatives": self.negatives.astype(np.uint32),
-        }
+        arrays = {"positives": _small(self.positives), "negatives": _small(self.negatives)}
         _save(file, self, arrays)
 
 
@@ -106,7 +142,7 @@ class SoftmaxPredictions:
 
     image_ids: tuple[str, ...]
     class_names: tuple[str, ...]  # (labels,) in label order, with the background if there is one
-    losses: FloatArray  # (images,)
+    losses: FloatArray | None  # (images,); None: not defined
     confusions: IntArray  # (images, labels, labels) pixels; rows truth, columns prediction
     histograms: Histograms | None = None  # (labels, bins) of the split; None: not measured
     errors: PixelErrors | None = None  # None: not measured
@@ -157,11 +193,11 @@ class SoftmaxPredictions:
         metrics["pixel_accuracy"] = ratio(counts.tp.sum(), self.confusions.sum())
         metrics |= _threshold_free_metrics(self)
         metrics |= shape_metrics(self.shapes, self.scored_classes, evaluation.also, step=0)
-        return _defined(metrics)
+        return {**_defined(metrics), **_loss(self.losses)}
 
     def save(self, file: Path) -> None:
         """Write an npz file that `load_predictions` reads."""
-        arrays = {"confusions": self.confusions.astype(np.uint32)}
+        arrays = {"confusions": _small(self.confusions)}
         if self.histograms is not None:
             arrays["positives"] = self.histograms.positives.astype(np.uint64)
             arrays["negatives"] = self.histograms.negatives.astype(np.uint64)
@@ -199,14 +235,15 @@ def load_predictions(file: Path) -> Predictions:
         return SigmoidPredictions(
             image_ids,
             class_names,
-            arrays["losses"],
+            arrays.get("losses"),
             histograms.positives,
             histograms.negatives,
             errors,
             shapes,
         )
+    losses, confusions = arrays.get("losses"), arrays["confusions"]
     return SoftmaxPredictions(
-        image_ids, class_names, arrays["losses"], arrays["confusions"], histograms, errors, shapes
+        image_ids, class_names, losses, confusions, histograms, errors, shapes
     )
 
 
@@ -248,10 +285,11 @@ def _save(file: Path, predictions: Predictions, arrays: Mapping[str, IntArray]) 
         "format": np.array(FORMAT),
         "image_ids": np.array(predictions.image_ids, dtype=np.str_),
         "class_names": np.array(predictions.class_names, dtype=np.str_),
-        "losses": predictions.losses,
         **arrays,
     }
     errors, shapes = predictions.errors, predictions.shapes
+    if predictions.losses is not None:
+        content["losses"] = predictions.losses
     if errors is not None:
         content["errors"] = np.stack([errors.log, errors.absolute, errors.squared])
     if shapes.boundary_f1 is not None:
@@ -261,16 +299,35 @@ def _save(file: Path, predictions: Predictions, arrays: Mapping[str, IntArray]) 
     write_atomically(file, lambda stream: np.savez_compressed(stream, **content))
 
 
+def first_bin(threshold: float) -> int:
+    """Return the first bin of PROBABILITY_BINS that is found at a threshold."""
+    return round(threshold * (PROBABILITY_BINS - 1))
+
+
+def _small(counts: IntArray) -> IntArray:
+    """Return pixels of an image in 32 bits, without a copy where they are so already."""
+    return counts.astype(np.int32, copy=False)
+
+
 def _found(counts: IntArray, firsts: Sequence[int]) -> tuple[IntArray, IntArray]:
-    """Return pixels in (…, bins) from each first bin on, (thresholds, …), and all, (…)."""
-    below = counts.cumsum(axis=-1, dtype=np.int64)  # up to a bin, itself included
-    whole = below[..., -1]
-    found = [whole - below[..., first - 1] if first else whole for first in firsts]
-    return np.stack(found) if found else np.empty((0, *whole.shape), np.int64), whole
+    """Return pixels in (…, bins) from each first bin on, (thresholds, …), and all, (…).
+
+    Sums of slices, for a sum over all bins at once would hold each of them in 64 bits.
+    """
+    edges = sorted({0, *firsts})
+    slices = zip(edges, [*edges[1:], None], strict=True)
+    parts = np.stack([counts[..., low:high].sum(axis=-1, dtype=np.int64) for low, high in slices])
+    above = parts[::-1].cumsum(axis=0)[::-1]  # (edges, …) from each edge on
+    return above[np.array([edges.index(first) for first in firsts], np.intp)], above[0]
 
 
-def _threshold_free_metrics(predictions: Predictions) -> dict[str, float]:
-    metrics = {"loss": float(mean(predictions.losses))}
+def _loss(losses: FloatArray | None) -> dict[str, float]:
+    """Return the mean; one image's that is not finite shows, for it says that all is lost."""
+    return {} if losses is None else {"loss": float(losses.mean())}
+
+
+def _threshold_free_metrics(predictions: Predictions | SigmoidCounts) -> dict[str, float]:
+    metrics: dict[str, float] = {}
     if predictions.errors is not None:
         metrics |= error_metrics(predictions.errors, predictions.labelled)
     pooled = predictions.pooled()

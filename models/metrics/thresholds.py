@@ -8,7 +8,7 @@ import numpy as np
 from models.metrics.counts import class_metrics, decision_accuracy
 from models.metrics.ranking import average_precision, found_from, roc_auc
 from models.metrics.ratios import FloatArray, ratio
-from models.metrics.segmentation import PROBABILITY_BINS, Predictions, SigmoidPredictions
+from models.metrics.segmentation import Predictions, SigmoidPredictions, first_bin
 
 GRID = tuple(step / 100 for step in range(1, 100))
 
@@ -63,7 +63,7 @@ def curves(predictions: Predictions, thresholds: Sequence[float] = GRID) -> Curv
             "curves need probabilities, and these predictions hold labels alone; "
             "score what a network predicted"
         )
-    firsts = [round(threshold * (PROBABILITY_BINS - 1)) for threshold in thresholds]
+    firsts = [first_bin(threshold) for threshold in thresholds]
     tp, fp = found_from(pooled.positives)[:, firsts], found_from(pooled.negatives)[:, firsts]
     true = pooled.positives.sum(axis=-1, keepdims=True)
     precision, recall = ratio(tp, tp + fp), ratio(tp, np.broadcast_to(true, tp.shape))

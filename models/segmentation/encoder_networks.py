@@ -5,6 +5,8 @@ pass on CUDA (see `torchvision_networks`). Left out is what has none: PSPNet's p
 3x3 and 6x6 pixels.
 """
 
+from typing import Any
+
 import segmentation_models_pytorch as smp  # type: ignore[import-untyped]
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import (  # type: ignore[import-untyped]
     ASPPPooling,
@@ -12,6 +14,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import (  # type: ig
 from segmentation_models_pytorch.encoders import encoders  # type: ignore[import-untyped]
 from torch import nn
 
+from models.class_rows import ClassRows
 from models.pretrained import LoadedWeights, WeightsSource, load_into
 from models.segmentation.encoder_settings import (
     AnyEncoderSettings,
@@ -28,22 +31,19 @@ SERVER = "https://huggingface.co"
 
 def build_unet_encoder(settings: UNetEncoderSettings, out_channels: int) -> nn.Module:
     """Build U-Net on an encoder for RGB images, with random weights."""
-    network: nn.Module = smp.Unet(settings.encoder, encoder_weights=None, classes=out_channels)
-    return network
+    return _with_class_rows(smp.Unet(settings.encoder, encoder_weights=None, classes=out_channels))
 
 
 def build_unetplusplus(settings: UNetPlusPlusSettings, out_channels: int) -> nn.Module:
     """Build U-Net++ for RGB images, with random weights."""
-    network: nn.Module = smp.UnetPlusPlus(
-        settings.encoder, encoder_weights=None, classes=out_channels
+    return _with_class_rows(
+        smp.UnetPlusPlus(settings.encoder, encoder_weights=None, classes=out_channels)
     )
-    return network
 
 
 def build_fpn(settings: FPNSettings, out_channels: int) -> nn.Module:
     """Build a feature pyramid network for RGB images, with random weights."""
-    network: nn.Module = smp.FPN(settings.encoder, encoder_weights=None, classes=out_channels)
-    return network
+    return _with_class_rows(smp.FPN(settings.encoder, encoder_weights=None, classes=out_channels))
 
 
 def build_deeplabv3plus(settings: DeepLabV3PlusSettings, out_channels: int) -> nn.Module:
@@ -56,7 +56,7 @@ def build_deeplabv3plus(settings: DeepLabV3PlusSettings, out_channels: int) -> n
         classes=out_channels,
     )
     train_on_single_images(network, ASPPPooling)
-    return network
+    return _with_class_rows(network)
 
 
 def load_encoder(network: nn.Module, settings: AnyEncoderSettings) -> tuple[LoadedWeights, ...]:
@@ -68,6 +68,13 @@ def load_encoder(network: nn.Module, settings: AnyEncoderSettings) -> tuple[Load
     """
     source = encoder_source(settings.encoder, settings.pretrained)
     return (load_into(network.get_submodule("encoder"), source),)
+
+
+def _with_class_rows(network: Any) -> nn.Module:  # noqa: ANN401  # the library has no types
+    """Say of any of these networks where its logits are computed."""
+    network.class_rows = (ClassRows("segmentation_head.0"),)
+    found: nn.Module = network
+    return found
 
 
 def encoder_source(encoder: str, pretrained: str) -> WeightsSource:

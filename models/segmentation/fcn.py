@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.class_rows import ClassRows
 from models.pretrained import LoadedWeights, load_into
 from models.segmentation.initialisation import draw_rectified
 from models.segmentation.vgg import (
@@ -50,6 +51,13 @@ class FCN(nn.Module):
         factors = [*[2] * skips, settings.stride]
         self.up = nn.ModuleList(_bilinear(out_channels, factor) for factor in factors)
         self.up[-1].requires_grad_(settings.final_upsampling == "learned")
+
+    @property
+    def class_rows(self) -> tuple[ClassRows, ...]:
+        """Return where scores are computed and enlarged, from the smallest map on."""
+        scores = [ClassRows(f"scores.{number}") for number in range(len(self.scores))]
+        ups = [ClassRows(f"up.{number}", reads_classes=True) for number in range(len(self.up))]
+        return (*scores, *ups)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits of the images' size."""

@@ -8,7 +8,7 @@ from torch import Tensor
 class WithAuxiliary(NamedTuple):
     """Logits with those of a second head that is trained along; in training mode only.
 
-    The training loss is `loss(logits) + weight * loss(auxiliary)`. In evaluation mode a network
+    What is minimised is `loss(logits) + weight * loss(auxiliary)`. In evaluation mode a network
     returns its logits alone, whether it has an auxiliary head or not.
     """
 

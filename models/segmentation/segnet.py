@@ -6,6 +6,7 @@ the encoder's pooling of the same stage found its maxima; nothing else is handed
 
 from torch import Tensor, nn
 
+from models.class_rows import ClassRows
 from models.pretrained import LoadedWeights, load_into
 from models.segmentation.initialisation import draw_rectified
 from models.segmentation.upsampling import (
@@ -40,6 +41,11 @@ class SegNet(nn.Module):
         self.classify = nn.Conv2d(widths[0], out_channels, 3, padding=1)
         for part in (self.up, self.decoder, self.classify):
             part.apply(draw_rectified)
+
+    @property
+    def class_rows(self) -> tuple[ClassRows, ...]:
+        """Return where the logits are computed."""
+        return (ClassRows("classify"),)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits of the images' size."""

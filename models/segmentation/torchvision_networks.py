@@ -14,6 +14,7 @@ from torchvision import models  # type: ignore[import-untyped]
 from torchvision.models import segmentation  # type: ignore[import-untyped]
 from torchvision.models.segmentation.deeplabv3 import ASPPPooling  # type: ignore[import-untyped]
 
+from models.class_rows import ClassRows
 from models.pretrained import LoadedWeights, WeightsSource, load_into
 from models.segmentation.outputs import WithAuxiliary
 from models.segmentation.pooled_norm import train_on_single_images
@@ -56,6 +57,14 @@ class TorchvisionNetwork(nn.Module):
         self.auxiliary = parts.get("aux_classifier")
         self.auxiliary_weight = auxiliary_weight
         train_on_single_images(self, ASPPPooling)
+
+    @property
+    def class_rows(self) -> tuple[ClassRows, ...]:
+        """Return where the logits are computed: LR-ASPP adds those of two maps."""
+        last = {"auxiliary.4"} if self.auxiliary is not None else set()
+        names = {name for name, _ in self.named_modules()}
+        last |= {"classifier.low_classifier", "classifier.high_classifier", "classifier.4"} & names
+        return tuple(ClassRows(layer) for layer in sorted(last))
 
     def forward(self, images: Tensor) -> Tensor | WithAuxiliary:
         """Return logits of the images' size; in evaluation mode always a tensor."""

@@ -7,6 +7,7 @@ centre, and the padded one, whose output has the input's size.
 import torch
 from torch import Tensor, nn
 
+from models.class_rows import ClassRows
 from models.segmentation.initialisation import draw_rectified
 from models.segmentation.overlap_tile import mirror, predict_by_tiles
 from models.segmentation.settings import UNetSettings, unet_covering_size, unet_margin
@@ -41,6 +42,11 @@ class UNet(nn.Module):
         self.apply(draw_rectified)
         if settings.upsampling == "bed_of_nails":
             self._make_up_for_zeros()
+
+    @property
+    def class_rows(self) -> tuple[ClassRows, ...]:
+        """Return where the logits are computed."""
+        return (ClassRows("classify"),)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits; smaller than the images in the valid form without mirroring."""

@@ -1,106 +1,68 @@
-"""Instance segmentation: find each object, its class, its box and its mask.
+"""Instance segmentation: find each object, its class, its box and its mask."""
 
-The networks have losses of their own, over anchors and regions that they sample: their sum is
-minimised, and each is logged. Within a micro-batch they are means over the samples of all its
-images, as in the papers; micro-batches are weighted by their images. Every image gives as many
-anchors and regions, so that this is the mean over images however a batch is cut, but for the mask
-loss: that is a mean over the objects sampled, whose number differs from image to image.
+from collections.abc import Sequence
+from pathlib import Path
 
-Labels count from 0 in batches and from 1 in networks, whose 0 is the background.
-"""
-
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from models.metrics.names import instance_metric_names
-from models.session import DataSource
+from models.metrics.coco_ap import coco_scores
+from models.metrics.coco_files import save_scored_split
+from models.metrics.names import OBJECT_KINDS, instance_metric_names, instance_slugs
+from models.metrics.scored_split import ScoredSplit
 from models.settings import EvaluationSettings, TrainingSettings
-from models.tasks.instance_batches import (
-    InstanceBatch,
-    network_images,
-    on_device,
-    pieces,
-    targets,
-)
-from models.tasks.instance_evaluator import InstanceEvaluator
-from models.tasks.task import StepResult
+from models.tasks.object_evaluator import SplitResult
+from models.tasks.object_strips import save_object_strip
+from models.tasks.object_task import ObjectTask
+
+LEAST_DRAWN = 0.5  # score of an object; `evaluation.threshold` is of the pixels of its mask
 
 
-class InstanceTask:
-    """Losses and metrics of objects with masks."""
+class InstanceRules:
+    """Masks and boxes by COCO's rule."""
 
-    def __init__(self, evaluation: EvaluationSettings, class_names: Sequence[str]) -> None:
-        self.class_names = tuple(class_names)
-        self.evaluation = evaluation
-        self._data: DataSource | None = None
+    def metric_names(self, class_names: Sequence[str]) -> tuple[str, ...]:
+        """Return every metric that may be computed for these classes."""
+        return instance_metric_names(class_names)
 
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Every metric an evaluator may compute, without a split's prefix."""
-        return instance_metric_names(self.class_names)
+    def metrics(
+        self,
+        split: ScoredSplit,
+        evaluation: EvaluationSettings,  # noqa: ARG002  # masks are what its threshold made them
+        *,
+        is_final: bool,
+    ) -> dict[str, float]:
+        """Return loss, and AP and AR of masks and of boxes, as far as defined."""
+        metrics: dict[str, float | None] = {**split.averages()}
+        slugs = instance_slugs(split.class_names)
+        for name, kind in OBJECT_KINDS.items():
+            scores = coco_scores(split.images, len(split.class_names), kind, reference=is_final)
+            metrics |= {f"{name}_{part}": value for part, value in scores.summary.items()}
+            by_class = zip(slugs, scores.class_ap, strict=True)
+            metrics |= {f"{name}_ap_{slug}": value for slug, value in by_class}
+        return {name: value for name, value in metrics.items() if value is not None}
 
-    def prepare(self, data: DataSource) -> None:
-        """Remember the data, which knows how pictures are scaled."""
-        self._data = data
-
-    def facts(self) -> Mapping[str, Any]:
-        """Return nothing: no setting follows from the data."""
-        return {}
-
-    def training_step(self, model: nn.Module, batch: InstanceBatch) -> StepResult:
-        """Return the sum of the network's losses, and each of them."""
-        images = len(batch.image_ids)
-        losses = model(network_images(batch), targets(batch)).losses
-        total = torch.stack(list(losses.values())).sum()
-        sums = {
-            name: value.detach().double() * images
-            for name, value in {"loss": total, **losses}.items()
-        }
-        return StepResult(total, images, {**sums, "images": torch.tensor(images)})
-
-    def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the loss and its parts, each averaged over images."""
-        images = int(sums["images"])
-        return {name: float(value) / images for name, value in sums.items() if name != "images"}
-
-    def input_shape(self, batch: InstanceBatch) -> tuple[int, ...]:
-        """Return (images, channels, height, width), the size being the first image's."""
-        return (len(batch.images), *batch.images[0].shape)
-
-    def example_input(self, image_size: int) -> Tensor:
-        """Return one image on the meta device."""
-        return torch.empty(1, 3, image_size, image_size, device="meta")
-
-    def split_batch(self, batch: InstanceBatch, parts: int) -> list[InstanceBatch]:
-        """Cut a batch into at most `parts` micro-batches of as equal size as can be."""
-        return pieces(batch, parts)
-
-    def to_device(self, batch: InstanceBatch, device: torch.device) -> InstanceBatch:
-        """Move every tensor."""
-        return on_device(batch, device)
-
-    def evaluator(self) -> InstanceEvaluator:
-        """Start scoring a split.
-
-        Raises:
-            RuntimeError: `prepare` was not called.
-        """
-        if self._data is None:
-            raise RuntimeError("the task must be prepared with the data before it scores a split")
-        return InstanceEvaluator(
-            self.class_names,
-            threshold=self.evaluation.threshold,
-            stored_scale=self._data.stored_scale,
-        )
+    def save(
+        self,
+        folder: Path,
+        split: str,
+        *,
+        result: SplitResult,
+        evaluation: EvaluationSettings,  # noqa: ARG002  # all rules are called alike
+    ) -> dict[str, str]:
+        """Write truth and detections in COCO's format, and a picture of the first images."""
+        files = {f"predictions_{split}": f"predictions_{split}.json.gz"}
+        file = folder / files[f"predictions_{split}"]
+        save_scored_split(file, result.split, kind="segm", metrics=result.metrics)
+        if split == "val":
+            files["predictions_strip"] = "predictions_strip.png"
+            strip = folder / files["predictions_strip"]
+            names = result.split.class_names
+            save_object_strip(strip, result.probes, class_names=names, least_score=LEAST_DRAWN)
+        return files
 
 
 def build_task(
     training: TrainingSettings,  # noqa: ARG001  # the networks have losses of their own
     evaluation: EvaluationSettings,
     class_names: Sequence[str],
-) -> InstanceTask:
+) -> ObjectTask:
     """Build the task for a dataset's classes."""
-    return InstanceTask(evaluation, class_names)
+    return ObjectTask(evaluation, class_names, InstanceRules())

@@ -73,10 +73,9 @@ class SegmentationTask:
         )
         outputs: Tensor | WithAuxiliary = model(scaled(batch.images))
         logits = outputs.logits if isinstance(outputs, WithAuxiliary) else outputs
-        losses = self._losses(logits, batch.masks, border)
+        losses, auxiliary = self._losses(logits, batch.masks, border), None
         if isinstance(outputs, WithAuxiliary):
-            auxiliary = self._losses(outputs.auxiliary, batch.masks, border)
-            losses = losses + outputs.weight * auxiliary
+            auxiliary = outputs.weight * self._losses(outputs.auxiliary, batch.masks, border)
         labels = centre(batch.masks, logits)
         if self.is_softmax:
             probabilities = logits.detach().float().softmax(dim=1)
@@ -87,7 +86,15 @@ class SegmentationTask:
             probabilities = logits.detach().float().sigmoid()
             found = probabilities >= self.evaluation.threshold
         truth = one_hot(labels, found.shape[1], first_label=self.first_class)
-        return Decisions(losses, probabilities, found, truth, labels, labels != IGNORE)
+        return Decisions(
+            losses,
+            probabilities,
+            found,
+            truth,
+            labels,
+            valid=labels != IGNORE,
+            auxiliary=auxiliary,
+        )
 
     def prepare(self, data: DataSource) -> None:
         """Count the classes of the training images, if the loss weighs them by frequency."""
@@ -99,7 +106,11 @@ class SegmentationTask:
         return {} if weights is None else {"class_weights": dict(weights)}
 
     def training_step(self, model: nn.Module, batch: SegmentationBatch) -> StepResult:
-        """Return the loss, and counts of right and wrong decisions."""
+        """Return the loss, and counts of right and wrong decisions.
+
+        What is minimised has the auxiliary head's loss in it; "loss" is that of the logits that
+        are scored, as in validation.
+        """
         decisions = self.decide(model, batch)
         found, truth, valid = decisions.found, decisions.truth, decisions.valid.unsqueeze(1)
         tp, fp, fn = (
@@ -116,12 +127,22 @@ class SegmentationTask:
             "fp": fp,
             "fn": fn,
         }
-        return StepResult(decisions.losses.mean(), len(batch.image_ids), sums)
+        losses = decisions.losses
+        if decisions.auxiliary is not None:
+            losses = losses + decisions.auxiliary
+            sums["auxiliary_loss"] = decisions.auxiliary.detach().sum(dtype=torch.float64)
+        return StepResult(losses.mean(), len(batch.image_ids), sums)
 
     def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return loss, pixel accuracy and, unless no class was seen or found, IoU."""
+        """Return loss, pixel accuracy and, unless no class was seen or found, IoU.
+
+        With an auxiliary head also its part of what is minimised, "auxiliary_loss".
+        """
         summary = {
-            "loss": float(sums["loss"]) / int(sums["images"]),
+            name: float(sums[name]) / int(sums["images"])
+            for name in ("loss", "auxiliary_loss")
+            if name in sums
+        } | {
             "pixel_accuracy": int(sums["right"]) / max(1, int(sums["decided"])),
         }
         iou = mean_iou(*(sums[name].cpu().numpy() for name in ("tp", "fp", "fn")))
@@ -160,7 +181,7 @@ class SegmentationTask:
             return _changed(batch, images=images, masks=masks)
         return BorderedBatch(batch.image_ids, images, masks, border.to(device))
 
-    def evaluator(self) -> "SegmentationEvaluator":
+    def evaluator(self, *, is_saved: bool = False) -> SegmentationEvaluator:
         """Start scoring a split."""
         return SegmentationEvaluator(
             self.decide,
@@ -168,6 +189,7 @@ class SegmentationTask:
             first_class=self.first_class,
             is_softmax=self.is_softmax,
             evaluation=self.evaluation,
+            is_saved=is_saved,
         )
 
     def _losses(self, logits: Tensor, masks: Tensor, border: Tensor | None) -> Tensor:

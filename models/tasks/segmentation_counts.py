@@ -1,4 +1,8 @@
-"""Reduce a batch's probabilities to what is kept of them: counts and errors, on the device."""
+"""Reduce a batch's probabilities to what is kept of them: counts and errors, on the device.
+
+Histograms take 8 kB for each image and class. They are kept of every image where they are saved,
+and else reduced further: to counts at one threshold, and histograms of the whole split.
+"""
 
 import torch
 from torch import Tensor
@@ -30,6 +34,46 @@ def histograms(probabilities: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     counts = torch.bincount(cells.flatten(), minlength=images * classes * (elsewhere + 1))
     kept = counts.view(images, classes, elsewhere + 1)[..., :elsewhere]
     return kept.reshape(images, classes, 2, PROBABILITY_BINS)
+
+
+def counts_from(histograms: Tensor, first_bin: int) -> Tensor:
+    """Count the decisions of each image and class, a probability from a bin on being a find.
+
+    Args:
+        histograms: (b, c, 2, PROBABILITY_BINS).
+        first_bin: Of the threshold.
+
+    Returns:
+        (b, c, 4) int64: tp, fp, fn, tn.
+    """
+    found, whole = histograms[..., first_bin:].sum(dim=-1), histograms.sum(dim=-1)  # (b, c, 2)
+    missed = whole - found
+    return torch.stack([found[..., 1], found[..., 0], missed[..., 1], missed[..., 0]], dim=-1)
+
+
+class ImageRows:
+    """A tensor with a row for each image; it grows by batches and is never held twice."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []
+
+    def add(self, rows: Tensor) -> None:
+        """Append the rows of a batch, (b, …)."""
+        self._parts.append(rows)
+
+    def joined(self) -> Tensor:
+        """Return all rows, (images, …), on the device of the parts."""
+        if len(self._parts) > 1:
+            parts, self._parts = self._parts[::-1], []
+            images = sum(len(part) for part in parts)
+            whole = parts[0].new_empty((images, *parts[0].shape[1:]))
+            start = 0
+            while parts:  # each part is given up as soon as it is copied
+                part = parts.pop()
+                whole[start : start + len(part)] = part
+                start += len(part)
+            self._parts = [whole]
+        return self._parts[0]
 
 
 def confusions(decisions: Decisions) -> Tensor:

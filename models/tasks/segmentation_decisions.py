@@ -26,12 +26,13 @@ class SegmentationBatch(Protocol):
 class Decisions:
     """What a network says of a batch, beside the truth."""
 
-    losses: Tensor  # (b,) float32
+    losses: Tensor  # (b,) float32, of what is scored
     probabilities: Tensor  # (b, channels, h, w) float32
     found: Tensor  # (b, classes, h, w) bool, classes without the background
     truth: Tensor  # (b, classes, h, w) bool
     labels: Tensor  # (b, h, w) the labels scored
     valid: Tensor  # (b, h, w) bool
+    auxiliary: Tensor | None = None  # (b,) loss of a second head times its weight; None: no such
 
 
 def centre(maps: Tensor, like: Tensor) -> Tensor:

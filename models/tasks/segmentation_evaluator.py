@@ -1,4 +1,8 @@
-"""Scores a network on the images of a split, batch by batch."""
+"""Scores a network on the images of a split, batch by batch.
+
+An evaluator that is to be saved keeps what every threshold needs of every image; one that tells
+how an epoch ended keeps no more than its metrics need, which are the same to the last bit.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,12 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.divergence import require_finite
 from models.losses import one_hot
+from models.metrics.counts import PixelCounts
 from models.metrics.ranking import Histograms
 from models.metrics.scores import PixelErrors, ShapeScores, joined
-from models.metrics.segmentation import Predictions, SigmoidPredictions, SoftmaxPredictions
+from models.metrics.segmentation import (
+    Predictions,
+    SigmoidCounts,
+    SigmoidPredictions,
+    SoftmaxPredictions,
+    first_bin,
+)
 from models.settings import EvaluationSettings
-from models.tasks.segmentation_counts import confusions, histograms, probability_errors
+from models.tasks.segmentation_counts import (
+    ImageRows,
+    confusions,
+    counts_from,
+    histograms,
+    probability_errors,
+)
 from models.tasks.segmentation_decisions import Decisions, SegmentationBatch, centre
 from models.tasks.segmentation_files import save_pictures, save_split
 from models.tasks.segmentation_shapes import shape_scores
@@ -22,7 +40,16 @@ PROBES = 6  # images in the picture of predictions
 
 
 class SegmentationEvaluator:
-    """Counts of a split, from which every metric and threshold follows."""
+    """Counts of a split.
+
+    Args:
+        decide: Runs a model on a batch.
+        class_names: In label order, with the background if there is one.
+        first_class: 1 behind a background, else 0.
+        is_softmax: Whether a pixel has one label; else each class has a sigmoid.
+        evaluation: With the threshold that counts.
+        is_saved: Whether `save` follows; then histograms and pictures are kept.
+    """
 
     def __init__(
         self,
@@ -32,34 +59,46 @@ class SegmentationEvaluator:
         first_class: int,
         is_softmax: bool,
         evaluation: EvaluationSettings,
+        is_saved: bool,
     ) -> None:
         self._decide = decide
         self._class_names = tuple(class_names)
         self._first_class = first_class
         self._is_softmax = is_softmax
         self._evaluation = evaluation
+        self._is_saved = is_saved
         self._image_ids: list[str] = []
         self._losses: list[Tensor] = []
-        self._counts: list[Tensor] = []
-        self._label_counts: Tensor | None = None  # of a softmax: histograms of the whole split
+        # Of each image: confusions of a softmax; of sigmoids histograms, or `counts_from` them.
+        self._counts = ImageRows()
+        self._pooled: Tensor | None = None  # histograms of the split, unless those of images are
         self._errors: list[Tensor] = []
         self._shapes: list[ShapeScores] = []
         self._probes: list[Probe] = []
 
     def update(self, model: nn.Module, batch: SegmentationBatch) -> None:
-        """Predict a batch, count, and keep the first images for the picture."""
+        """Predict a batch, count, and keep the first images for the picture.
+
+        Raises:
+            Diverged: what the model says is not finite.
+        """
         decisions = self._decide(model, batch)
+        require_finite(decisions.losses, "the loss of every image that is scored")
+        require_finite(decisions.probabilities, "every probability that is scored")
         self._image_ids.extend(batch.image_ids)
         self._losses.append(decisions.losses.detach().double().cpu())
         self._count(decisions)
         self._shapes.append(shape_scores(decisions, self._evaluation, is_softmax=self._is_softmax))
-        for index in range(min(len(batch.image_ids), PROBES - len(self._probes))):
+        wanted = PROBES - len(self._probes) if self._is_saved else 0
+        for index in range(min(len(batch.image_ids), wanted)):
             images = centre(batch.images, decisions.labels)
             self._probes.append(_probe(images, decisions, index, is_softmax=self._is_softmax))
 
     def compute(self) -> dict[str, float]:
         """Return the metrics that docs/metrics.md defines."""
-        return self.predictions().metrics(self._evaluation)
+        if self._is_softmax or self._is_saved:
+            return self.predictions().metrics(self._evaluation)
+        return self._at_threshold().metrics(self._evaluation)
 
     def save(self, folder: Path, split: str) -> dict[str, str]:
         """Write the counts that `rescore` reads, and what `segmentation_files` lists."""
@@ -74,17 +113,17 @@ class SegmentationEvaluator:
 
         Raises:
             ValueError: no image was seen.
+            RuntimeError: sigmoids' histograms were not kept.
         """
-        if not self._counts:
-            raise ValueError("a split must hold an image to be scored, got none; check data.limit")
+        self._require_images()
         image_ids, names = tuple(self._image_ids), self._class_names
-        losses, counts = torch.cat(self._losses).numpy(), torch.cat(self._counts).numpy()
-        errors = PixelErrors(*torch.cat(self._errors).numpy().T)
-        shapes = joined(self._shapes)
-        if self._label_counts is not None:
-            labels = self._label_counts.numpy()
-            pooled = Histograms(labels[:, 1], labels[:, 0])
+        losses, counts = torch.cat(self._losses).numpy(), self._counts.joined().numpy()
+        errors, shapes = self._pixel_errors(), joined(self._shapes)
+        if self._is_softmax:
+            pooled = self._histograms()
             return SoftmaxPredictions(image_ids, names, losses, counts, pooled, errors, shapes)
+        if not self._is_saved:
+            raise RuntimeError("an evaluator must know that it is saved before it sees images")
         return SigmoidPredictions(
             image_ids,
             names[self._first_class :],
@@ -95,17 +134,49 @@ class SegmentationEvaluator:
             shapes=shapes,
         )
 
+    def _at_threshold(self) -> SigmoidCounts:
+        """Return what was counted so far of sigmoids that are not saved."""
+        self._require_images()
+        counts = self._counts.joined().numpy()  # (images, classes, 4)
+        return SigmoidCounts(
+            self._class_names[self._first_class :],
+            torch.cat(self._losses).numpy(),
+            counts=PixelCounts(*np.moveaxis(counts, -1, 0)),
+            histograms=self._histograms(),
+            errors=self._pixel_errors(),
+            shapes=joined(self._shapes),
+        )
+
+    def _require_images(self) -> None:
+        if not self._image_ids:
+            raise ValueError("a split must hold an image to be scored, got none; check data.limit")
+
+    def _pixel_errors(self) -> PixelErrors:
+        return PixelErrors(*torch.cat(self._errors).numpy().T)
+
+    def _histograms(self) -> Histograms:
+        """Return the pooled ones; only where an image was seen, and they were pooled."""
+        if self._pooled is None:
+            raise RuntimeError("histograms of the split must have been counted, got none")
+        pooled = self._pooled.numpy()
+        return Histograms(pooled[:, 1], pooled[:, 0])
+
     def _count(self, decisions: Decisions) -> None:
         probabilities, valid = decisions.probabilities, decisions.valid
         truth = decisions.truth
         if self._is_softmax:
             truth = one_hot(decisions.labels, probabilities.shape[1], first_label=0)
-            self._counts.append(confusions(decisions).cpu())
-            counts = histograms(probabilities, truth, valid).sum(dim=0).cpu()
-            before = self._label_counts
-            self._label_counts = counts if before is None else before + counts
+        by_image = histograms(probabilities, truth, valid)
+        if self._is_softmax:
+            self._counts.add(confusions(decisions).to(torch.int32).cpu())
+        elif self._is_saved:
+            self._counts.add(by_image.to(torch.int32).cpu())
         else:
-            self._counts.append(histograms(probabilities, truth, valid).to(torch.int32).cpu())
+            first = first_bin(self._evaluation.threshold)
+            self._counts.add(counts_from(by_image, first).cpu())
+        if self._is_softmax or not self._is_saved:
+            pooled = by_image.sum(dim=0).cpu()
+            self._pooled = pooled if self._pooled is None else self._pooled + pooled
         errors = probability_errors(probabilities, truth, valid, is_softmax=self._is_softmax)
         self._errors.append(errors.cpu())
 

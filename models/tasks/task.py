@@ -45,7 +45,7 @@ class Evaluator(Protocol[BatchT_contra]):
 
         Returns:
             Role -> name inside the folder. "predictions_<split>" is what `TaskEntry.rescore`
-            reads (npz); "predictions_strip", of the validation split alone, a picture of the
+            reads; "predictions_strip", of the validation split alone, a picture of the
             first images (png).
         """
 
@@ -76,7 +76,10 @@ class Task(Protocol[BatchT]):
         """
 
     def example_input(self, image_size: int) -> Tensor:
-        """Return one image on the meta device, to count multiply-accumulates with."""
+        """Return one image on the meta device, to count multiply-accumulates with.
+
+        It is square: where a batch's sizes may differ, the smallest that there is.
+        """
 
     def split_batch(self, batch: BatchT, parts: int) -> list[BatchT]:
         """Cut a batch into at most `parts` micro-batches."""
@@ -84,5 +87,10 @@ class Task(Protocol[BatchT]):
     def to_device(self, batch: BatchT, device: torch.device) -> BatchT:
         """Move a batch's tensors."""
 
-    def evaluator(self) -> Evaluator[BatchT]:
-        """Start scoring a split."""
+    def evaluator(self, *, is_saved: bool = False) -> Evaluator[BatchT]:
+        """Start scoring a split.
+
+        Args:
+            is_saved: Whether the evaluator's `save` follows. At the end of an epoch it does not,
+                and what only files need is not kept; the metrics are the same.
+        """

@@ -162,7 +162,7 @@ def _planned_labels(vary: object) -> list[str]:
     choices = list(vary.values())
     if not all(isinstance(c, list | tuple) for c in choices):
         return [" · ".join(_range_text(c) for c in choices)]
-    labels = [" · ".join(value_text(v) for v in values) for values in product(*choices)]
+    labels = [short_label(dict(zip(vary, values, strict=True))) for values in product(*choices)]
     return labels if len(labels) <= MOST_NODES else [plural(len(labels), "configuration")]
 
 

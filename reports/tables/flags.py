@@ -27,7 +27,7 @@ def study_flags(study: StudyRecord) -> tuple[Flag, ...]:
     """Collect every caution, the gravest first."""
     found = [*_unfinished(study), *_selection(study), *_incomplete(study)]
     found += [*_assemblies(study), *_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
-    found += _warnings(study)
+    found += [*_warnings(study), *_cost(study)]
     return tuple(sorted(found, key=lambda flag: flag.level != "warning"))
 
 
@@ -125,6 +125,16 @@ def _warnings(study: StudyRecord) -> Iterator[Flag]:
     topics = Counter(topic for cell in study.cells.values() for topic in cell.warnings)
     for topic, count in topics.items():
         yield Flag("note", f"While {plural(count, 'cell')} ran: {topic.rstrip('.')}.")
+
+
+def _cost(study: StudyRecord) -> Iterator[Flag]:
+    """Multiply-accumulates are those of a square picture."""
+    if any(cell.settings.get("data.resize") == "shorter_side" for cell in study.cells.values()):
+        yield Flag(
+            "note",
+            "Multiply-accumulates are counted on square pictures, but with data.resize "
+            "shorter_side most are longer: the training cost is a lower bound.",
+        )
 
 
 def _edges(study: StudyRecord) -> Iterator[Flag]:

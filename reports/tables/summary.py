@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.lineage import Place, Placed, final_winners, path_to, places
 from reports.measurements import OUTCOME_ORDER, cells_of, finite, mean, outcome_text, planned_total
-from reports.notation import configuration_label, metric_name, setting_name, value_text
+from reports.notation import configuration_label, metric_name, setting_name, setting_text
 from reports.tables.answer import certainty_sentence, chosen, cost_sentence, winner_sentence
 from reports.tables.flags import Flag, study_flags
 from trackers.records import JsonValue, Outcome, StudyRecord
@@ -122,8 +122,8 @@ def _settings(study: StudyRecord, path: tuple[Placed, ...]) -> tuple[ChosenSetti
         ChosenSetting(
             name=setting_name(setting),
             path=setting,
-            base=value_text(_base_value(study, setting, value)),
-            chosen=value_text(value),
+            base=setting_text(setting, _base_value(study, setting, value)),
+            chosen=setting_text(setting, value),
             stage=stage,
         )
         for setting, (value, stage) in decided.items()
@@ -132,7 +132,9 @@ def _settings(study: StudyRecord, path: tuple[Placed, ...]) -> tuple[ChosenSetti
 
 def _base_value(study: StudyRecord, setting: str, chosen: JsonValue) -> JsonValue:
     """Return a setting's base value; of a part chosen as a whole, the fields that it names."""
-    if setting in study.base or not isinstance(chosen, Mapping):
-        return study.base.get(setting)
-    fields = {name: study.base.get(f"{setting}.{name}") for name in chosen}
-    return {name: value for name, value in fields.items() if value is not None}
+    if setting in study.base:
+        return study.base[setting]
+    start = f"{setting}."
+    fields = {p.removeprefix(start): v for p, v in study.base.items() if p.startswith(start)}
+    named = fields if not isinstance(chosen, Mapping) else chosen
+    return {name: v for name, v in fields.items() if name in named and v is not None} or None

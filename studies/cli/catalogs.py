@@ -13,7 +13,7 @@ from studies.cli.options import AsJson
 from studies.cli.reading import fail
 
 if TYPE_CHECKING:
-    from models.catalog import ModelEntry
+    from models.entries import ModelEntry
 
 models_app = typer.Typer(help="Networks that a study may name.", no_args_is_help=True)
 data_app = typer.Typer(help="Datasets that a study may name.", no_args_is_help=True)
@@ -52,9 +52,9 @@ def show_model(
 ) -> None:
     """Show a model's settings and its exact parameter count for a number of classes.
 
-    Fields of --json: name; tasks (list); classes; parameters (trainable, with one output channel
-    per class and default settings; null for a model without a network); settings (list of name,
-    default, description).
+    Fields of --json: name; tasks (list); classes, without the background; parameters (trainable,
+    with default settings, and an output for the background where the first task has one; null for
+    a model without a network); settings (list of name, default, description).
     """
     # Lazy: pydantic and the catalogs would make `visionstudy --help` wait.
     from models.catalog import MODELS
@@ -83,13 +83,23 @@ def model_facts(name: str, entry: "ModelEntry", classes: int) -> dict[str, Any]:
         "name": name,
         "tasks": sorted(entry.tasks),
         "classes": classes,
-        "parameters": _parameters(name, entry, classes),
+        "parameters": _parameters(name, entry, _channels(entry, classes)),
         "settings": [
             {"name": field, "default": defaults[field], "description": info.description or ""}
             for field, info in entry.settings.model_fields.items()
             if field != "name"
         ],
     }
+
+
+def _channels(entry: "ModelEntry", classes: int) -> int:
+    """Return the output channels that the entry's first task asks for."""
+    # Lazy, as above.
+    from models.catalog import TASKS
+    from models.settings import TrainingSettings
+
+    names = [f"class {number}" for number in range(1, classes + 1)]
+    return TASKS[min(entry.tasks)].output_channels(TrainingSettings(), names)
 
 
 def _parameters(name: str, entry: "ModelEntry", channels: int) -> int | None:

@@ -31,11 +31,11 @@ def print_plan(console: Console, spec: StudySpec, forecast: Forecast) -> None:
 
 def summary(spec: StudySpec, forecast: Forecast) -> str:
     """Say in a sentence what is left to do."""
-    to_train = [row for row in forecast.rows if row.epochs and not row.is_reused]
+    to_train = [row for row in forecast.rows if row.needs_trial and not row.is_reused]
     left = [row for row in to_train if row.outcome is None]
     parts = [
         f"study '{spec.study}': {len(left)} cells to train, {forecast.epochs} epochs",
-        f"{sum(1 for row in forecast.rows if not row.epochs)} re-scored without training",
+        f"{sum(1 for row in forecast.rows if not row.needs_trial)} re-scored without training",
     ]
     if len(left) < len(to_train):
         parts.append(f"{len(to_train) - len(left)} done")
@@ -103,7 +103,7 @@ def _table(stage: str, rows: list[PlannedRow]) -> Table:
             escape(varied),
             escape(row.cell.group),
             str(row.cell.seed),
-            str(row.epochs or "re-scored"),
+            str(row.epochs) if row.needs_trial else "re-scored",
             duration(row.seconds) if row.seconds else "",
             "measured by a stage above" if row.is_reused else str(row.outcome or "planned"),
         )

@@ -39,7 +39,7 @@ def plan(
     seconds, is_assumed, is_reused, outcome, metrics and attempts.
     """
     place = open_workspace(workspace)
-    loaded = read_study(study, overrides)
+    loaded = read_study(study, overrides, place=place)
     warn_of_split(loaded.spec)
     # Lazy: they load SQLAlchemy and more, which `visionstudy --help` must not wait for.
     from rich.console import Console
@@ -50,7 +50,7 @@ def plan(
     timed = _time_one_batch(loaded.spec, quiet=as_json) if estimate else None
     results, proposals, attempts = _known(loaded, place)
     forecast = _forecast(
-        loaded, results, proposals=proposals, timed=timed, workers=len(slots(workers))
+        loaded, place, results, proposals=proposals, timed=timed, workers=len(slots(workers))
     )
     if as_json:
         typer.echo(plan_json(loaded.spec, forecast, results=results, attempts=attempts))
@@ -95,6 +95,7 @@ def _known(
 
 def _forecast(
     loaded: "LoadedStudy",
+    place: WorkspaceFolder,
     results: "dict[str, CellResult]",
     *,
     proposals: "Proposals",
@@ -104,12 +105,14 @@ def _forecast(
     # Lazy: as above.
     from data_pipeline.catalog import data_fingerprint
     from studies.running.forecast import forecast
+    from studies.running.starting import Starts
     from studies.search.living_tree import data_fingerprints
 
     return forecast(
         loaded.spec,
         results,
         data_fingerprint=data_fingerprints(data_fingerprint),
+        start_fingerprint=Starts(place).fingerprint,
         timed=timed,
         workers=workers,
         proposals=proposals,

@@ -56,7 +56,8 @@ def predict(
             "--threshold",
             min=0.001,
             max=0.999,
-            help="Probability from which a pixel counts; the run's own when not given.",
+            help="Probability from which a pixel counts; the run's own when not given. Boxes have "
+            "none: --least-score.",
         ),
     ] = None,
     least_score: Annotated[
@@ -65,7 +66,8 @@ def predict(
             "--least-score",
             min=0,
             max=1,
-            help="Least score of an object that is drawn; 0.5 when not given.",
+            help="Least score of an object that is drawn; when not given, the run's threshold of "
+            "boxes, and 0.5 of objects with masks.",
         ),
     ] = None,
     classes: Annotated[
@@ -108,9 +110,9 @@ def predict(
     DIR gets, in each picture's own size: labels/NAME.png (pixel values are label indices),
     overlays/NAME.jpg, with --probabilities probabilities/CLASS/NAME.png (65535 is 1), and
     predictions.json: run, weights, settings, classes with colours, each class's share of the
-    pixels, versions. A pixel that no network saw is 255. Of instances there are objects/NAME.json
-    and coco_results.json (COCO results; category_id is the label index) instead of labels. What
-    is done is not done again.
+    pixels, versions. A pixel that no network saw is 255. Of detectors there are objects/NAME.json,
+    coco_results.json (COCO results; category_id is the label index) and objects.csv instead of
+    labels. What is done is not done again.
 
     Exit status: 0 all predicted; 1 a picture could not be read; 2 nothing can be predicted.
 
@@ -199,6 +201,7 @@ def _predict(
     from models.predicting import UnusableWeightsError
     from models.session import OutOfMemory
     from studies.cli.predicting_output import shown_progress
+    from studies.predicting.outputs import UnwritableOutputError
     from studies.predicting.pictures import NoPictureError
     from studies.predicting.predicting import UnusableWishError
     from studies.predicting.predicting import predict as predict_pictures
@@ -216,5 +219,6 @@ def _predict(
         OtherPredictionsError,
         UnusableWeightsError,
         UnusableWishError,
+        UnwritableOutputError,
     ) as error:
         raise fail(str(error)) from error

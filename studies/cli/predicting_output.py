@@ -71,7 +71,7 @@ def _plain(console: Console) -> Told:
 def run_lines(run: ChosenRun) -> Iterator[str]:
     """Say what predicts."""
     for member in run.members:
-        yield f"{_place(run, member)}: {_words(member)}"
+        yield f"{_place(run, member)}: {_words(run.task, member)}"
     yield from run.notes
 
 
@@ -80,10 +80,11 @@ def _place(run: ChosenRun, member: Member) -> str:
     return f"{run.study}/{member.cell} ({', '.join(facts)})"
 
 
-def _words(member: Member) -> str:
+def _words(task: str, member: Member) -> str:
     model, size = member.settings.model.name, member.settings.data.image_size
     is_thresholded = member.settings.training.loss not in SOFTMAX_LOSSES
-    threshold = f", from a probability of {member.threshold:g} on" if is_thresholded else ""
+    what = "score" if task == "object_detection" else "probability"
+    threshold = f", from a {what} of {member.threshold:g} on" if is_thresholded else ""
     return f"{model} at {size} px, labels {', '.join(member.class_names)}{threshold}"
 
 

@@ -60,7 +60,7 @@ def launch(
     """
     changes = [*(overrides or []), *([f"study={name}"] if name else [])]
     place = open_workspace(workspace)
-    loaded = read_study(study, changes)
+    loaded = read_study(study, changes, place=place)
     study_name = loaded.spec.study
     try:
         with place.lease(study_name):
@@ -91,6 +91,7 @@ def sync(
     place = open_workspace(workspace)
     loaded = read_study(study, overrides, check_data=False)
     # Lazy: it loads SQLAlchemy, which `visionstudy --help` must not wait for.
+    from studies.running.starting import UnusableStartError
     from studies.running.synchronise import synchronise
     from studies.tree.study_record import UnknownStudyError
 
@@ -101,7 +102,7 @@ def sync(
     except LockHeldError as error:
         typer.echo(f"study '{loaded.spec.study}' is being run by {error}", err=True)
         raise typer.Exit(BUSY) from error
-    except UnknownStudyError as error:
+    except (UnknownStudyError, UnusableStartError) as error:
         raise fail(str(error)) from error
     finally:
         tracker.close()
@@ -125,6 +126,7 @@ def _run(
     from data_pipeline.errors import DataError
     from studies.running.launch import StudyChangedError
     from studies.running.launch import launch as run
+    from studies.running.starting import UnusableStartError
     from studies.running.views import open_view
 
     tracker, view = _open_tracker(tracking_uri, place.folder), open_view(Console())
@@ -133,7 +135,7 @@ def _run(
     except StudyChangedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_STUDY) from error
-    except DataError as error:
+    except (DataError, UnusableStartError) as error:
         raise fail(f"study '{loaded.spec.study}': {error}") from error
     finally:
         view.close()

@@ -7,6 +7,9 @@ import typer
 
 from studies.cli.options import AsJson
 from studies.cli.reading import fail
+from studies.cli.result_file import check_result_file, write_result_file
+from studies.cli.scoring_boxes import EXAMPLES as BOX_EXAMPLES
+from studies.cli.scoring_boxes import detections
 
 if TYPE_CHECKING:
     from studies.scoring.masks import MaskScores, Question
@@ -30,6 +33,9 @@ score_app = typer.Typer(
 @score_app.callback()
 def _score() -> None:
     """Score predictions of any tool against the truth."""
+
+
+score_app.command(epilog=BOX_EXAMPLES)(detections)
 
 
 @score_app.command(epilog=EXAMPLES)
@@ -87,12 +93,13 @@ def masks(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score label maps (PNG, BMP, GIF or TIFF) of any tool against the true ones, by file name.
+    """Score label maps (PNG, BMP or TIFF) of any tool against the true ones, by file name.
 
     A label map is grey or has a palette, and its values are label indices; or it is coloured, and
     --classes says which class has which colour. Maps of 0 and 255 alone are background and
-    foreground. A predicted value that is no class (255, or what the legend does not name) finds
-    nothing. Counts are added up over all pictures; docs/metrics.md defines every metric.
+    foreground; beside predicted ones of other values, --classes or --ignore must say what 255 is.
+    A predicted value that is no class (255, or what the legend does not name) finds nothing.
+    Counts are added up over all pictures; docs/metrics.md defines every metric.
 
     Exit status: 0 all scored; 1 a true label map has no prediction (those are not in the scores);
     2 the label maps cannot be compared.
@@ -105,19 +112,21 @@ def masks(
     # Lazy: they load OpenCV, pydantic and rich, which `visionstudy --help` must not wait for.
     from rich.console import Console
 
-    from studies.cli.scoring_output import print_scores, scores_json, write_per_image
+    from studies.cli.scoring_output import per_image_csv, print_scores, scores_json
 
     question = _question(
         truth, prediction, legend=legend, ignored=ignored, background=background, also=also
     )
-    scores = _scored(question, quiet=as_json)
     if per_image is not None:
-        write_per_image(scores, per_image)
+        check_result_file("--per-image", per_image)
+    scores = _scored(question, quiet=as_json)
     if as_json:
         typer.echo(scores_json(scores))
     else:
         print_scores(Console(), scores)
-        if per_image is not None:
+    if per_image is not None:
+        write_result_file("--per-image", per_image, per_image_csv(scores).encode())
+        if not as_json:
             typer.echo(f"wrote {per_image}")
     if scores.pairs.missing:
         raise typer.Exit(MISSING)

@@ -1,10 +1,10 @@
 """What label maps scored: a table for people, JSON and CSV for programs."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,15 +41,16 @@ def scores_json(scores: MaskScores) -> str:
     return json.dumps(content, indent=2)
 
 
-def write_per_image(scores: MaskScores, file: Path) -> None:
-    """Write a row per picture; a metric that is undefined there stays empty."""
+def per_image_csv(scores: MaskScores) -> str:
+    """Return a row per picture; a metric that is undefined there stays empty."""
     rows = list(scores.per_image())
     columns = list(dict.fromkeys(name for _, metrics in rows for name in metrics))
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["image", *columns])
-        for image, metrics in rows:
-            writer.writerow([image, *(metrics.get(name, "") for name in columns)])
+    content = io.StringIO(newline="")
+    writer = csv.writer(content)
+    writer.writerow(["image", *columns])
+    for image, metrics in rows:
+        writer.writerow([image, *(metrics.get(name, "") for name in columns)])
+    return content.getvalue()
 
 
 def _class_table(scores: MaskScores) -> Table:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipeline.loading.restoring import Restorer
-from models.metrics.coco_ap import Rle, encoded
+from models.metrics.coco_ap import encoded
+from models.metrics.scored_images import Rle
 from models.predictions import FoundMask
 
 MARGIN = 2.0  # pixels of the network's input around a mask into which interpolating may reach

@@ -1,7 +1,9 @@
-"""What an instance segmentation leaves of a picture: objects as COCO results, and an overlay."""
+"""What a detector leaves of a picture: objects as COCO results and in a table, and an overlay."""
 
+import csv
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipeline.loading.restoring import Restorer, restored_boxes
-from models.checkpoints import write_atomically
 from models.predictions import FoundObjects
 from studies.predicting.choosing import ChosenRun
 from studies.predicting.colours import Colour, class_colours
 from studies.predicting.label_drawing import overlay_ending, overlay_file
 from studies.predicting.networks import View
 from studies.predicting.object_masks import ObjectMask, object_mask
-from studies.predicting.outputs import write_file
+from studies.predicting.outputs import RESULTS, TABLE, write_file
 from studies.predicting.wishes import LEAST_SCORE, Wishes
 
-RESULTS = "coco_results.json"
 PIXEL_DIGITS, SCORE_DIGITS = 2, 6  # decimals kept
+COLUMNS = ("picture", "class", "score", "left", "top", "right", "bottom")  # of the table
 TEXT_SHARE = 1 / 1000  # of the longer side: scale of OpenCV's font
 Bytes = NDArray[np.uint8]
 
@@ -34,7 +35,7 @@ class Object:
     label: int  # of the run
     score: float
     box_xyxy: tuple[float, float, float, float]
-    mask: ObjectMask
+    mask: ObjectMask | None  # of a detector of boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,81 +78,124 @@ class Objects:
         return {"files": files, "objects": counts}
 
     def finish(self, folder: Path, images: Sequence[dict[str, Any]]) -> None:
-        """Write all objects as one file of COCO results.
+        """Write all objects as one file of COCO results, and as a table.
 
-        Pictures are numbered by their names where all of these are numbers, as COCO's are, else
-        from 1 in the order of `predictions.json`; which, each picture's `image_id` there says.
+        Pictures are numbered by their names where all of these are different numbers, as COCO's
+        are, else from 1 in the order of `predictions.json`; which, each picture's `image_id` there
+        says.
         """
-        results = []
-        are_numbers = all(Path(each["name"]).name.isdecimal() for each in images)
-        for number, image in enumerate(images, start=1):
-            image["image_id"] = int(Path(image["name"]).name) if are_numbers else number
+        results: list[dict[str, Any]] = []
+        rows: list[tuple[object, ...]] = [COLUMNS]
+        for number, image in zip(_numbers(images), images, strict=True):
+            image["image_id"] = number
             objects = json.loads((folder / image["files"]["objects"]).read_text(encoding="utf-8"))
             results += [{"image_id": image["image_id"], **each} for each in objects]
-        text = json.dumps(results).encode()
-        write_atomically(folder / RESULTS, lambda stream: stream.write(text))
+            rows += [(image["name"], *self._cells(each)) for each in objects]
+        write_file(folder / RESULTS, json.dumps(results).encode())
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(rows)
+        write_file(folder / TABLE, table.getvalue().encode())
+
+    def _cells(self, result: dict[str, Any]) -> tuple[object, ...]:
+        """Return a line of the table, without the picture's name."""
+        left, top, width, height = result["bbox"]
+        right, bottom = (round(value, PIXEL_DIGITS) for value in (left + width, top + height))
+        name = self.run.class_names[result["category_id"]]
+        return (name, result["score"], left, top, right, bottom)
 
     def _objects(self, view: View, size_hw: tuple[int, int]) -> list[Object]:
         """Bring the chosen classes' objects back to the picture, the highest score first."""
         found = view.prediction
         if not isinstance(found, FoundObjects):
             raise TypeError(f"objects must be found by a detector, got {type(found).__name__}")
-        member = self.run.members[0]
-        threshold = self.wishes.threshold or member.threshold
-        restorer = Restorer(view.place, size_hw, found.input_hw)
+        masks = self._masks(found, Restorer(view.place, size_hw, found.input_hw))
         boxes = restored_boxes(found.boxes_xyxy.numpy(), view.place, size_hw).tolist()
         return [
             Object(
                 label=int(found.labels[index]),
                 score=float(found.scores[index]),
                 box_xyxy=box,
-                mask=object_mask(
-                    found.masks[index], restorer, found.input_hw, threshold=threshold
-                ),
+                mask=masks(index),
             )
             for index, box in enumerate(boxes)
             if self._is_chosen(int(found.labels[index]))
         ]
 
+    def _masks(
+        self, found: FoundObjects, restorer: Restorer
+    ) -> Callable[[int], ObjectMask | None]:
+        """Return what brings an object's mask back to the picture, if it has one."""
+        threshold = self.wishes.threshold or self.run.members[0].threshold
+
+        def restored(index: int) -> ObjectMask | None:
+            if found.masks is None:
+                return None
+            mask = found.masks[index]
+            return object_mask(mask, restorer, found.input_hw, threshold=threshold)
+
+        return restored
+
     def _is_chosen(self, label: int) -> bool:
         return not self.wishes.classes or self.run.class_names[label] in self.wishes.classes
 
     def _draw(self, pixels: Bytes, objects: Sequence[Object]) -> None:
-        """Draw objects over the picture, the highest score on top."""
+        """Draw objects over the picture, the highest score on top.
+
+        From the score on that was wished; else boxes from the run's threshold on, which is of
+        scores, and masks, whose threshold is of pixels, from LEAST_SCORE on.
+        """
         colours = class_colours(self.run.class_names)
-        least = LEAST_SCORE if self.wishes.least_score is None else self.wishes.least_score
+        least = self.wishes.least_score
+        if least is None:
+            is_of_boxes = self.run.task == "object_detection"
+            least = self.run.members[0].threshold if is_of_boxes else LEAST_SCORE
         for each in reversed(objects):
             if each.score >= least:
                 name = self.run.class_names[each.label]
                 _draw_object(pixels, each, name, colours[each.label])
 
 
+def _numbers(images: Sequence[dict[str, Any]]) -> Sequence[int]:
+    """Return a number for each picture, no two alike."""
+    names = [Path(each["name"]).name for each in images]
+    numbers = [int(name) for name in names if name.isdecimal()]
+    is_each_its_own = len(set(numbers)) == len(names)
+    return numbers if is_each_its_own else range(1, len(names) + 1)
+
+
 def _result(found: Object, size_hw: tuple[int, int]) -> dict[str, Any]:
     """Return an object as COCO results have it, without the picture's number."""
     left, top, right, bottom = found.box_xyxy
     box = (left, top, right - left, bottom - top)
-    return {
+    result = {
         "category_id": found.label,
         "bbox": [round(value, PIXEL_DIGITS) for value in box],
         "score": round(found.score, SCORE_DIGITS),
-        "segmentation": found.mask.run_lengths(size_hw),
     }
+    if found.mask is not None:
+        result["segmentation"] = found.mask.run_lengths(size_hw)
+    return result
 
 
 def _draw_object(pixels: Bytes, found: Object, name: str, colour: Colour) -> None:
-    """Tint the mask by half, and draw outline, box, class and score."""
-    part = pixels[found.mask.rows, found.mask.columns]
-    tint = np.array(colour, np.uint8) // 2
-    np.copyto(part, part // 2 + tint, where=found.mask.pixels[..., np.newaxis])
+    """Draw box, class and score, and the mask where there is one."""
     scale = max(0.35, max(pixels.shape[:2]) * TEXT_SHARE)
     width = max(1, round(scale))
-    outlines, _ = cv2.findContours(
-        found.mask.pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    offset = (found.mask.left, found.mask.top)
-    cv2.drawContours(pixels, outlines, -1, colour, width, offset=offset)
+    if found.mask is not None:
+        _draw_mask(pixels, found.mask, colour, width=width)
     left, top, right, bottom = (round(value) for value in found.box_xyxy)
     cv2.rectangle(pixels, (left, top), (right, bottom), colour, width)
     place = (left + 2, max(round(14 * scale) + 4, top - 4))
     words = f"{name} {found.score:.2f}"
     cv2.putText(pixels, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)
+
+
+def _draw_mask(pixels: Bytes, mask: ObjectMask, colour: Colour, *, width: int) -> None:
+    """Tint the mask by half, and draw its outline."""
+    part = pixels[mask.rows, mask.columns]
+    tint = np.array(colour, np.uint8) // 2
+    np.copyto(part, part // 2 + tint, where=mask.pixels[..., np.newaxis])
+    outlines, _ = cv2.findContours(
+        mask.pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    cv2.drawContours(pixels, outlines, -1, colour, width, offset=(mask.left, mask.top))

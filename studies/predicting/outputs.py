@@ -1,7 +1,9 @@
 """What every task's writer of predictions does alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,12 +12,22 @@ from numpy.typing import NDArray
 from models.checkpoints import write_atomically
 from studies.predicting.networks import View
 
+FOLDERS = ("labels", "objects", "overlays", "probabilities")  # in which every picture's files are
+RESULTS, TABLE = "coco_results.json", "objects.csv"  # of all pictures together
+
+
+class UnwritableOutputError(Exception):
+    """The output folder cannot be written to."""
+
 
 class Writer(Protocol):
     """What a task leaves of pictures."""
 
     def files(self, name: str, size_hw: tuple[int, int]) -> dict[str, str]:
-        """Return role -> file of a picture, relative to the output folder."""
+        """Return role -> file of a picture in one of `FOLDERS`, relative to the output folder.
+
+        The first is the prediction itself.
+        """
 
     def write(
         self, folder: Path, name: str, pixels: NDArray[np.uint8], *, views: Sequence[View]
@@ -26,7 +38,48 @@ class Writer(Protocol):
         """Write what is of all pictures together; may add to what is said of each."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make the output folder, and see that it can be written to.
+
+    Raises:
+        UnwritableOutputError: It cannot.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
 def write_file(file: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, and the folders that it is in."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, lambda stream: stream.write(content))
+    """Write a file, whole or not at all, and the folders that it is in.
+
+    Raises:
+        UnwritableOutputError: The disk is full or gone.
+    """
+    with _writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, lambda stream: stream.write(content))
+
+
+def delete_files(folder: Path, files: Iterable[str]) -> None:
+    """Delete files by their paths in a folder; a path that leads out of it is left alone.
+
+    Raises:
+        UnwritableOutputError: One cannot be deleted.
+    """
+    inside = folder.resolve()
+    for file in (inside / each for each in files):
+        if file.is_file() and file.resolve().is_relative_to(inside):
+            with _writing(file):
+                file.unlink()
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise UnwritableOutputError(
+            f"cannot write to {place}: {reason}; correct that, or name another folder by --output"
+        ) from error

@@ -25,7 +25,7 @@ from studies.predicting.choosing import ChosenRun
 from studies.predicting.label_maps import LabelMaps
 from studies.predicting.networks import Networks, View, open_networks
 from studies.predicting.objects import Objects
-from studies.predicting.outputs import Writer
+from studies.predicting.outputs import FOLDERS, Writer, make_folder
 from studies.predicting.pictures import Picture, find_pictures
 from studies.predicting.record import PredictionsRecord, open_record, stamp
 from studies.predicting.wishes import Wishes
@@ -37,7 +37,11 @@ Bytes = NDArray[np.uint8]
 
 
 WRITERS: Mapping[str, Callable[[ChosenRun, Wishes], Writer]] = MappingProxyType(
-    {"semantic_segmentation": LabelMaps, "instance_segmentation": Objects}
+    {
+        "semantic_segmentation": LabelMaps,
+        "instance_segmentation": Objects,
+        "object_detection": Objects,
+    }
 )
 
 
@@ -87,19 +91,23 @@ def predict(
         UnusableWishError: A wish does not fit the run.
         NoPictureError: Nothing is there to predict.
         OtherPredictionsError: The folder holds other predictions.
+        UnwritableOutputError: The folder cannot be written to.
         UnusableWeightsError: A network cannot be built.
         OutOfMemory: The device's memory does not hold a batch.
     """
     check_wishes(run, wishes)
-    find_pictures(given, {})  # before the networks are built, which takes longer
+    written = [folder / each for each in FOLDERS]
+    find_pictures(given, {}, without=written)  # before the networks are built, which takes longer
+    make_folder(folder)
     networks = open_networks(run, device)
     record = open_record(folder, run, wishes, precisions=networks.precisions)
-    pictures = find_pictures(given, record.names())
+    pictures = find_pictures(given, record.names(), without=written)
     work = _Work(WRITERS[run.task](run, wishes), networks, record)
-    left = [picture for picture in pictures if not work.is_done(picture)]
+    left = [each for each in pictures if wishes.overwrite or not work.is_done(each)]
     done, started_at = len(pictures) - len(left), time.monotonic()
     progress(done, len(pictures))
     try:
+        record.clear_replaced()
         record.save()
         for batch in ahead(read_batches(left, run, wishes), 1):
             work.do(batch)
@@ -151,6 +159,8 @@ def _without_effect(run: ChosenRun, wishes: Wishes) -> dict[str, str]:
     if run.task != "semantic_segmentation":
         if wishes.probabilities:
             found["--probabilities"] = "on objects, whose masks have no map of their own"
+        if wishes.threshold is not None and run.task == "object_detection":
+            found["--threshold"] = "on boxes, of which --least-score says what is drawn"
         return found
     if wishes.least_score is not None:
         found["--least-score"] = "on label maps, in which there are no objects"
@@ -182,8 +192,7 @@ class _Work:
     def do(self, batch: Batch) -> None:
         """Predict a batch and write it down."""
         for picture, reason in batch.broken:
-            self._record.images.pop(str(picture.file), None)
-            self._record.skipped[str(picture.file)] = reason
+            self._record.skip(str(picture.file), reason)
         if batch.pictures:
             views = self._networks.views(batch.pixels)
             for picture, pixels, seen in zip(batch.pictures, batch.pixels, views, strict=True):
@@ -195,18 +204,20 @@ class _Work:
 
     def finish(self) -> None:
         """Write what is of all pictures together."""
+        self._record.forget_lost()
         self._writer.finish(self._record.folder, self._record.in_order())
 
     def _write(self, picture: Picture, pixels: Bytes, views: Sequence[View]) -> None:
         made_of = stamp(picture.file)
         written = self._writer.write(self._record.folder, picture.name, pixels, views=views)
-        self._record.images[str(picture.file)] = {
+        entry = {
             "name": picture.name,
             "height": pixels.shape[0],
             "width": pixels.shape[1],
             "stamp": made_of,
             **written,
         }
+        self._record.add(str(picture.file), entry)
 
 
 def _batch(held: list[tuple[Picture, Bytes]], broken: list[tuple[Picture, str]]) -> Batch:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.checkpoints import write_atomically
 from models.label_maps import NONE
 from studies.predicting.choosing import ChosenRun, Member
 from studies.predicting.colours import class_colours
+from studies.predicting.outputs import RESULTS, TABLE, delete_files, write_file
 from studies.predicting.pictures import Picture
 from studies.predicting.wishes import Wishes
 from studies.running.environment import describe_environment
@@ -35,6 +35,7 @@ class PredictionsRecord:
     versions: dict[str, Any]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)  # by source
     skipped: dict[str, str] = field(default_factory=dict)  # source -> reason
+    replaced: set[str] = field(default_factory=set)  # files of another run
 
     def names(self) -> dict[str, str]:
         """Return source -> name of its outputs."""
@@ -49,6 +50,31 @@ class PredictionsRecord:
             and all(entry["files"].get(role) == file for role, file in files.items())
             and all((self.folder / file).is_file() for file in files.values())
         )
+
+    def add(self, source: str, entry: dict[str, Any]) -> None:
+        """Note what was written of a picture; its files of before that are not among it go."""
+        before = self._files(source)
+        self.images[source] = entry
+        delete_files(self.folder, before - self._files(source))
+
+    def skip(self, source: str, reason: str) -> None:
+        """Note why a picture is not predicted; its files of before are of another picture."""
+        before = self._files(source)
+        self.images.pop(source, None)
+        self.skipped[source] = reason
+        delete_files(self.folder, before)
+
+    def forget_lost(self) -> None:
+        """Forget pictures of before whose prediction somebody deleted."""
+        for source, entry in list(self.images.items()):
+            prediction = next(iter(entry["files"].values()))
+            if not (self.folder / prediction).is_file():
+                del self.images[source]
+
+    def clear_replaced(self) -> None:
+        """Delete what another run left, once."""
+        delete_files(self.folder, self.replaced)
+        self.replaced = set()
 
     def in_order(self) -> list[dict[str, Any]]:
         """Return what is said of each picture, in the order in which it is written."""
@@ -71,14 +97,19 @@ class PredictionsRecord:
             "versions": self.versions,
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / FILE, lambda stream: stream.write(text.encode()))
+        write_file(self.folder / FILE, text.encode())
+
+    def _files(self, source: str) -> set[str]:
+        entry = self.images.get(source)
+        return set() if entry is None else set(entry["files"].values())
 
 
 def open_record(
     folder: Path, run: ChosenRun, wishes: Wishes, *, precisions: Sequence[str]
 ) -> PredictionsRecord:
     """Return the record of a folder, with what it holds of the same run already.
+
+    What it holds of another run is noted as replaced where that is wanted.
 
     Raises:
         OtherPredictionsError: It holds predictions of another run, or under other settings.
@@ -93,8 +124,11 @@ def open_record(
         ],
         versions=_versions(),
     )
-    before = None if wishes.overwrite else _read(folder / FILE)
+    before = _read_to_replace(folder / FILE) if wishes.overwrite else _read(folder / FILE)
     if before is None:
+        return record
+    if before["run"] != record.run and wishes.overwrite:
+        record.replaced = _all_files(before)
         return record
     if before["run"] != record.run:
         different = ", ".join(sorted(_differences(before["run"], record.run)))
@@ -166,16 +200,31 @@ def _read(file: Path) -> dict[str, Any] | None:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise OtherPredictionsError(
             f"{file} must be JSON of an earlier prediction, but is not ({error}); "
             "name another folder, or replace it by --overwrite"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "run" not in content:
         raise OtherPredictionsError(
             f"{file} must be of format {FORMAT}; name another folder, or replace it by --overwrite"
         )
     return content
+
+
+def _read_to_replace(file: Path) -> dict[str, Any] | None:
+    """Return what the file holds; None also where it is nothing of ours."""
+    try:
+        return _read(file)
+    except OtherPredictionsError:
+        return None
+
+
+def _all_files(content: Mapping[str, Any]) -> set[str]:
+    """Return what was written besides the record."""
+    entries = [entry["files"] for entry in content["images"]]
+    together = {RESULTS, TABLE} if any("objects" in files for files in entries) else set()
+    return together.union(*(files.values() for files in entries))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:

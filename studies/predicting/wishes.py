@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LEAST_SCORE = 0.5
+LEAST_SCORE = 0.5  # of an object with a mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,7 @@ class Wishes:
     """What is written, and what differs from how the run was scored."""
 
     threshold: float | None = None  # None: the run's own, per network
-    least_score: float | None = None  # of an object that is drawn; None: LEAST_SCORE
+    least_score: float | None = None  # of an object that is drawn; None: see `Objects`
     classes: tuple[str, ...] = ()  # shown; (): all
     overlay: bool = True
     probabilities: bool = False

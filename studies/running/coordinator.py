@@ -24,6 +24,7 @@ from studies.running.progress import RunningRow, View
 from studies.running.rescoring import rescore_cell
 from studies.running.running_trial import RunningTrial
 from studies.running.snapshots import snapshot
+from studies.running.starting import Starts
 from studies.running.trial_order import Slot, TrialOrder
 from studies.running.uploads import UploadDesk
 from studies.running.winner_scoring import WinnerDesk
@@ -78,6 +79,7 @@ class Coordinator:
     meter: BudgetMeter
     stop: StopRequest
     desk: UploadDesk
+    starts: Starts
     stop_grace_s: float = STOP_GRACE_S
     _tree: Tree = field(default_factory=lambda: Tree(()))
     _waiting: dict[str, PlannedCell] = field(default_factory=dict)
@@ -173,9 +175,11 @@ class Coordinator:
     def _next_order(self, slot: Slot) -> tuple[TrialOrder, CellHistory]:
         """Train what waits; then score the winners; then what they are put together."""
         if self._waiting:
-            cell = next(iter(self._waiting))
-            del self._waiting[cell]
-            return training_order(self.spec, self.ledger, self.workspace, cell=cell, slot=slot)
+            planned = self._waiting.pop(next(iter(self._waiting)))
+            start = self.starts.find(planned.settings)
+            return training_order(
+                self.spec, self.ledger, self.workspace, cell=planned.id, slot=slot, start=start
+            )
         if self._winner_desk.may_start(self._tree):
             return self._winner_desk.next_order(), CellHistory()
         return self._assembly_desk.next_order(slot), CellHistory()

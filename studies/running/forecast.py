@@ -14,10 +14,10 @@ from typing import Any
 
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
-from studies.spec.schema import StudySpec
+from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings
 from studies.tree.assemblies import SINGLE_NETWORK, waiting_cells
-from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.cells import CellResult, PlannedCell, no_start
 from studies.tree.growth import GrownStage, Proposals, Tree, grow
 from studies.tree.ledger import RETRIED_AT_LAUNCH
 from trackers.records import JsonValue, Outcome
@@ -49,9 +49,14 @@ class PlannedRow:
     varied: Mapping[str, JsonValue]
     is_assumed: bool  # a winner above was assumed
     is_reused: bool  # an earlier stage measures it already
-    epochs: int  # 0: re-scored
+    epochs: int  # 0: scored without training
     seconds: float | None  # None: not estimated
     outcome: Outcome | None
+
+    @property
+    def needs_trial(self) -> bool:
+        """Whether a process trains it, or scores what it starts from."""
+        return self.cell.source is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,22 @@ def forecast(
     results: Mapping[str, CellResult],
     *,
     data_fingerprint: Callable[[DataSettings], str],
+    start_fingerprint: Callable[[CellSettings], str] = no_start,
     timed: TimedBatch | None,
     workers: int,
     proposals: Proposals | None = None,
 ) -> Forecast:
     """Plan every cell that can be known; those a sampler will propose count as the base's."""
-    regrow = partial(grow, spec, data_fingerprint=data_fingerprint, proposals=proposals or {})
+    regrow = partial(
+        grow,
+        spec,
+        data_fingerprint=data_fingerprint,
+        start_fingerprint=start_fingerprint,
+        proposals=proposals or {},
+    )
     tree, decided = _assume_winners(spec, results, regrow)
     rows = _rows(tree, results, decided=decided, timed=timed)
-    to_train = [row for row in rows if not row.is_reused and row.epochs and _is_open(row.outcome)]
+    to_train = [row for row in rows if not row.is_reused and row.needs_trial and _is_open(row)]
     unknown = {each.stage.name: count for each in tree.stages if (count := _unknown(each))}
     if singles := waiting_cells(spec, tree.assemblies):
         unknown[SINGLE_NETWORK] = singles
@@ -192,11 +204,12 @@ def estimate_s(cell: PlannedCell, timed: TimedBatch | None) -> float | None:
     val = min(timed.val_images, data.limit.val or timed.val_images)
     pixels = (data.image_size / timed.image_size) ** 2
     per_image = timed.seconds / timed.images * pixels
-    return per_image * (train + val / 3) * cell.settings.training.epochs
+    epochs = cell.settings.training.epochs
+    return per_image * ((train + val / 3) * epochs if epochs else val / 3)
 
 
-def _is_open(outcome: Outcome | None) -> bool:
-    return outcome is None or outcome in RETRIED_AT_LAUNCH
+def _is_open(row: PlannedRow) -> bool:
+    return row.outcome is None or row.outcome in RETRIED_AT_LAUNCH
 
 
 def _assume_winners(

@@ -5,13 +5,12 @@ Everything that can be refused is refused before a trial starts.
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.catalog import data_fingerprint, prepare_data
-from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from reports.page import write as write_report
 from studies.running.bookkeeping import reap
@@ -23,6 +22,8 @@ from studies.running.environment import describe_environment
 from studies.running.local_pool import TORCH_PRELOAD, LocalPool
 from studies.running.pool import Pool
 from studies.running.progress import View
+from studies.running.start_preflight import START_FACT, check_starts, starting_facts
+from studies.running.starting import Starts
 from studies.running.uploads import UploadDesk
 from studies.running.weights import drop_weights, kept_cells
 from studies.running.workspace import WorkspaceFolder
@@ -70,6 +71,7 @@ def launch(
     Raises:
         StudyChangedError: the file asks something else than the study in the workspace.
         DataError: the data cannot be read, or too little of it.
+        UnusableStartError: what a training is to start from is not there, or does not fit.
     """
     ledger = Ledger(workspace.ledger_file)
     try:
@@ -78,8 +80,11 @@ def launch(
             **describe_environment(),
             "data_fingerprint": fingerprints(loaded.spec.data),
         }
+        starts = Starts(workspace)
+        environment |= starting_facts(loaded.spec, starts)
         _accept(loaded, ledger, view, environment=environment)
         prepare_data(loaded.spec.data)
+        check_starts(loaded.spec, starts, view)
         used = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
         _require_same_data(loaded.spec.study, ledger, used)
         ledger.save_study(
@@ -89,7 +94,15 @@ def launch(
             environment={**environment, **used},
         )
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
-        end = _run(workspace, desk, fingerprints, workers=workers, tracker=tracker, view=view)
+        living_tree = LivingTree(
+            loaded.spec,
+            ledger,
+            storage=open_storage(workspace.optuna_file),
+            data_fingerprint=fingerprints,
+            start_fingerprint=starts.fingerprint,
+        )
+        ground = _Ground(workspace, desk, living_tree, starts)
+        end = _run(ground, workers=workers, tracker=tracker, view=view)
         return _finish(workspace, desk, end=end, tracker=tracker, view=view)
     finally:
         ledger.close()
@@ -134,27 +147,28 @@ def _changed_ground(before: Mapping[str, str], now: Mapping[str, str]) -> list[C
         Change(f"({fact.replace('_', ' ')})", before.get(fact), now.get(fact), "refused")
         for fact in ("data_fingerprint", "numerics")
         if before.get(fact) != now.get(fact)
+    ] + [
+        Change(f"({fact})", before[fact], now[fact], "refused")
+        for fact in now
+        if fact.startswith(START_FACT) and before.get(fact, now[fact]) != now[fact]
     ]
 
 
-def _run(
-    workspace: WorkspaceFolder,
-    desk: UploadDesk,
-    fingerprints: Callable[[DataSettings], str],
-    *,
-    workers: int | None,
-    tracker: Tracker,
-    view: View,
-) -> LaunchEnd:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a launch runs on."""
+
+    workspace: WorkspaceFolder
+    desk: UploadDesk
+    living_tree: LivingTree
+    starts: Starts
+
+
+def _run(ground: _Ground, *, workers: int | None, tracker: Tracker, view: View) -> LaunchEnd:
+    workspace, desk = ground.workspace, ground.desk
     spec, ledger = desk.spec, desk.ledger
     started_at = time.monotonic()
     _resume(ledger, workspace, spec.study, view=view)
-    living_tree = LivingTree(
-        spec,
-        ledger,
-        storage=open_storage(workspace.optuna_file),
-        data_fingerprint=fingerprints,
-    )
     pool = _open_pool(spec, workers)
     end = LaunchEnd(False, "the launch itself failed")
     try:
@@ -166,10 +180,11 @@ def _run(
                 pool=pool,
                 tracker=tracker,
                 view=view,
-                living_tree=living_tree,
+                living_tree=ground.living_tree,
                 meter=_meter(spec, ledger, workspace, started_at=started_at),
                 stop=stop,
                 desk=desk,
+                starts=ground.starts,
             )
             end = coordinator.run()
     finally:

@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+from models.session import StartingWeights
 from studies.running.trial_order import Slot, TrialOrder
 from studies.spec.schema import CellSettings, StudySpec, duration_s
 from studies.tree.cell_history import CellHistory, read_history
@@ -15,7 +16,13 @@ def trial_folder(study: str, cell: str, attempt: int | str) -> str:
 
 
 def training_order(
-    spec: StudySpec, ledger: Ledger, workspace: Path, *, cell: str, slot: Slot
+    spec: StudySpec,
+    ledger: Ledger,
+    workspace: Path,
+    *,
+    cell: str,
+    slot: Slot,
+    start: StartingWeights | None = None,
 ) -> tuple[TrialOrder, CellHistory]:
     """Write the next attempt at a cell into the ledger; return its order and the past."""
     row = ledger.cell(spec.study, cell)
@@ -23,8 +30,8 @@ def training_order(
     attempt = len(earlier) + 1
     divisor = earlier[-1]["next_micro_batch_divisor"] if earlier else 1
     folder = trial_folder(spec.study, cell, attempt)
-    start = TrialStart(cell, attempt, slot.device, socket.gethostname(), folder, divisor)
-    ledger.start_trial(spec.study, start)
+    trial = TrialStart(cell, attempt, slot.device, socket.gethostname(), folder, divisor)
+    ledger.start_trial(spec.study, trial)
     folders = [workspace / each["folder"] for each in earlier]
     order = TrialOrder(
         purpose="train",
@@ -41,6 +48,7 @@ def training_order(
         earlier_folders=tuple(reversed(folders)),
         micro_batch_divisor=divisor,
         weights=None,
+        start=start,
     )
     return order, read_history(folders)
 

@@ -12,7 +12,7 @@ from studies.spec.schema import CellSettings
 from studies.tree.ledger import CellEnd, Ledger
 from trackers.records import Outcome
 
-PREDICTIONS = {"val": "predictions_val.npz", "test": "predictions_test.npz"}
+SPLITS = ("val", "test")
 
 
 def rescore_cell(ledger: Ledger, workspace: Path, *, study: str, task: str, cell: str) -> CellEnd:
@@ -24,9 +24,11 @@ def rescore_cell(ledger: Ledger, workspace: Path, *, study: str, task: str, cell
         return CellEnd(cell, Outcome(source["outcome"]), reason, {}, None, 0.0, 0.0)
     settings = CellSettings.model_validate(row["settings"])
     folder = predictions_folder(workspace, ledger.trials(study, source["id"]))
-    rescore = resolve(TASKS[task].rescore or "")
+    entry = TASKS[task]
+    rescore = resolve(entry.rescore or "")
     metrics: dict[str, float] = {}
-    for split, name in PREDICTIONS.items():
+    for split in SPLITS:
+        name = entry.predictions.format(split=split)
         try:
             scores = rescore(folder / name, settings.evaluation)
         except FileNotFoundError:
@@ -36,7 +38,7 @@ def rescore_cell(ledger: Ledger, workspace: Path, *, study: str, task: str, cell
             return CellEnd(cell, Outcome.FAILED, reason, {}, None, 0.0, 0.0)
         metrics |= {f"{split}/{key}": value for key, value in scores.items()}
     if not metrics:
-        reason = f"saved predictions are missing: {folder / PREDICTIONS['val']}"
+        reason = f"saved predictions are missing: {folder / entry.predictions.format(split='val')}"
         return CellEnd(cell, Outcome.FAILED, reason, {}, None, 0.0, 0.0)
     return CellEnd(cell, Outcome.COMPLETE, "", metrics, source["best_epoch"], 0.0, 0.0)
 

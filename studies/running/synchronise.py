@@ -2,6 +2,7 @@
 
 from data_pipeline.catalog import data_fingerprint
 from studies.running.assembly_uploads import assembly_upload
+from studies.running.starting import Starts
 from studies.running.uploads import UploadDesk
 from studies.running.weights import kept_cells
 from studies.running.workspace import WorkspaceFolder
@@ -24,6 +25,7 @@ def synchronise(
             spec,
             ledger.results(spec.study),
             data_fingerprint=data_fingerprints(data_fingerprint),
+            start_fingerprint=Starts(workspace).fingerprint,
             proposals=ledger.proposals(spec.study),
         )
         desk = UploadDesk(spec, ledger, workspace.folder)

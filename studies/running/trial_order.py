@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from models.session import StartingWeights
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkOrder:
@@ -45,6 +47,7 @@ class TrialOrder:
     micro_batch_divisor: int
     weights: Path | None  # with purpose "test"
     assembly: AssemblyOrder | None = None  # with purpose "assembly"
+    start: StartingWeights | None = None  # with purpose "train": an earlier training's
 
 
 @dataclass(frozen=True, slots=True)

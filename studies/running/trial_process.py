@@ -206,6 +206,7 @@ class _Trial:
             report_effective=self._report_effective,
             report_progress=self._report_progress,
             should_stop=self._stop.is_set,
+            start=order.start,
         )
 
     def _open_data(self, settings: CellSettings) -> DataSource:

@@ -6,12 +6,13 @@ pairs are counted, for only then is it seen which values there are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_pipeline.datasets.picture_names import files_in
+from data_pipeline.datasets.picture_names import each_file_in
 from data_pipeline.errors import DataError
 from data_pipeline.label_pictures import ENDINGS, read_label_picture
 from studies.scoring.legend import Legend
@@ -57,7 +58,8 @@ def find_pairs(truth: Path, prediction: Path) -> Pairs:
     """Pair the label maps of two folders, and of the folders below them, by name.
 
     Raises:
-        UnusableMasksError: A folder is not there or empty, or no two names agree.
+        UnusableMasksError: A folder is not there or empty or has two label maps of a name, or no
+            name is in both.
     """
     true, predicted = _listed(truth, "GT_DIR"), _listed(prediction, "PREDICTION_DIR")
     both = [name for name in true if name in predicted]
@@ -150,9 +152,15 @@ def _rgb(code: int) -> Sequence[int]:
 def _listed(folder: Path, name: str) -> Mapping[str, str]:
     if not folder.is_dir():
         raise UnusableMasksError(f"{name} must be a folder of label maps, got {folder}")
-    found = files_in(folder, ENDINGS)
-    if not found:
+    files = each_file_in(folder, ENDINGS)
+    if not files:
         raise UnusableMasksError(
             f"{name} {folder} must hold a label map ({', '.join(ENDINGS)}), got none"
         )
-    return found
+    for (one, first), (other, second) in pairwise(files):
+        if one == other:
+            raise UnusableMasksError(
+                f"{name} {folder} must hold one label map of a name, but holds {first} and "
+                f"{second}; take one of them out"
+            )
+    return dict(files)

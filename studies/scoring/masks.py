@@ -131,7 +131,7 @@ def _scores(
     predictions = SoftmaxPredictions(
         image_ids=tuple(each.name for each in meetings),
         class_names=meaning.names,
-        losses=np.full(len(meetings), np.nan),  # of probabilities, which label maps have not
+        losses=None,  # of probabilities, which label maps have not
         confusions=np.stack([_confusion(each, meaning) for each in meetings]),
         shapes=joined(shapes),
     )
@@ -180,7 +180,6 @@ def _only(predictions: SoftmaxPredictions, index: int) -> SoftmaxPredictions:
     return replace(
         predictions,
         image_ids=predictions.image_ids[one],
-        losses=predictions.losses[one],
         confusions=predictions.confusions[one],
         shapes=ShapeScores(
             None if shapes.boundary_f1 is None else shapes.boundary_f1[one],

@@ -1,8 +1,9 @@
 """What the stored values of label maps mean: a class each, or nothing to be scored.
 
 Where nobody says, every value is a class of its own, 255 of a true map is not scored, and maps of
-0 and 255 alone are background and foreground. A predicted value without a class finds nothing: it
-counts as background, a class that is missed there.
+0 and 255 alone are background and foreground. Where 255 may be either, somebody has to say: true
+maps of 0 and 255 beside predicted ones of other values. A predicted value without a class finds
+nothing: it counts as background, a class that is missed there.
 """
 
 import difflib
@@ -49,7 +50,8 @@ def meaning_of(
         background: The label that is background: index or name; None: the one named so.
 
     Raises:
-        UnusableMasksError: A true value has no class, or a label is unknown.
+        UnusableMasksError: A true value has no class, 255 may be one or not, or a label is
+            unknown.
     """
     true = {int(value) for each in meetings for value in np.unique(each.truth)}
     found = {int(value) for each in meetings for value in np.unique(each.prediction)}
@@ -59,21 +61,42 @@ def meaning_of(
         # Beside a true 1 an ignored 255 says nothing of what a predicted one means.
         _is_binary(found, true, legend) and (VOID not in left_out or 1 in true),
     )
-    if any(binary):
-        names: dict[int, str] = dict(legend.names) if legend else {0: BACKGROUND, 1: FOREGROUND}
-        true, found = (_halved(each, yes) for each, yes in zip((true, found), binary, strict=True))
-    else:
-        names = dict(legend.names) if legend else {}
-    if VOID not in names:
+    if not binary[0] and VOID in true - left_out:
+        _check_void(true, meetings, legend)
+    true = {1 if value == VOID else value for value in true} if binary[0] else true
+    if VOID not in (legend.names if legend else ()):
         left_out.add(VOID)
-    if legend is None and not any(binary):
-        labels = sorted((true - left_out) | (found - {VOID}))
-        names = {label: f"label {label}" for label in labels}
+    names = _names(true - left_out, found, legend, is_binary=any(binary))
     names = {label: name for label, name in names.items() if label not in left_out}
     if background is not None:
-        names[_index(background, legend, "--background")] = BACKGROUND
+        label = _index(background, legend, "--background")
+        names = _with_background(names, 1 if any(binary) and label == VOID else label)
     _check_true(true - left_out, names)
-    return _meaning(names, left_out, binary, unknown=found - set(names) - left_out)
+    known = {*names, VOID} if binary[1] and 1 in names else set(names)
+    return _meaning(names, left_out, binary, unknown=found - known)
+
+
+def _names(
+    true: set[int], found: set[int], legend: Legend | None, *, is_binary: bool
+) -> dict[int, str]:
+    if legend is not None:
+        return dict(legend.names)
+    if is_binary:
+        return {0: BACKGROUND, 1: FOREGROUND}
+    return {label: f"label {label}" for label in sorted(true | (found - {VOID}))}
+
+
+def _with_background(names: Mapping[int, str], label: int) -> dict[int, str]:
+    """Let another label be the background, of which there is one."""
+    if label not in names:
+        raise UnusableMasksError(
+            f"--background must be a label that is scored ({', '.join(map(str, names))}), got "
+            f"{label}; correct it or leave it out"
+        )
+    others = {
+        each: f"label {each}" if name == BACKGROUND else name for each, name in names.items()
+    }
+    return {**others, label: BACKGROUND}
 
 
 def _meaning(
@@ -93,12 +116,11 @@ def _meaning(
     prediction = np.zeros(VALUES, np.int64)
     for label, number in classes.items():
         truth[label] = prediction[label] = number
+    for label in left_out:
+        truth[label] = NOT_SCORED
     for table, is_binary in zip((truth, prediction), binary, strict=True):
         if is_binary:
-            table[VOID] = classes[1]
-    for label in left_out:
-        if not (label == VOID and binary[0]):
-            truth[label] = NOT_SCORED
+            table[VOID] = table[1]
     return Meaning(
         tuple(shown), bool(own), truth, prediction, tuple(ordered), tuple(sorted(unknown))
     )
@@ -111,8 +133,24 @@ def _is_binary(values: set[int], others: set[int], legend: Legend | None) -> boo
     return fits and is_legend_binary
 
 
-def _halved(values: set[int], is_binary: bool) -> set[int]:
-    return {1 if value == VOID else value for value in values} if is_binary else values
+def _check_void(true: set[int], meetings: Sequence[Meetings], legend: Legend | None) -> None:
+    """Refuse to leave 255 out unasked where that leaves the truth one class: it may be a mask."""
+    may_be_mask = (
+        len(true) <= 2 if legend is None else true <= {0, VOID} and set(legend.names) == {0, 1}
+    )
+    if not may_be_mask:
+        return
+    strange = (
+        f", and predicted label map '{each.name}' holds {value}"
+        for each in meetings
+        for value in np.unique(each.prediction)
+        if value not in (0, 1, VOID)
+    )
+    raise UnusableMasksError(
+        f"{VOID} must be a class of true label maps or not scored, and nobody said which: they "
+        f"hold {' and '.join(map(str, sorted(true)))} alone{next(strange, '')}; give it a name by "
+        f"--classes, or leave it out by --ignore {VOID}"
+    )
 
 
 def _check_true(true: set[int], names: Mapping[int, str]) -> None:

@@ -6,8 +6,8 @@ from optuna.storages import BaseStorage
 
 from data_pipeline.settings import DataSettings
 from studies.search.stage_search import ConfigurationResult, StageSearch
-from studies.spec.schema import StudySpec
-from studies.tree.cells import CellResult
+from studies.spec.schema import CellSettings, StudySpec
+from studies.tree.cells import CellResult, no_start
 from studies.tree.growth import (
     Configuration,
     GrownStage,
@@ -31,11 +31,13 @@ class LivingTree:
         *,
         storage: BaseStorage,
         data_fingerprint: Callable[[DataSettings], str],
+        start_fingerprint: Callable[[CellSettings], str] = no_start,
     ) -> None:
         self._spec = spec
         self._ledger = ledger
         self._storage = storage
         self._data_fingerprint = data_fingerprint
+        self._start_fingerprint = start_fingerprint
 
     def refresh(self) -> Tree:
         """Grow as far as the results allow, and write the plan down."""
@@ -52,6 +54,7 @@ class LivingTree:
             self._spec,
             results,
             data_fingerprint=self._data_fingerprint,
+            start_fingerprint=self._start_fingerprint,
             proposals=self._ledger.proposals(self._spec.study),
         )
 

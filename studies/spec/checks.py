@@ -14,6 +14,7 @@ from studies.spec.draft import Draft
 from studies.spec.idle_settings import idle_settings
 from studies.spec.problems import Finding, closest, did_you_mean
 from studies.spec.settings import with_changes
+from studies.spec.shape_checks import shape_fault
 
 
 def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
@@ -26,6 +27,7 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     yield from _task_findings(draft)
     yield from _idle_findings(draft)
     yield from _size_findings(draft)
+    yield from _shape_findings(draft)
     yield from _pretrained_findings(draft)
     yield from _objective_findings(draft)
     yield from _baseline_findings(draft)
@@ -74,6 +76,15 @@ def _size_findings(draft: Draft) -> Iterator[Finding]:
     message = MODELS[draft.model.name].size_rule(draft.model, draft.data.image_size)
     if message:
         yield Finding(("data", "image_size"), message)
+
+
+def _shape_findings(draft: Draft) -> Iterator[Finding]:
+    """The model must take the shape of pictures."""
+    if draft.model is None or draft.data is None:
+        return
+    message = shape_fault(draft.model, draft.data.resize)
+    if message:
+        yield Finding(("data", "resize"), message)
 
 
 def _pretrained_findings(draft: Draft) -> Iterator[Finding]:

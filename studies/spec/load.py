@@ -14,6 +14,7 @@ from studies.spec.overrides import apply_overrides
 from studies.spec.problems import Problem, StudyFileError
 from studies.spec.schema import StudySpec
 from studies.spec.stage_checks import stage_findings
+from studies.spec.start_checks import FindStart, find_nothing, missing_file, start_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def load_study(
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     check_data: bool = True,
+    find_start: FindStart | None = None,
 ) -> LoadedStudy:
     """Read and check a study file.
 
@@ -41,6 +43,8 @@ def load_study(
         overrides: `a.b=c` each, replacing values of the file.
         environ: Variables for `${NAME}`; the process's own by default.
         check_data: Whether to look at the data on disk.
+        find_start: Looks for the runs and files that a training starts from; by default for
+            files alone, where the disk is looked at.
 
     Raises:
         StudyFileError: Something is wrong; it holds all problems, by line.
@@ -52,7 +56,9 @@ def load_study(
     classes = known_classes(draft, on_disk=check_data)
     labels = network_labels(draft, on_disk=check_data)
     draft.report(list(label_findings(draft, labels)))
-    draft.report(list(stage_findings(draft, classes, labels)))
+    find = find_start or (missing_file if check_data else find_nothing)
+    draft.report(list(start_findings(draft, find)))
+    draft.report(list(stage_findings(draft, classes, labels, find)))
     problems = _problems(document, draft, overrides)
     if problems:
         raise StudyFileError(problems)

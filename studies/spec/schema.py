@@ -13,7 +13,13 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from data_pipeline.catalog import DATASETS
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
-from models.settings import EvaluationSettings, FrozenSettings, ModelSettings, TrainingSettings
+from models.settings import (
+    EvaluationSettings,
+    FrozenSettings,
+    ModelSettings,
+    Threshold,
+    TrainingSettings,
+)
 
 if TYPE_CHECKING:
     AnyData: TypeAlias = DataSettings
@@ -37,10 +43,9 @@ PATTERNS = {  # the same in words, for error messages
     r"\{split\}": "a folder with {split} in its name, such as images/{split}",
     DURATION: "a number and s, m, h or d, such as 90s or 1.5h",
 }
-Threshold: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Direction = Literal["maximize", "minimize"]
 Sampler = Literal["tpe", "gp", "random", "qmc"]
-Task = Literal["semantic_segmentation", "instance_segmentation"]
+Task = Literal["semantic_segmentation", "instance_segmentation", "object_detection"]
 Duration: TypeAlias = Annotated[
     str, Field(pattern=DURATION, description="A number and s, m, h or d.")
 ]

@@ -90,7 +90,7 @@ def flatten_json(nested: Mapping[str, Any], prefix: str = "") -> dict[str, JsonV
 
 
 def fingerprint(
-    settings: CellSettings, *, seed: int, data: str, without: Sequence[str] = ()
+    settings: CellSettings, *, seed: int, data: str, start: str = "", without: Sequence[str] = ()
 ) -> str:
     """Hash what can change a cell's result.
 
@@ -101,6 +101,8 @@ def fingerprint(
         settings: Of the cell.
         seed: Of the cell.
         data: Fingerprint of the data on disk.
+        start: Fingerprint of the weights that `training.transfer.init_from` names, which stands
+            in its place: a run may be known by several names, and a file lie elsewhere.
         without: Dotted prefixes that do not matter, e.g. "evaluation".
 
     Returns:
@@ -112,6 +114,8 @@ def fingerprint(
         for path, value in flatten_json(affecting).items()
         if not any(path == prefix or path.startswith(f"{prefix}.") for prefix in without)
     }
+    if start:
+        kept["training.transfer.init_from"] = start
     facts = {
         "settings": kept,
         "seed": seed,
@@ -122,13 +126,13 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def training_fingerprint(settings: CellSettings, *, seed: int, data: str) -> str:
+def training_fingerprint(settings: CellSettings, *, seed: int, data: str, start: str = "") -> str:
     """Hash what can change a cell's training.
 
     Which epoch's weights are kept may still depend on the threshold, by way of the objective; a
     re-scored cell is scored with those that its training kept.
     """
-    return fingerprint(settings, seed=seed, data=data, without=("evaluation",))
+    return fingerprint(settings, seed=seed, data=data, start=start, without=("evaluation",))
 
 
 def _put(nested: dict[str, Any], path: str, value: Plain) -> None:

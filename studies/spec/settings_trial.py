@@ -16,6 +16,8 @@ from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings, Range
 from studies.spec.settings import canonical, nested_with_changes, with_changes
+from studies.spec.shape_checks import shape_fault
+from studies.spec.start_checks import TOUCHING, FindStart, start_fault
 from studies.spec.wording import explain, shown
 
 MOST_COMBINATIONS = 512  # of a stage; beyond, one value at a time is tried
@@ -73,10 +75,20 @@ def options_of(loc: Loc, values: list[Any] | Range) -> list[Option]:
 class SettingsTrial:
     """Tries settings stage by stage, remembering what the stages above may have chosen."""
 
-    def __init__(self, base: CellSettings, task: str | None, labels: NetworkLabels) -> None:
+    def __init__(
+        self,
+        base: CellSettings,
+        task: str | None,
+        labels: NetworkLabels,
+        *,
+        study: str,
+        find: FindStart,
+    ) -> None:
         self.base = base
         self.task = task
         self.labels = labels
+        self.study = study
+        self.find = find  # looks for what a training starts from
         self.above: list[Step] = []
         size_rule = MODELS[base.model.name].size_rule
         self.base_fits = size_rule(base.model, base.data.image_size) is None
@@ -145,7 +157,12 @@ class SettingsTrial:
             detail = error.errors(include_url=False)[0]
             finding = explain(detail, nested, section="", annotation=CellSettings).finding
             return Complaint(dotted(finding.loc), finding.message)
-        return self._misfit(settings, changes) or self._misnomer(settings, changes)
+        return (
+            self._misfit(settings, changes)
+            or self._mispicture(settings, changes)
+            or self._misnomer(settings, changes)
+            or self._misstart(settings, changes)
+        )
 
     def _misnomer(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
         """Say which class a setting names that is not there."""
@@ -155,8 +172,21 @@ class SettingsTrial:
             return Complaint(path, message)
         return None
 
+    def _misstart(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
+        """Say why a training cannot start from what it names."""
+        if not any(path.startswith(TOUCHING) for path in changes):
+            return None
+        fault = start_fault(settings, self.study, self.find)
+        if fault is None:
+            return None
+        # Where a stage sets the part as a whole, that is the place at fault.
+        paths = (fault.path, fault.path.rpartition(".")[0])
+        return Complaint(
+            next((path for path in paths if path in changes), fault.path), fault.message
+        )
+
     def _misfit(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
-        """Say why the model cannot take valid settings."""
+        """Say why the model or the task makes nothing of valid settings."""
         entry = MODELS[settings.model.name]
         # That of the base is said once, at the base.
         is_new = settings.model.name != self.base.model.name
@@ -170,15 +200,23 @@ class SettingsTrial:
             return Complaint(
                 "evaluation.threshold", NO_THRESHOLD.format(loss=settings.training.loss)
             )
-        if any(p == "data.normalize" or p.startswith("model") for p in changes):
-            is_normalized = settings.data.normalize is not None
-            message = pretrained_fault(settings.model, is_normalized=is_normalized)
+        return None
+
+    def _mispicture(self, settings: CellSettings, changes: Mapping[str, Any]) -> Complaint | None:
+        """Say why the model cannot take pictures as they are made."""
+        model, data = settings.model, settings.data
+        is_other = any(path.startswith("model") for path in changes)
+        if is_other or "data.normalize" in changes:
+            message = pretrained_fault(model, is_normalized=data.normalize is not None)
             if message:
                 return Complaint("model.pretrained", message)
-        touches_size = any(p == "data.image_size" or p.startswith("model") for p in changes)
-        if not (self.base_fits or touches_size):  # said once, at the base's image size
-            return None
-        message = entry.size_rule(settings.model, settings.data.image_size)
+        if is_other or "data.resize" in changes:
+            message = shape_fault(model, data.resize)
+            if message:
+                return Complaint("data.resize", message)
+        if not (self.base_fits or is_other or "data.image_size" in changes):
+            return None  # said once, at the base's image size
+        message = MODELS[model.name].size_rule(model, data.image_size)
         return Complaint("data.image_size", message) if message else None
 
     def _range_findings(self, loc: Loc, path: str, values: Range) -> Iterator[Finding]:

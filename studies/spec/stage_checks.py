@@ -13,13 +13,18 @@ from studies.spec.problems import Finding, Loc, did_you_mean
 from studies.spec.schema import CellSettings, Range, StageSpec, Vary
 from studies.spec.settings import affects_result, flatten
 from studies.spec.settings_trial import Option, SettingsTrial, Step, options_of
+from studies.spec.start_checks import FindStart
 from studies.spec.wording import shown
 
+THRESHOLD = "evaluation.threshold"
 FIXED = ("data", "data.dataset", "data.one_model_per_class")
 
 
 def stage_findings(
-    draft: Draft, classes: Sequence[str] | None, labels: NetworkLabels
+    draft: Draft,
+    classes: Sequence[str] | None,
+    labels: NetworkLabels,
+    find_start: FindStart,
 ) -> Iterator[Finding]:
     """Check the stages of a tree, or a joint search.
 
@@ -27,6 +32,7 @@ def stage_findings(
         draft: The study as far as it could be read.
         classes: What the study trains on; None where that cannot be told.
         labels: What knows the labels of its networks.
+        find_start: Looks for what a training starts from.
     """
     names: dict[str, int] = {}
     for index, stage in enumerate(draft.stages):
@@ -41,8 +47,12 @@ def stage_findings(
         yield from _sampler_findings(stage, loc)
         yield from _after_training_findings(stage, loc, draft.task)
         yield from _class_findings(stage, loc, draft, classes)
+    yield from _threshold_findings(draft)
     if draft.base is not None:
-        yield from _setting_findings(draft, draft.base, labels)
+        trial = SettingsTrial(
+            draft.base, draft.task, labels, study=str(draft.values.get("study")), find=find_start
+        )
+        yield from _setting_findings(draft, draft.base, trial)
 
 
 def _sampler_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
@@ -145,11 +155,26 @@ def _parts(draft: Draft) -> Iterator[_Part]:
         yield _Part(loc, "", draft.joint.space, "space", {})
 
 
-def _setting_findings(
-    draft: Draft, base: CellSettings, labels: NetworkLabels
-) -> Iterator[Finding]:
+def _threshold_findings(draft: Draft) -> Iterator[Finding]:
+    """A threshold that is compared must be able to change the objective."""
+    if draft.task is None or draft.objective is None:
+        return
+    metric = draft.objective.metric.split("/", 1)[1]
+    task = TASKS[draft.task]
+    if metric not in task.metrics or metric in task.at_threshold:
+        return
+    for part in _parts(draft):
+        if THRESHOLD in part.vary:
+            yield Finding(
+                (*part.loc, part.vary_key, THRESHOLD),
+                f"'{THRESHOLD}' does not change {metric}, by which the study chooses; "
+                f"choose by one of {', '.join(task.at_threshold)}, or remove it",
+                on_key=True,
+            )
+
+
+def _setting_findings(draft: Draft, base: CellSettings, trial: SettingsTrial) -> Iterator[Finding]:
     """Every setting must exist and every value be valid, alone and after the stages above."""
-    trial = SettingsTrial(base, draft.task, labels)
     paths = _setting_paths(base)
     for part in _parts(draft):
         held_loc, vary_loc = (*part.loc, "with"), (*part.loc, part.vary_key)

@@ -32,3 +32,18 @@ class CellResult:
     train_macs: float
     seconds: float
     source: str | None  # the cell whose predictions were re-scored; None: trained
+
+
+def no_start(settings: CellSettings) -> str:
+    """Fingerprint what a cell starts from, of cells that start from no earlier run.
+
+    Raises:
+        ValueError: It does start from one.
+    """
+    transfer = settings.training.transfer
+    if transfer is not None and transfer.init_from is not None:
+        raise ValueError(
+            f"what {transfer.init_from!r} stands for must be known to name a cell that starts "
+            "from it; give `grow` a start_fingerprint"
+        )
+    return ""

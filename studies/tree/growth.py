@@ -24,7 +24,7 @@ from studies.spec.settings import (
     with_changes,
 )
 from studies.tree.assemblies import PlannedAssembly, plan_assemblies
-from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.cells import CellResult, PlannedCell, no_start
 from studies.tree.decisions import Candidate, Rule, decide
 from studies.tree.stages import Stage, groups_of, stages_of
 from trackers.records import DecisionRecord, Outcome
@@ -113,6 +113,7 @@ class _Growth:
     results: Mapping[str, CellResult]
     proposals: Proposals
     data_fingerprint: Callable[[DataSettings], str]
+    start_fingerprint: Callable[[CellSettings], str]
     cells: dict[str, PlannedCell] = field(default_factory=dict)
     trained: dict[str, str] = field(default_factory=dict)  # training fingerprint -> cell id
 
@@ -122,10 +123,19 @@ def grow(
     results: Mapping[str, CellResult],
     *,
     data_fingerprint: Callable[[DataSettings], str],
+    start_fingerprint: Callable[[CellSettings], str] = no_start,
     proposals: Proposals | None = None,
 ) -> Tree:
-    """Grow a study's tree as far as the results allow."""
-    growth = _Growth(spec, results, proposals or {}, data_fingerprint)
+    """Grow a study's tree as far as the results allow.
+
+    Args:
+        spec: The study.
+        results: By cell.
+        data_fingerprint: Hashes the data on disk.
+        start_fingerprint: Hashes the weights that cells start from; "" of those that start anew.
+        proposals: What samplers proposed.
+    """
+    growth = _Growth(spec, results, proposals or {}, data_fingerprint, start_fingerprint)
     branches = [_base_branch(spec)]
     expected = 1  # branches, also below an undecided stage
     grown: list[GrownStage] = []
@@ -239,10 +249,11 @@ def _plan_cell(growth: _Growth, settings: CellSettings, group: str, seed: int) -
     A cell that ended stays what it was: only where it was trained are there predictions.
     """
     data = growth.data_fingerprint(settings.data)
-    identity = fingerprint(settings, seed=seed, data=data)
+    start = growth.start_fingerprint(settings)
+    identity = fingerprint(settings, seed=seed, data=data, start=start)
     if identity in growth.cells:
         return growth.cells[identity]
-    training = training_fingerprint(settings, seed=seed, data=data)
+    training = training_fingerprint(settings, seed=seed, data=data, start=start)
     ended = growth.results.get(identity)
     if ended is None:
         source = growth.trained.setdefault(training, identity)

@@ -171,14 +171,14 @@ def _test_scores(
 
 def _tested(folder: Path, cell: CellRecord, task: str) -> dict[str, float]:
     """Return the test metrics of a scoring; {} where what was scored is deleted since."""
-    reference = TASKS[task].rescore
-    if reference is None:  # nothing is set after training, so that the scoring itself said it
+    entry = TASKS[task]
+    if entry.rescore is None:  # nothing is set after training, so that the scoring itself said it
         end = read_history([folder]).end
         return dict(end.fields.get("metrics", {})) if end is not None else {}
-    file = folder / "predictions_test.npz"
+    file = folder / entry.predictions.format(split="test")
     if not file.exists():
         return {}
-    metrics = resolve_name(reference)(file, _evaluation(cell))
+    metrics = resolve_name(entry.rescore)(file, _evaluation(cell))
     return {f"test/{key}": value for key, value in metrics.items()}
 
 

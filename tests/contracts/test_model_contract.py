@@ -168,6 +168,16 @@ class TestTaskEntry:
     def test_metrics_are_named_once(self, name: str) -> None:
         assert len(set(TASKS[name].metrics)) == len(TASKS[name].metrics)
 
+    def test_threshold_changes_some_metrics_and_not_all(self, name: str) -> None:
+        changed = set(TASKS[name].at_threshold)
+        assert changed
+        assert changed < set(TASKS[name].metrics)
+        assert "loss" not in changed
+
+    def test_saved_predictions_are_named_by_split(self, name: str) -> None:
+        names = {TASKS[name].predictions.format(split=split) for split in ("val", "test")}
+        assert len(names) == 2
+
 
 def test_unknown_function_is_told() -> None:
     with pytest.raises(

@@ -2,12 +2,13 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
 from data_pipeline.images import (
@@ -74,6 +75,7 @@ GREY_16 = Image.fromarray(np.full((4, 6), 0x7B12, dtype=np.uint16))
         ("grey.jpg", Image.new("L", (6, 4), 77), (77, 77, 77)),
         ("grey_alpha.png", Image.new("LA", (6, 4), (90, 10)), (90, 90, 90)),
         ("alpha.png", Image.new("RGBA", (6, 4), (200, 100, 50, 7)), (200, 100, 50)),
+        ("alpha.tif", Image.new("RGBA", (6, 4), (200, 100, 50, 7)), (200, 100, 50)),
         ("two.png", Image.new("1", (6, 4), 1), (255, 255, 255)),
         ("cmyk.jpg", Image.new("CMYK", (6, 4), (10, 200, 30, 40)), (207, 47, 190)),
         ("palette.png", Image.new("RGB", (6, 4), (10, 20, 30)).quantize(), (10, 20, 30)),
@@ -227,3 +229,21 @@ def test_damaged_strip_of_a_tiff_is_refused(tmp_path: Path, seed: int) -> None:
     file.write_bytes(content)
     with pytest.raises(InvalidDataError, match=r"scan\.tif"):
         read_image(file)
+
+
+@pytest.mark.parametrize("read", [read_image, read_labels, image_size])
+def test_stack_of_pictures_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    pages = [Image.new("L", (6, 4), value) for value in range(30)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    words = r"stack\.tif must hold one picture, but holds 30; split it into files of one"
+    with pytest.raises(InvalidDataError, match=words) as caught:
+        read(tmp_path / "stack.tif")
+    assert caught.value.kind == "other_format"
+
+
+def test_small_copy_of_a_page_is_no_second_picture(tmp_path: Path) -> None:
+    with TiffImagePlugin.AppendingTiffWriter(tmp_path / "scan.tif", new=True) as stream:
+        for picture, subfile in ((NOISE, 0), (NOISE.resize((8, 6)), 1)):
+            picture.save(stream, format="TIFF", tiffinfo={254: subfile})
+            stream.newFrame()
+    assert (read_image(tmp_path / "scan.tif") == np.asarray(NOISE)).all()

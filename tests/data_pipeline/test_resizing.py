@@ -135,6 +135,35 @@ def test_center_crop_drops_what_is_outside_and_shrinks_what_is_cut() -> None:
     assert [len(field) for field in fields] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_object_that_shrinks_to_no_pixel_stays_with_an_empty_mask(policy: Policy) -> None:
+    # A line of one pixel that lies between the rows that nearest neighbours are taken of.
+    boxes = [(100, 162, 220, 163), (100, 100, 220, 220)]
+    sample = resized(instance(320, 400, boxes), policy, SIZE)
+    assert isinstance(sample, InstanceSample)
+    assert sample.labels.tolist() == [0, 1]
+    assert sample.masks.any(axis=(1, 2)).tolist() == [False, True]
+    assert sample.areas[1] / sample.areas[0] == pytest.approx(120)
+
+
+def test_object_without_a_pixel_that_lies_off_the_canvas_is_dropped() -> None:
+    boxes = [(10, 2, 60, 3), (300, 2, 340, 3)]  # columns 160 to 480 of 640 stay
+    sample = resized(instance(320, 640, boxes), "center_crop", SIZE)
+    assert isinstance(sample, InstanceSample)
+    assert sample.labels.tolist() == [1]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_box_without_area_stays_where_it_is_on_the_canvas(policy: Policy) -> None:
+    whole = instance(64, 80, [(30, 10, 30, 20), (15, 5, 30, 20)])
+    sample = resized(whole, policy, SIZE)
+    assert isinstance(sample, InstanceSample)
+    assert sample.labels.tolist() == [0, 1]
+    outside = resized(instance(64, 128, [(5, 10, 5, 20), (60, 5, 80, 20)]), "center_crop", SIZE)
+    assert isinstance(outside, InstanceSample)
+    assert outside.labels.tolist() == [1]
+
+
 def test_box_without_mask_shrinks_with_what_is_left_of_the_box() -> None:
     whole = instance(32, 64, [(10, 0, 22, 8)])
     plain = DetectionSample(

@@ -18,8 +18,9 @@ from data_pipeline.source import DataSource, open_data
 from models.detection.outputs import Detection, Learned, Scored, Target, Targets
 from models.metrics.names import instance_metric_names
 from models.settings import EvaluationSettings, TrainingSettings
-from models.tasks.instance_batches import targets
-from models.tasks.instances import InstanceTask, build_task
+from models.tasks.instances import build_task
+from models.tasks.object_batches import targets, true_masks
+from models.tasks.object_task import ObjectTask
 
 TASK = "instance_segmentation"
 
@@ -68,7 +69,7 @@ def batches(data: DataSource, size: int) -> list[InstanceBatch]:
     return found  # type: ignore[return-value]  # as was just checked
 
 
-def made(data: DataSource, threshold: float = 0.5) -> InstanceTask:
+def made(data: DataSource, threshold: float = 0.5) -> ObjectTask:
     task = build_task(
         TrainingSettings(), EvaluationSettings(threshold=threshold), data.class_names
     )
@@ -87,7 +88,7 @@ def batch_of(boxes: Sequence[Any], **changes: Any) -> InstanceBatch:
         "areas": (torch.ones(count),),
         "is_crowd": (torch.zeros(count, dtype=torch.bool),),
         "is_difficult": (torch.zeros(count, dtype=torch.bool),),
-        "masks": (torch.zeros(count, 64, 64, dtype=torch.bool),),
+        "masks": (torch.ones(count, 64, 64, dtype=torch.bool),),
     }
     return InstanceBatch(**{**fields, **changes})
 
@@ -99,6 +100,14 @@ def test_crowds_and_boxes_without_area_are_no_targets() -> None:
     assert target["boxes"].tolist() == [[0, 0, 9, 9]]
     assert target["labels"].tolist() == [1]
     assert target["masks"].shape == (1, 64, 64)
+
+
+def test_an_object_whose_mask_has_no_pixel_is_no_target() -> None:
+    masks = torch.zeros(2, 64, 64, dtype=torch.bool)
+    masks[1, 3, 5] = True
+    (target,) = targets(batch_of([(0, 0, 9, 9), (5, 3, 6, 4)], masks=(masks,))).of_images
+    assert target["labels"].tolist() == [2]
+    assert target["masks"].sum() == 1
 
 
 def test_an_image_without_objects_has_empty_targets() -> None:
@@ -113,9 +122,10 @@ def test_batch_is_cut_into_micro_batches_of_all_its_images(data: DataSource) -> 
         cut = task.split_batch(batch, parts)
         assert [len(part.image_ids) for part in cut] == sizes
         assert sum((part.image_ids for part in cut), ()) == batch.image_ids
-        masks = [mask for part in cut for mask in part.masks]
+        masks = [mask for part in cut for mask in true_masks(part) or ()]
         assert all(torch.equal(a, b) for a, b in zip(masks, batch.masks, strict=True))
-    assert task.to_device(batch, torch.device("meta")).masks[0].is_meta
+    (moved, *_) = true_masks(task.to_device(batch, torch.device("meta"))) or ()
+    assert moved.is_meta
     assert task.input_shape(batch) == (5, 3, 96, 96)
 
 
@@ -140,7 +150,7 @@ def test_pixels_reach_the_network_as_for_every_other_network(data: DataSource) -
 
 class TestEvaluator:
     def scored(self, data: DataSource, shift: int = 0, threshold: float = 0.5) -> Any:
-        evaluator = made(data, threshold).evaluator()
+        evaluator = made(data, threshold).evaluator(is_saved=True)
         network = Oracle(shift).eval()
         for batch in batches(data, 4):
             evaluator.update(network, batch)

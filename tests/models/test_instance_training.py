@@ -102,6 +102,8 @@ def test_micro_batches_train_with_every_image_and_each_loss_is_logged(
     assert report.images_seen == 4
     parts = {"classifier", "box_reg", "mask", "objectness", "rpn_box_reg"}
     logged = {name: report.metrics[name] for name in report.metrics if name.startswith("train/")}
+    assert 0 <= logged.pop("train/region_accuracy") <= 1
+    assert logged.pop("train/box_mse") > 0
     assert set(logged) == {"train/loss", *(f"train/loss_{part}" for part in parts)}
     total = logged.pop("train/loss")
     assert sum(logged.values()) == pytest.approx(total, rel=0.01)  # of bfloat16

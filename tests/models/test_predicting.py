@@ -109,8 +109,11 @@ def test_objects_are_cut_out_of_the_networks_masks_and_count_from_0(tmp_path: Pa
         assert found.input_hw == image.shape[-2:]
         assert len(found.scores)
         assert torch.equal(found.labels + 1, detection["labels"])
+        assert found.masks is not None
         for mask, whole in zip(found.masks, detection["masks"][:, 0], strict=True):
             pasted = torch.zeros_like(whole)
             height, width = mask.values.shape
             pasted[mask.top : mask.top + height, mask.left : mask.left + width] = mask.values
             assert torch.equal(pasted, whole)
+            # Nothing of the whole mask is kept beside it.
+            assert mask.values.untyped_storage().nbytes() == 4 * height * width

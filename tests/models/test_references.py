@@ -61,6 +61,15 @@ def test_otsu_of_three_labels_takes_the_two_that_light_tells_apart() -> None:
     assert logits.argmax(axis=1).tolist() == [1, 0]  # 0.9 + 0.5 beats 0.83 + 0.5
 
 
+def test_otsu_never_finds_a_class_that_training_has_no_pixel_of() -> None:
+    counts = np.array([[60, 10, 0], [20, 10, 0]])
+    assert (otsu_logits(counts, 2, is_softmax=False)[:, 1] < 0).all()
+    assert (otsu_logits(counts, 2, is_softmax=False)[:, 0] > 0).any()
+    lone = np.array([[60, 0, 0], [20, 0, 0]])
+    assert otsu_logits(counts, 3, is_softmax=True).argmax(axis=1).tolist() == [0, 1]
+    assert otsu_logits(lone, 3, is_softmax=True).argmax(axis=1).tolist() == [0, 0]
+
+
 def test_threshold_is_opencvs_of_the_grey_values() -> None:
     generator = np.random.default_rng(0)
     grey = np.where(generator.random((24, 24)) < 0.3, 60, 170) + generator.integers(

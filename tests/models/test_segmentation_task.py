@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from data_pipeline.samples import SegmentationBatch
 from models.losses import IGNORE
+from models.segmentation.outputs import WithAuxiliary
+from models.session import Diverged
 from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.segmentation import SegmentationTask, scaled
 from models.tasks.strips import FALSE_FIND, MISSED, RIGHT, TILE, Probe, save_strip
@@ -82,6 +85,45 @@ def test_training_metrics_agree_with_the_evaluators(loss: str, masks: Tensor) ->
     assert 0.2 < train["iou"] < 0.9
     assert train == pytest.approx({name: val[name] for name in train})
     assert step.loss.item() == pytest.approx(val["loss"])
+
+
+@pytest.mark.parametrize("loss", ["bce", "cross_entropy"])
+def test_loss_of_an_auxiliary_head_is_minimised_and_logged_apart(loss: str, masks: Tensor) -> None:
+    class TwoHeads(Painter):
+        def forward(self, images: Tensor) -> WithAuxiliary:  # type: ignore[override]
+            logits = super().forward(images)
+            return WithAuxiliary(logits, auxiliary=-logits, weight=0.4)
+
+    logits, subject = perfect_logits(masks, loss) / 5, task(loss)
+    step = subject.training_step(TwoHeads(logits), batch(masks))
+    main = subject.training_step(Painter(logits), batch(masks)).loss.item()
+    other = subject.training_step(Painter(-logits), batch(masks)).loss.item()
+    train = subject.summarise(step.sums)
+    assert train["loss"] == pytest.approx(score(subject, logits, batch(masks))["loss"])
+    assert train["loss"] == pytest.approx(main)
+    assert train["auxiliary_loss"] == pytest.approx(0.4 * other)
+    assert step.loss.item() == pytest.approx(main + 0.4 * other)
+
+
+@pytest.mark.parametrize(
+    ("loss", "bad"),
+    [
+        ("bce", math.nan),
+        ("dice", math.nan),
+        ("lovasz_hinge", math.nan),
+        ("cross_entropy", math.inf),
+        ("softmax_dice", math.inf),
+    ],
+)
+def test_logits_that_are_not_finite_are_told_as_divergence(
+    loss: str, bad: float, masks: Tensor
+) -> None:
+    is_softmax = loss in ("cross_entropy", "softmax_dice")
+    logits = perfect_logits(masks, "cross_entropy" if is_softmax else "bce")
+    logits[3, -1] = bad
+    masks[3] = 0  # the class is not in that image, so that not every loss is NaN
+    with pytest.raises(Diverged, match="must be finite, got nan; try a smaller"):
+        score(task(loss), logits, batch(masks))
 
 
 def test_batches_add_up(masks: Tensor) -> None:
@@ -164,7 +206,7 @@ def test_strip_shows_image_truth_prediction_and_error(tmp_path: Path) -> None:
 
 def test_strip_holds_at_most_six_images(masks: Tensor, tmp_path: Path) -> None:
     many = masks.repeat(3, 1, 1)
-    evaluator = task().evaluator()
+    evaluator = task().evaluator(is_saved=True)
     evaluator.update(Painter(perfect_logits(many, "bce")), batch(many))
     files = evaluator.save(tmp_path, "val")
     picture = cv2.imread(str(tmp_path / files["predictions_strip"]))
@@ -187,7 +229,7 @@ def test_normalised_images_are_not_scaled_again() -> None:
 
 def test_strip_shows_normalised_images(masks: Tensor, tmp_path: Path) -> None:
     floats = replace(batch(masks), images=torch.randn(len(masks), 3, 6, 6))
-    evaluator = task().evaluator()
+    evaluator = task().evaluator(is_saved=True)
     with torch.no_grad():
         evaluator.update(Painter(perfect_logits(masks, "bce")), floats)
     files = evaluator.save(tmp_path, "val")

@@ -42,6 +42,32 @@ def test_settings_are_named_by_what_tells_them_apart(path: str, words: str) -> N
     assert notation.setting_name(path) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "from scratch"),
+        ({"init_from": "study:first"}, "from first, fine tuning"),
+        (
+            {"init_from": "study:first/3f2a", "mode": "feature_extractor"},
+            "from first/3f2a, feature extractor",
+        ),
+        (
+            {"init_from": "/a/b/trial-1/best-3.pt", "freeze_to": "up", "classes": ["car"]},
+            "from trial-1/best-3.pt, fine tuning, from up on",
+        ),
+        ({"mode": "feature_extractor"}, "pretrained, feature extractor"),
+        (
+            {"init_from": "study:a", "learning_rate_factors": {"up": 0.1}},
+            "from a, fine tuning, up at 0.1 x the rate",
+        ),
+    ],
+)
+def test_transfers_are_written_as_what_a_training_starts_from(value: JsonValue, text: str) -> None:
+    path = "training.transfer"
+    assert notation.configuration_label({path: value}) == text
+    assert notation.short_label({path: value, "training.epochs": 3}) == f"{text} · 3"
+
+
 def test_metrics_keep_their_capitals_at_the_start_of_a_sentence() -> None:
     assert notation.metric_name("val/iou_stop_sign") == "validation IoU, stop sign"
     assert notation.sentence_case(notation.metric_name("test/iou")) == "Test IoU"

@@ -69,6 +69,22 @@ def test_a_part_that_a_stage_replaced_as_a_whole_has_the_base_values_it_replaced
     assert (setting.base, setting.chosen) == ("unet (base channels 64)", "unet (base channels 8)")
 
 
+def test_the_base_of_a_part_that_a_winner_does_without_is_what_it_was(build: Build) -> None:
+    study = build(1)
+    first, path = study.stages[0], "training.transfer"
+    without = tuple(replace(each, varied={path: None}) for each in first.configurations)
+    base = {**study.base, f"{path}.init_from": "study:a", f"{path}.mode": "feature_extractor"}
+    cells = {
+        key: replace(cell, settings={**cell.settings, path: None})
+        for key, cell in study.cells.items()
+    }
+    stages = (replace(first, configurations=without), *study.stages[1:])
+    [setting] = (
+        summarise(replace(study, base=base, cells=cells, stages=stages)).winners[0].settings
+    )
+    assert (setting.base, setting.chosen) == ("from a, feature extractor", "from scratch")
+
+
 def test_each_class_has_its_own_winner_and_the_mean_is_over_classes(
     class_study: StudyRecord,
 ) -> None:
@@ -113,6 +129,17 @@ def test_cautions_name_what_is_missing(study: StudyRecord, class_study: StudyRec
     assert "the best may lie beyond: threshold 0.3 (smallest)." in found
     assert "selected on the test split" in texts(class_study)
     assert "selected on the test split" not in found
+
+
+def test_cost_of_pictures_that_are_longer_than_the_square_counted_is_a_lower_bound(
+    study: StudyRecord,
+) -> None:
+    assert "lower bound" not in texts(study)
+    cells = {
+        key: replace(cell, settings={**cell.settings, "data.resize": "shorter_side"})
+        for key, cell in study.cells.items()
+    }
+    assert "the training cost is a lower bound" in texts(replace(study, cells=cells))
 
 
 def test_a_second_look_at_the_test_split_is_a_caution(study: StudyRecord) -> None:

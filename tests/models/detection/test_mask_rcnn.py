@@ -17,6 +17,8 @@ from models.pretrained import PretrainedWeightsError, WeightsSource
 SMALL: dict[str, Any] = {
     "backbone": "resnet18",
     "anchor_sizes": (8, 16, 32, 48, 64),
+    "pyramid_channels": 64,
+    "head_width": 64,
     "sampled_regions": 8,
     "proposals_training": 20,
     "proposals": 20,
@@ -305,3 +307,10 @@ class TestPretrainedWeights:
         settings = MaskRCNNSettings(backbone="resnet18", pretrained="imagenet")
         with pytest.raises(PretrainedWeightsError, match="got those of another network"):
             load_mask_rcnn(build_mask_rcnn(settings, 2), settings)
+
+
+def test_measures_of_regions_and_proposals_are_reported(untrained: MaskRCNNNetwork) -> None:
+    with torch.no_grad():
+        scored = untrained(images((64, 64)), targets(target(*PAIR)))
+    assert set(scored.measures) == {"region_accuracy", "box_mse", "overlapping_boxes"}
+    assert all(values.shape == (1, 2) for values in scored.measures.values())

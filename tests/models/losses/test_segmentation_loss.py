@@ -162,9 +162,13 @@ def test_auxiliary_loss_is_added_in_training_alone(
     main = subject.loss(outputs, masks, None)
     added = 0.4 * subject.loss(second, masks[:, 2:10, 2:10], None)
     decisions = subject.decide(network, batch)
-    torch.testing.assert_close(decisions.losses, main + added)
+    torch.testing.assert_close((decisions.losses, decisions.auxiliary), (main, added))
     assert decisions.probabilities.shape == outputs.shape
-    torch.testing.assert_close(subject.decide(network.eval(), batch).losses, main)
+    step = subject.training_step(network, batch)
+    torch.testing.assert_close(step.loss, (main + added).mean())
+    decisions = subject.decide(network.eval(), batch)
+    torch.testing.assert_close(decisions.losses, main)
+    assert decisions.auxiliary is None
 
 
 def test_auxiliary_logits_pass_through_mixed_precision(attempts: Any, masks: Tensor) -> None:
@@ -174,5 +178,5 @@ def test_auxiliary_logits_pass_through_mixed_precision(attempts: Any, masks: Ten
     images = torch.zeros(2, 3, 12, 12, dtype=torch.uint8)
     decisions = bench.task.decide(network, SegmentationBatch(("a", "b"), images, masks))
     loss = bench.task.loss
-    expected = loss(logits, masks, None) + 0.25 * loss(2 * logits, masks, None)
-    torch.testing.assert_close(decisions.losses, expected)
+    expected = loss(logits, masks, None), 0.25 * loss(2 * logits, masks, None)
+    torch.testing.assert_close((decisions.losses, decisions.auxiliary), expected)

@@ -28,6 +28,8 @@ def outline_by_hand(mask: Mask) -> list[tuple[int, int]]:
 
 def f1_by_hand(found: Mask, truth: Mask, valid: Mask, tolerance: float) -> float:
     """Measure every pixel of one outline against every pixel of the other."""
+    if truth.any() and not found[valid].any():
+        return 0.0
     own, true = outline_by_hand(found), outline_by_hand(truth)
     counted = [pixel for pixel in own if valid[pixel]]
     limit = tolerance * np.hypot(*found.shape)
@@ -104,6 +106,16 @@ def test_outline_inside_unlabelled_pixels_is_not_held_against_the_network() -> N
     assert boundary_scores(found[None, None], truth[None], valid).item() < 1
     valid[3, 4] = False
     assert boundary_scores(found[None, None], truth[None], valid).item() == 1
+
+
+def test_class_that_is_found_on_unlabelled_pixels_alone_is_missed() -> None:
+    # A frame of unlabelled pixels around the truth is within the tolerance of 1.5 pixels.
+    truth, square = np.zeros((2, 120, 160), np.bool_)
+    truth[40:80, 40:80] = True
+    square[39:81, 39:81] = True
+    frame = square & ~truth
+    assert boundary_scores(frame[None, None], truth[None], ~frame).item() == 0
+    assert boundary_scores(square[None, None], truth[None], ~frame).item() == 1
 
 
 @pytest.mark.parametrize(("threshold", "kept"), [(0.5, 0.5), (0.32, 0.3), (0.001, 0.05)])

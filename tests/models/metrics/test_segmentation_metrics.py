@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,23 @@ def test_undefined_metrics_are_left_out_of_the_result() -> None:
         EvaluationSettings()
     )
     assert metrics == {"pixel_accuracy": 1.0, "loss": 1.0}
+
+
+@pytest.mark.parametrize("losses", [[0.5, np.nan, 0.75, 1.0], [np.nan] * 4])
+def test_loss_that_is_not_a_number_is_not_averaged_away(
+    losses: list[float], sigmoid: SigmoidPredictions
+) -> None:
+    metrics = replace(sigmoid, losses=np.array(losses)).metrics(EvaluationSettings())
+    assert np.isnan(metrics["loss"])
+
+
+def test_loss_that_is_not_defined_is_left_out(sigmoid: SigmoidPredictions, tmp_path: Path) -> None:
+    undefined = replace(sigmoid, losses=None)
+    expected = sigmoid.metrics(EvaluationSettings())
+    del expected["loss"]
+    assert undefined.metrics(EvaluationSettings()) == expected
+    undefined.save(tmp_path / "predictions_val.npz")
+    assert rescore(tmp_path / "predictions_val.npz", EvaluationSettings()) == expected
 
 
 def test_saved_predictions_are_scored_again_at_another_threshold(

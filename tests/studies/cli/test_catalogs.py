@@ -43,6 +43,12 @@ def test_a_model_is_shown_with_its_exact_parameters(
     assert depth == {"name": "depth", "default": 4, "description": "Number of 2x2 poolings."}
 
 
+def test_the_background_of_a_detector_is_counted(visionstudy: Visionstudy) -> None:
+    result = visionstudy("models", "show", "yolov3", "--classes", "80", "--json")
+
+    assert json.loads(result.output)["parameters"] == 61_949_149
+
+
 def test_a_model_is_shown_in_words(visionstudy: Visionstudy) -> None:
     text = visionstudy("models", "show", "unet").output
 

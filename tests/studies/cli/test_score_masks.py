@@ -70,6 +70,47 @@ def test_each_pictures_scores_are_a_row(score: Verb, tmp_path: Path) -> None:
     assert float(rows["a"]["iou_road"]) == pytest.approx(3 / 5)
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("missing/dir/x.csv", "must be in a folder that is there; make"),
+        ("truth", "--per-image must be a file, got the folder"),
+        ("x" * 300, "File name too long; name another place"),
+    ],
+)
+def test_a_place_for_scores_that_cannot_be_is_said_before_any_label_map_is_read(
+    score: Verb, tmp_path: Path, place: str, words: str
+) -> None:
+    (tmp_path / "truth" / "b.png").write_bytes(b"no picture, which nobody gets to see")
+    result = score("--per-image", str(tmp_path / place))
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_scores_are_printed_where_the_disk_is_full(score: Verb) -> None:
+    result = score("--json", "--per-image", "/dev/full")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["images"] == 2
+    assert result.stderr.startswith("cannot write --per-image /dev/full: No space left on device")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_scores_behind_a_link_are_written_where_it_points(score: Verb, tmp_path: Path) -> None:
+    link, file = tmp_path / "link.csv", tmp_path / "scores.csv"
+    link.symlink_to(file)
+    assert score("--per-image", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert file.read_text(encoding="utf-8").startswith("image,")
+
+
+def test_two_label_maps_of_one_name_are_refused(score: Verb, tmp_path: Path) -> None:
+    (tmp_path / "found" / "a.tif").write_bytes((tmp_path / "found" / "a.png").read_bytes())
+    result = score()
+    assert result.exit_code == 2
+    assert "must hold one label map of a name, but holds a.tif and a.png" in result.stderr
+
+
 def test_a_label_map_that_was_not_predicted_is_named_and_exits_1(
     score: Verb, tmp_path: Path
 ) -> None:

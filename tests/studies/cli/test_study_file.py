@@ -138,11 +138,12 @@ def test_a_good_study_says_what_comes_next(visionstudy: Visionstudy, good: Path)
 
 
 def test_set_changes_the_study_before_it_is_checked(visionstudy: Visionstudy, good: Path) -> None:
-    result = visionstudy("validate", str(good), "--set", "training.epochs=0")
+    result = visionstudy("validate", str(good), "--set", "training.epochs=-1")
 
     assert result.exit_code == 2
     assert result.stderr == (
-        f"--set training.epochs=0: training.epochs: must be at least 1, got 0\n{good}: 1 problem\n"
+        "--set training.epochs=-1: training.epochs: must be at least 0, got -1\n"
+        f"{good}: 1 problem\n"
     )
 
 

@@ -87,6 +87,16 @@ def test_what_is_wrong_is_a_sentence_and_exits_2(
     assert words in result.stderr
 
 
+def test_an_output_folder_that_is_a_file_is_a_sentence_and_exits_2(
+    predict: Callable[..., Result], picture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("mine")
+    result = predict("scenes", picture)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"cannot write to {tmp_path / 'out'}: it is a file; correct")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_a_folder_that_is_no_workspace_is_said(tmp_path: Path) -> None:
     arguments = ["predict", "scenes", ".", "-o", "out", "--workspace", str(tmp_path)]
     with pytest.MonkeyPatch.context() as patch:

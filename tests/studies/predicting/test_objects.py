@@ -1,6 +1,8 @@
 """Objects lie in the picture where the network saw them, and are COCO results."""
 
+import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -109,7 +111,14 @@ def test_only_sure_objects_are_drawn_and_all_are_written(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("names", "numbers"), [(("000007", "000012"), [7, 12]), (("a", "b"), [1, 2])]
+    ("names", "numbers"),
+    [
+        (("000007", "000012"), [7, 12]),
+        (("a", "b"), [1, 2]),
+        (("a/7", "b/7"), [1, 2]),
+        (("07", "7"), [1, 2]),
+        (("7", "b"), [1, 2]),
+    ],
 )
 def test_all_objects_are_one_file_of_coco_results(
     tmp_path: Path, names: tuple[str, ...], numbers: list[int]
@@ -127,3 +136,55 @@ def test_all_objects_are_one_file_of_coco_results(
     assert [each["image_id"] for each in results] == [numbers[0]] * 2 + [numbers[1]] * 2
     assert results[0].keys() == {"image_id", "category_id", "bbox", "score", "segmentation"}
     assert rle_masks.area(results[0]["segmentation"]) > 1000
+
+
+def boxes_alone(policy: Policy) -> View:
+    """Return what a network without masks says of the same objects."""
+    view = seen(policy)
+    return View(view.place, replace(view.prediction, masks=None))  # type: ignore[arg-type]  # this kind of prediction has masks
+
+
+def of_boxes(threshold: float = 0.5) -> ChosenRun:
+    masked = run()
+    member = replace(masked.members[0], threshold=threshold)
+    return replace(masked, task="object_detection", members=(member,))
+
+
+@pytest.mark.parametrize("policy", get_args(Policy))
+def test_boxes_without_masks_lie_where_they_were_seen(tmp_path: Path, policy: Policy) -> None:
+    writer = Objects(of_boxes(), Wishes())
+    pixels = np.full((*PICTURE_HW, 3), 90, np.uint8)
+    entry = writer.write(tmp_path, "a/7", pixels, views=[boxes_alone(policy)])
+    car, bus = json.loads((tmp_path / entry["files"]["objects"]).read_text())
+    assert car.keys() == bus.keys() == {"category_id", "bbox", "score"}
+    assert car["bbox"] == pytest.approx([LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP], abs=0.1)
+    assert (car["score"], bus["score"]) == (0.9, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "least_score", "is_drawn"),
+    [(0.5, None, True), (0.95, None, False), (0.95, 0.1, True)],
+)
+def test_boxes_are_drawn_from_the_runs_score_on(
+    tmp_path: Path, threshold: float, least_score: float | None, is_drawn: bool
+) -> None:
+    writer = Objects(of_boxes(threshold), Wishes(least_score=least_score))
+    pixels = np.full((*PICTURE_HW, 3), 90, np.uint8)
+    writer.write(tmp_path, "a", pixels, views=[boxes_alone("stretch")])
+    edge = pixels[(TOP + BOTTOM) // 2, LEFT - 1 : LEFT + 2].astype(int)
+    assert (edge[:, 1] > 200).any() == is_drawn  # the line of a car is green
+    inside = pixels[BOTTOM - 8, RIGHT - 8]
+    assert inside.tolist() == [90, 90, 90]  # boxes are not filled
+
+
+def test_all_objects_are_a_table_too(tmp_path: Path) -> None:
+    writer = Objects(of_boxes(), Wishes(overlay=False))
+    pixels = np.zeros((*PICTURE_HW, 3), np.uint8)
+    entry = writer.write(tmp_path, "a/7", pixels, views=[boxes_alone("letterbox")])
+    writer.finish(tmp_path, [{"name": "a/7", **entry}])
+    with (tmp_path / "objects.csv").open(newline="") as stream:
+        car, bus = csv.DictReader(stream)
+    assert (car["picture"], car["class"], bus["class"]) == ("a/7", "car", "bus")
+    corners = [float(car[side]) for side in ("left", "top", "right", "bottom")]
+    assert corners == pytest.approx([LEFT, TOP, RIGHT, BOTTOM], abs=0.1)
+    assert float(car["score"]) == 0.9

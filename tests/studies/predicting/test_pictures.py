@@ -39,6 +39,30 @@ def test_pictures_that_differ_by_their_ending_alone_differ_in_name(folder: Path)
     assert len({each.name for each in found}) == 2
 
 
+def test_a_folder_names_both_pictures_that_differ_by_their_ending_alone(folder: Path) -> None:
+    assert names(folder / "b") == {"x": "x.jpg", "x_png": "x.png", "deep/y": "y.JPG"}
+
+
+def test_a_name_with_an_ending_is_no_other_pictures(folder: Path) -> None:
+    (folder / "b" / "x_png.jpg").touch()
+    found = names(folder / "b")
+    assert sorted(found.values()) == ["x.jpg", "x.png", "x_png.jpg", "y.JPG"]
+
+
+def test_what_was_predicted_before_is_no_picture(folder: Path) -> None:
+    outputs = folder / "b" / "deep"
+    given = [str(folder), str(folder / "**" / "*.JPG"), str(folder / "z.tif")]
+    (folder / "w.JPG").touch()
+    found = find_pictures(given, {}, without=[outputs, folder / "nowhere"])
+    assert {each.name for each in found} == {"a/x", "b/x", "b/x_png", "w", "z"}
+
+
+@pytest.mark.parametrize("given", ["b/deep", "b/deep/*", "b/deep/y.JPG"])
+def test_to_name_only_what_was_predicted_is_an_error(folder: Path, given: str) -> None:
+    with pytest.raises(NoPictureError, match="must hold a picture that is no output of a pred"):
+        find_pictures([str(folder / given)], {}, without=[folder / "b" / "deep"])
+
+
 def test_a_pattern_finds_pictures_and_nothing_else(folder: Path) -> None:
     assert set(names(folder / "**" / "*").values()) == {"x.jpg", "x.png", "y.JPG", "z.tif"}
 

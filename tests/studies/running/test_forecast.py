@@ -65,6 +65,18 @@ def test_every_cell_that_can_be_known_is_a_row(make_spec: MakeSpec) -> None:
     assert {row.outcome for row in found.rows} == {None}
 
 
+def test_a_cell_without_epochs_is_a_trial_that_scores_once(make_spec: MakeSpec) -> None:
+    spec = make_spec({"stage": "epochs", "vary": {"training.epochs": [0, 3]}})
+    found = plan(spec, timed=TIMED)
+    assert [row.needs_trial for row in found.rows] == [True, True]
+    assert [row.seconds for row in found.rows] == [
+        4 * 0.5 * 10,
+        4 * 0.5 * (90 + 10) * 3,
+    ]  # 4 x the pixels
+    assert found.epochs == 3
+    assert found.disk_bytes == 2 * 10 + 2 * 100
+
+
 def test_below_an_undecided_stage_its_first_candidate_is_assumed_to_win(
     make_spec: MakeSpec,
 ) -> None:

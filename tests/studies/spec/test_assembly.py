@@ -61,7 +61,12 @@ def test_an_assembly_of_class_networks_is_in_order(load: Load) -> None:
         (
             "{single_network: true}",
             "{thresholds: [0.2, 1.5]}",
-            "6:30: assembly.thresholds.1: must be less than 1, got 1.5",
+            "6:30: assembly.thresholds.1: must be at most 0.999, got 1.5",
+        ),
+        (
+            "{single_network: true}",
+            "{thresholds: [0.2, 0.0004]}",
+            "6:30: assembly.thresholds.1: must be at least 0.001, got 0.0004",
         ),
         (
             "{single_network: true}",

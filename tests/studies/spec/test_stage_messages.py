@@ -197,6 +197,21 @@ def test_a_threshold_without_effect_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("values", "where", "message"),
+    [
+        ("[0.5, 0.0004]", "10:42", ".1: must be at least 0.001, got 0.0004"),
+        ("[0.9995]", "10:37", ".0: must be at most 0.999, got 0.9995"),
+        ("{low: 0.0001, high: 0.5}", "10:42", ".low: must be at least 0.001, got 0.0001"),
+    ],
+)
+def test_a_threshold_that_counts_as_everything_or_nothing_is_refused(
+    problems: Callable[[str], list[str]], study_text: str, values: str, where: str, message: str
+) -> None:
+    text = study_text.replace(SWEEP, f"evaluation.threshold: {values}")
+    assert f"{where}: {AT}.vary.evaluation.threshold{message}" in problems(text)
+
+
+@pytest.mark.parametrize(
     ("only", "message"),
     [
         (

@@ -1,0 +1,54 @@
+"""What the catalogs hold of a model and of a task. Torch-free."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.settings import ModelSettings, TrainingSettings
+
+SizeRule = Callable[[Any, int], str | None]
+TRAINING_LOOP = "models.training:train"  # of every network whose weights are learned by steps
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """What the study file needs to know of a model, and where the rest is.
+
+    The strings are `module:function`, resolved at use by `importlib`.
+    """
+
+    tasks: frozenset[str]
+    settings: type[ModelSettings]
+    summary: str  # one line for `visionstudy models list`
+    size_rule: SizeRule  # (settings, image size) -> None, or what must hold and the nearest sizes
+    parameters: Mapping[int, int]  # output channels -> parameter count at default settings
+    builder: str | None  # (settings, output channels) -> nn.Module; None: has its own trainer
+    trainer: str = TRAINING_LOOP  # (TrainingSession) -> TrainingResult
+    scorer: str = "models.scoring:score_test"  # (TrainingSession, weights) -> TrainingResult
+    pretrain: str | None = None  # (nn.Module, settings) -> models.pretrained.LoadedWeights, …
+    needs_square: bool = False  # its input has the sides of `data.image_size`, whatever the task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEntry:
+    """What the study file needs to know of a task, and where the rest is."""
+
+    metrics: tuple[str, ...]  # what an objective may name after "val/" or "test/"
+    at_threshold: tuple[str, ...]  # those of them that `evaluation.threshold` can change
+    output_channels: Callable[[TrainingSettings, Sequence[str]], int]  # of these class names
+    builder: str  # (TrainingSettings, EvaluationSettings, class names) -> Task
+    rescore: str | None  # (predictions file, EvaluationSettings) -> metrics, torch-free; or None
+    predictions: str = "predictions_{split}.npz"  # the name of that file
+    predictor: str | None = None  # (TrainingSettings, class names) -> models.predictions.Predictor
+    idle_settings: tuple[str, ...] = ()  # dotted; those that it makes nothing of
+    has_one_size: bool = True  # all images of a batch have the sides of `data.image_size`
+
+
+def any_size(settings: ModelSettings, image_size: int) -> str | None:  # noqa: ARG001
+    """Accept every image size."""
+    return None
+
+
+def linear_in_channels(fixed: int, per_channel: int) -> Mapping[int, int]:
+    """Return output channels -> parameters of a network whose last layer alone has channels."""
+    return {channels: fixed + per_channel * channels for channels in range(1, 257)}

@@ -1,0 +1,112 @@
+"""Before a trial starts: are the weights there that cells start from, and do they fit?
+
+Each stage is tried on the base settings. What only comes together when a stage above has decided
+is found by the trial itself, before its first step.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from data_pipeline.catalog import label_names
+from models.catalog import MODELS, TASKS
+from models.resolve import resolve
+from models.session import StartingWeights
+from studies.running.progress import View
+from studies.running.starting import Starts, UnusableStartError
+from studies.spec.schema import CellSettings, StudySpec
+from studies.spec.settings import base_settings, for_all_classes, for_class, with_changes
+from studies.tree.stages import Stage, groups_of, stages_of
+
+START_FACT = "weights of "  # before what a study names, in the record of its environment
+TOUCHING = ("training.transfer", "training.loss", "model", "data.classes")
+HASH_DIGITS = 12
+
+
+def starting_facts(spec: StudySpec, starts: Starts) -> dict[str, str]:
+    """Return which weights a study starts from, for its record.
+
+    Raises:
+        UnusableStartError: They are not there.
+    """
+    facts: dict[str, str] = {}
+    for settings in starting_settings(spec):
+        start = starts.find(settings)
+        if start is not None:
+            classes = settings.data.classes if spec.data.one_model_per_class else ()
+            name = ", ".join([f"{START_FACT}{start.name}", *classes])
+            facts[name] = f"{start.file.name}, SHA-256 {start.sha256[:HASH_DIGITS]}"
+    return facts
+
+
+def check_starts(spec: StudySpec, starts: Starts, view: View) -> None:
+    """Build every network that starts from something, without its values, and try what it names.
+
+    Raises:
+        UnusableStartError: Weights are not there or do not fit, or a layer is unknown.
+        DataError: The classes of the data cannot be told.
+    """
+    said: set[str] = set()
+    for settings in starting_settings(spec):
+        start = starts.find(settings)
+        _require_fit(settings, spec.task, start)
+        if start is not None and str(start.file) not in said:
+            said.add(str(start.file))
+            view.say(f"training starts from {start.name}: {start.file}")
+
+
+def starting_settings(spec: StudySpec) -> Iterator[CellSettings]:
+    """Yield the settings that differ in what a network starts from, or in the network."""
+    seen: set[str] = set()
+    for settings in _variants(spec):
+        if settings.training.transfer is None:
+            continue
+        content: dict[str, Any] = {
+            "model": settings.model.model_dump(mode="json"),
+            "transfer": settings.training.transfer.model_dump(mode="json"),
+            "loss": settings.training.loss,
+            "classes": list(settings.data.classes),
+        }
+        key = json.dumps(content, sort_keys=True)
+        if key not in seen:
+            seen.add(key)
+            yield settings
+
+
+def _variants(spec: StudySpec) -> Iterator[CellSettings]:
+    base = base_settings(spec)
+    for group in groups_of(spec):
+        own = for_class(base, group) if group else base
+        yield own
+        for stage in stages_of(spec):
+            yield from _varied(own, stage)
+    if spec.assembly is not None and spec.assembly.single_network:
+        yield for_all_classes(base, spec.data.classes)
+
+
+def _varied(base: CellSettings, stage: Stage) -> Iterator[CellSettings]:
+    """Yield what a stage makes of the base settings, as far as it touches the network."""
+    held = {path: value for path, value in stage.held.items() if path.startswith(TOUCHING)}
+    lists = {path: values for path, values in stage.lists.items() if path.startswith(TOUCHING)}
+    for values in product(*lists.values()):
+        try:
+            yield with_changes(base, {**held, **dict(zip(lists, values, strict=True))})
+        except ValueError:  # it needs what a stage above chooses
+            continue
+
+
+def _require_fit(settings: CellSettings, task: str, start: StartingWeights | None) -> None:
+    # Lazy: torch, which only studies that start from trained weights need here.
+    from models.named_layers import TransferError
+    from models.start_check import check_start
+
+    names = label_names(settings.data, task)
+    channels = TASKS[task].output_channels(settings.training, names)
+    builder = resolve(MODELS[settings.model.name].builder or "")
+    try:
+        check_start(
+            lambda: builder(settings.model, channels), settings.training, start, class_names=names
+        )
+    except TransferError as error:
+        raise UnusableStartError(f"training.transfer: {error}") from error

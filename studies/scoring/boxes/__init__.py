@@ -1,0 +1,1 @@
+"""Score boxes that any tool found against any ground truth."""

@@ -1,0 +1,165 @@
+"""Boxes in lines of text: four forms, and which one a file is in.
+
+    text, true      class x1 y1 x2 y2 [difficult]
+    text, found     class score x1 y1 x2 y2
+    VOC results     image score x1 y1 x2 y2         a file per class, comp4_det_test_car.txt
+    YOLO            class x y w h [score]           middle and size, shares of the picture
+
+A class may be of several words, but in YOLO's form, where it is a number.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from data_pipeline.datasets.records import Box
+from data_pipeline.datasets.text_lines import SHOWN, numbered_lines
+from data_pipeline.errors import DataError
+from studies.scoring.boxes.records import Corners, UnusableBoxesError, edges, is_box
+
+LineForm: TypeAlias = Literal["text", "yolo"]
+RULES = {
+    "truth": "'class x1 y1 x2 y2' or, with corners that are shares, YOLO's 'class x y w h'",
+    "text truth": "'class x1 y1 x2 y2' with x1 <= x2 and y1 <= y2, and no score",
+    "text found": "'class score x1 y1 x2 y2' with x1 <= x2 and y1 <= y2",
+    "voc found": "'image score x1 y1 x2 y2' with x1 <= x2 and y1 <= y2",
+    "yolo": "'class x y w h', with a number as class and shares of the picture as the others",
+}
+VOC_RESULTS = re.compile(r"comp\d+_det_[^_]+_(?P<name>.+)\.txt")
+DIFFICULT = "difficult"
+BEYOND = 1.5  # a share is not so large, however imprecise; a coordinate nearly always is
+LOOKED_AT = 2000  # lines, to tell which form files are in
+
+
+@dataclass(frozen=True, slots=True)
+class TextBox:
+    """A line."""
+
+    name: str  # class, or image
+    numbers: tuple[float, ...]  # those at its end
+    is_difficult: bool = False
+
+
+def voc_results_class(file: Path) -> str | None:
+    """Return the class that a file of VOC's development kit is of; None if it is none."""
+    match = VOC_RESULTS.fullmatch(file.name)
+    return match["name"] if match else None
+
+
+def line_form(files: Sequence[Path]) -> LineForm:
+    """Tell whether files hold YOLO's form: numbered classes and shares alone."""
+    seen = 0
+    for file in files:
+        for _, line in lines_of(file):
+            if not _may_be_yolo(line):
+                return "text"
+            seen += 1
+            if seen >= LOOKED_AT:
+                return "yolo"
+    return "yolo" if seen else "text"
+
+
+def lines_of(file: Path) -> list[tuple[int, str]]:
+    """Read a file's lines with their numbers.
+
+    Raises:
+        UnusableBoxesError: It cannot be read.
+    """
+    try:
+        return list(numbered_lines(file))
+    except DataError as error:
+        raise UnusableBoxesError(str(error)) from error
+
+
+def found_line(file: Path, number: int, line: str, *, corners: Corners) -> tuple[str, float, Box]:
+    """Read a detection of the text form: class, score, box; or of VOC's: image, score, box.
+
+    Raises:
+        UnusableBoxesError: It is none; the message says where, and what it must be.
+    """
+    box = _text_box(line, numbers=5)
+    rule = "voc found" if voc_results_class(file) else "text found"
+    if box is None or not box.name or not is_box(_four(box.numbers[1:])):
+        raise wrong_line(file, number, line, rule=RULES[rule])
+    return box.name, box.numbers[0], edges(_four(box.numbers[1:]), corners)
+
+
+def true_line(file: Path, number: int, line: str, *, corners: Corners) -> tuple[str, Box, bool]:
+    """Read a true box of the text form: class, box, whether it is difficult.
+
+    Raises:
+        UnusableBoxesError: It is none; the message says where, and what it must be.
+    """
+    box = _text_box(line, numbers=4)
+    has_score = box is not None and " " in box.name and _number(box.name.split()[-1]) is not None
+    if box is None or not box.name or has_score or not is_box(_four(box.numbers)):
+        raise wrong_line(file, number, line, rule=RULES["text truth"])
+    return box.name, edges(_four(box.numbers), corners), box.is_difficult
+
+
+def yolo_line(
+    file: Path, number: int, line: str, names: Mapping[int, str]
+) -> tuple[str, float | None, Box]:
+    """Read a detection of YOLO's form: class, score if it has one, box in shares.
+
+    Raises:
+        UnusableBoxesError: It is none; the message says where, and what it must be.
+    """
+    values = [_number(part) for part in line.split()]
+    match values:
+        case [float(label), float(x), float(y), float(w), float(h), *rest] if (
+            label.is_integer() and label >= 0 and len(rest) <= 1 and None not in rest
+        ):
+            box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+            if is_box(box):
+                score = rest[0] if rest else None
+                return class_of(int(label), names), score, box
+    raise wrong_line(file, number, line, rule=f"{RULES['yolo']}, and perhaps a score behind them")
+
+
+def class_of(number: int, names: Mapping[int, str]) -> str:
+    """Return the name of a class number; one without is called by its number."""
+    return names.get(number, f"number {number}")
+
+
+def wrong_line(file: Path, number: int, line: str, *, rule: str) -> UnusableBoxesError:
+    """Return the error of a line that cannot be read."""
+    return UnusableBoxesError(
+        f"{file}:{number} must be {rule}, got {line[:SHOWN]!r}; correct it, or say which form it "
+        "is in by --gt-format or --found-format"
+    )
+
+
+def _text_box(line: str, *, numbers: int) -> TextBox | None:
+    parts = line.split()
+    is_difficult = parts[-1].lower() == DIFFICULT
+    parts = parts[:-1] if is_difficult else parts
+    values = [_number(part) for part in parts[-numbers:]]
+    found = tuple(value for value in values if value is not None)
+    if len(found) < numbers:
+        return None
+    return TextBox(" ".join(parts[:-numbers]), found, is_difficult)
+
+
+def _may_be_yolo(line: str) -> bool:
+    parts = line.split()
+    values = [_number(part) for part in parts]
+    if len(parts) < 5 or not parts[0].isdecimal() or None in values:
+        return False
+    return all(value is not None and 0 <= value < BEYOND for value in values[1:])
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _four(numbers: Sequence[float]) -> Box:
+    x1, y1, x2, y2 = numbers
+    return x1, y1, x2, y2

@@ -1,0 +1,156 @@
+"""What cannot be started from is told before a trial starts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.segmentation.settings import UNetSettings
+from models.segmentation.unet import UNet
+from studies.running.start_preflight import check_starts, starting_facts, starting_settings
+from studies.running.starting import Starts, UnusableStartError
+from studies.running.workspace import WorkspaceFolder
+from studies.spec.schema import StudySpec
+from trackers.event_log import EventLog
+
+MakeSpec = Callable[..., StudySpec]
+SCENES = {"dataset": "street_scenes", "classes": ["car", "bus"], "image_size": 64}
+SMALL = {"name": "unet", "base_channels": 2, "depth": 1}
+
+
+class Said:
+    """A view that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def update(self, snapshot: Any) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Weights of a network of one class, with the log of its training beside them."""
+    file = tmp_path / "trial" / "best-4.pt"
+    log = EventLog(file.parent / "events.jsonl")
+    log.append("effective", classes=["background", "car"])
+    log.close()
+    network = UNet(UNetSettings.model_validate(SMALL), 1)
+    torch.save(network.state_dict(), file)
+    return file
+
+
+@pytest.fixture
+def starts(tmp_path: Path) -> Starts:
+    return Starts(WorkspaceFolder(tmp_path / "runs"))
+
+
+@pytest.fixture
+def study(make_spec: MakeSpec, weights: Path) -> Callable[..., StudySpec]:
+    """Make a study with a stage that tries transfers from the weights: `study({…}, …)`."""
+
+    def make(*transfers: dict[str, Any], **sections: Any) -> StudySpec:
+        values = [None, *({"init_from": str(weights), **each} for each in transfers)]
+        stage = {"stage": "start", "vary": {"training.transfer": values}}
+        return make_spec(stage, **{"data": SCENES, "model": SMALL, **sections})
+
+    return make
+
+
+def test_weights_that_fit_are_told_once(
+    study: Callable[..., StudySpec], starts: Starts, weights: Path
+) -> None:
+    view = Said()
+    check_starts(study({}, {"mode": "feature_extractor"}), starts, view)
+    assert view.lines == [f"training starts from {weights}: {weights}"]
+
+
+def test_the_record_says_which_weights(
+    study: Callable[..., StudySpec], starts: Starts, weights: Path
+) -> None:
+    ((name, fact),) = starting_facts(study({}), starts).items()
+    assert name == f"weights of {weights}"
+    assert fact.startswith("best-4.pt, SHA-256 ")
+
+
+def test_classes_come_from_the_log_beside_a_file_or_from_the_study(
+    study: Callable[..., StudySpec], starts: Starts, weights: Path
+) -> None:
+    known, named = starting_settings(study({}, {"classes": ["background", "bus"]}))
+    for settings, names in ((known, ("background", "car")), (named, ("background", "bus"))):
+        start = starts.find(settings)
+        assert start is not None
+        assert start.class_names == names
+        assert start.file == weights
+    assert starts.fingerprint(known) != starts.fingerprint(named)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "message"),
+    [
+        ({"freeze_to": "merg"}, "unknown layer 'merg' in freeze_to; did you mean 'merge'?"),
+        ({"learning_rate_factors": {"donw": 0.1}}, "'donw' in learning_rate_factors; did you"),
+    ],
+)
+def test_unknown_layers_are_told(
+    transfer: dict[str, Any], message: str, study: Callable[..., StudySpec], starts: Starts
+) -> None:
+    with pytest.raises(UnusableStartError, match=message):
+        check_starts(study({}, transfer), starts, Said())
+
+
+def test_weights_of_a_network_of_other_settings_are_told(
+    study: Callable[..., StudySpec], starts: Starts
+) -> None:
+    wider = {**SMALL, "base_channels": 4}
+    with pytest.raises(UnusableStartError, match=r"training.transfer: .*best-4.pt: weights must"):
+        check_starts(study({}, model=wider), starts, Said())
+
+
+def test_models_that_a_stage_varies_are_tried_too(
+    make_spec: MakeSpec, weights: Path, starts: Starts
+) -> None:
+    spec = make_spec(
+        {"stage": "width", "vary": {"model.base_channels": [2, 4]}},
+        data=SCENES,
+        model=SMALL,
+        training={"transfer": {"init_from": str(weights)}},
+    )
+    with pytest.raises(UnusableStartError, match=r"down\.0\.0\.weight of"):
+        check_starts(spec, starts, Said())
+
+
+def test_without_transfer_nothing_is_looked_at(make_spec: MakeSpec, starts: Starts) -> None:
+    spec = make_spec({"stage": "rate", "vary": {"training.learning_rate": [0.1]}})
+    assert list(starting_settings(spec)) == []
+    assert starting_facts(spec, starts) == {}
+
+
+def test_damaged_log_beside_a_file_is_told(
+    study: Callable[..., StudySpec], starts: Starts, weights: Path
+) -> None:
+    (weights.parent / "events.jsonl").write_text("[]\n")
+    with pytest.raises(UnusableStartError, match="but the log beside it is damaged"):
+        starting_facts(study({}), starts)
+
+
+def test_the_single_network_beside_those_of_classes_is_tried_too(
+    make_spec: MakeSpec, weights: Path
+) -> None:
+    spec = make_spec(
+        {"stage": "rate", "vary": {"training.learning_rate": [0.1]}},
+        data={**SCENES, "one_model_per_class": True},
+        model=SMALL,
+        training={"transfer": {"init_from": str(weights)}},
+        assembly={"single_network": True},
+    )
+    tried = [settings.data.classes for settings in starting_settings(spec)]
+    assert [list(classes) for classes in tried] == [["car"], ["bus"], ["car", "bus"]]
