@@ -1,7 +1,7 @@
 """What the catalogs hold of a model and of a task. Torch-free."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.settings import ModelSettings, TrainingSettings
@@ -26,6 +26,9 @@ class ModelEntry:
     trainer: str = TRAINING_LOOP  # (TrainingSession) -> TrainingResult
     scorer: str = "models.scoring:score_test"  # (TrainingSession, weights) -> TrainingResult
     pretrain: str | None = None  # (nn.Module, settings) -> models.pretrained.LoadedWeights, …
+    # Value of `pretrained` -> () -> tuple[str, ...]: classes that its last layers know, in order;
+    # the loader then loads those too where the network has as many.
+    pretrained_classes: Mapping[str, str] = field(default_factory=dict)
     needs_square: bool = False  # its input has the sides of `data.image_size`, whatever the task
 
 

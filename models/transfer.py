@@ -59,7 +59,26 @@ def carry_over(network: nn.Module, start: StartingWeights, class_names: Sequence
     Raises:
         TransferError: The weights are not there, are others than they were, or do not fit.
     """
-    weights = read_weights(start)
+    return copy_over(network, read_weights(start), start, class_names)
+
+
+def copy_over(
+    network: nn.Module,
+    weights: Mapping[str, Tensor],
+    start: StartingWeights,
+    class_names: Sequence[str],
+) -> Fit:
+    """Copy weights that were read, classes by their names.
+
+    Args:
+        network: To copy to; on any device.
+        weights: Of the other network.
+        start: What they are.
+        class_names: Of the network, in label order.
+
+    Raises:
+        TransferError: They do not fit.
+    """
     fit = fit_weights(network, weights, start, class_names)
     own = network.state_dict()
     with torch.no_grad():

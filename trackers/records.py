@@ -153,6 +153,7 @@ class StageRecord:
     configurations: tuple[ConfigurationRecord, ...]  # () while the stage above is undecided
     decisions: tuple[DecisionRecord, ...]  # one, or one per group; () while undecided
     planned_cells: int  # what the plan expects, known before the configurations are
+    together: bool = False  # lists of `vary` are gone through side by side
 
 
 @dataclass(frozen=True, slots=True)

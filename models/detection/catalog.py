@@ -82,6 +82,12 @@ from models.detection.yolo.settings import (
 )
 from models.entries import ModelEntry, linear_in_channels
 
+TORCHVISION_COCO = "models.detection.pretrained_classes:torchvision_coco"
+DARKNET_CLASSES = {
+    "coco": "models.detection.pretrained_classes:darknet_coco",
+    "voc": "models.detection.pretrained_classes:darknet_voc",
+}
+
 DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
     {
         "mask_rcnn": ModelEntry(
@@ -110,6 +116,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(RESNET_PARAMETERS, RESNET_PARAMETERS_PER_CHANNEL),
             builder="models.detection.faster_rcnn:build_resnet",
             pretrain="models.detection.faster_rcnn:load_resnet",
+            pretrained_classes={"coco": TORCHVISION_COCO},
         ),
         "faster_rcnn_mobilenet": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -119,6 +126,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(MOBILENET_PARAMETERS, MOBILENET_PARAMETERS_PER_CHANNEL),
             builder="models.detection.faster_rcnn:build_mobilenet",
             pretrain="models.detection.faster_rcnn:load_mobilenet",
+            pretrained_classes={"coco": TORCHVISION_COCO},
         ),
         "fast_rcnn_vgg16": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -227,6 +235,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(YOLOV2_PARAMETERS, YOLOV2_PARAMETERS_PER_CHANNEL),
             builder="models.detection.yolo.yolov2:build_yolov2",
             pretrain="models.detection.yolo.pretrained:load_yolo",
+            pretrained_classes=DARKNET_CLASSES,
         ),
         "yolov3": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -236,6 +245,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(YOLOV3_PARAMETERS, YOLOV3_PARAMETERS_PER_CHANNEL),
             builder="models.detection.yolo.yolov3:build_yolov3",
             pretrain="models.detection.yolo.pretrained:load_yolo",
+            pretrained_classes=DARKNET_CLASSES,
         ),
         "yolov3_tiny": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -247,6 +257,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             ),
             builder="models.detection.yolo.yolov3:build_yolov3_tiny",
             pretrain="models.detection.yolo.pretrained:load_yolo",
+            pretrained_classes=DARKNET_CLASSES,
         ),
     }
 )

@@ -1,5 +1,7 @@
 """Faster R-CNN (Ren et al. 2015): on VGG-16's last map, or on the feature pyramid of others."""
 
+from typing import Any
+
 from torch import nn
 from torchvision.models.detection import (  # type: ignore[import-untyped]
     FasterRCNN_MobileNet_V3_Large_FPN_Weights,
@@ -35,6 +37,7 @@ RESNET_COCO = {
     "v2": FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
 }
 MOBILENET_COCO = FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1
+COCO_CHANNELS = 91  # ids of COCO, and the background
 
 
 def build_vgg16(settings: FasterRCNNVGG16Settings, out_channels: int) -> ProposalDetector:
@@ -128,8 +131,12 @@ def load_mobilenet(
 
 
 def _load_coco(network: ProposalDetector, url: str) -> LoadedWeights:
-    """Give all but the last layers torchvision's weights of COCO."""
+    """Give all layers torchvision's weights of COCO, the last ones if they are of its classes."""
+    heads: Any = network.roi_heads
     kept = nn.ModuleDict({"backbone": network.backbone, "rpn": network.rpn})
-    kept["roi_heads"] = nn.ModuleDict({"box_head": network.roi_heads.box_head})
+    kept["roi_heads"] = whole = nn.ModuleDict({"box_head": heads.box_head})
     source = WeightsSource.named_by_hash(url)
+    if heads.box_predictor.cls_score.out_features == COCO_CHANNELS:
+        whole["box_predictor"] = heads.box_predictor
+        return load_into(kept, source)
     return load_into(kept, source, rename=without("roi_heads.box_predictor."))

@@ -139,7 +139,7 @@ def _worth_drawing(
 
 
 def _planned(stage: StageRecord, column: int, parent: str | None) -> list[TreeNode]:
-    labels = _planned_labels(stage.vary)
+    labels = _planned_labels(stage.vary, together=stage.together)
     why = f"Planned: {stage.name} waits for the stage above ({stage.planned_cells} cells)."
     return [
         TreeNode(
@@ -156,13 +156,14 @@ def _planned(stage: StageRecord, column: int, parent: str | None) -> list[TreeNo
     ]
 
 
-def _planned_labels(vary: object) -> list[str]:
+def _planned_labels(vary: object, *, together: bool) -> list[str]:
     if not isinstance(vary, dict) or not vary:
         return ["base"]
     choices = list(vary.values())
     if not all(isinstance(c, list | tuple) for c in choices):
         return [" · ".join(_range_text(c) for c in choices)]
-    labels = [short_label(dict(zip(vary, values, strict=True))) for values in product(*choices)]
+    combinations = zip(*choices, strict=True) if together else product(*choices)
+    labels = [short_label(dict(zip(vary, values, strict=True))) for values in combinations]
     return labels if len(labels) <= MOST_NODES else [plural(len(labels), "configuration")]
 
 

@@ -6,7 +6,6 @@ is found by the trial itself, before its first step.
 
 import json
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 from data_pipeline.catalog import label_names
@@ -88,10 +87,14 @@ def _variants(spec: StudySpec) -> Iterator[CellSettings]:
 def _varied(base: CellSettings, stage: Stage) -> Iterator[CellSettings]:
     """Yield what a stage makes of the base settings, as far as it touches the network."""
     held = {path: value for path, value in stage.held.items() if path.startswith(TOUCHING)}
-    lists = {path: values for path, values in stage.lists.items() if path.startswith(TOUCHING)}
-    for values in product(*lists.values()):
+    seen: list[dict[str, Any]] = []
+    for combination in stage.combinations():
+        varied = {path: v for path, v in combination.items() if path.startswith(TOUCHING)}
+        if varied in seen:
+            continue
+        seen.append(varied)
         try:
-            yield with_changes(base, {**held, **dict(zip(lists, values, strict=True))})
+            yield with_changes(base, {**held, **varied})
         except ValueError:  # it needs what a stage above chooses
             continue
 

@@ -160,6 +160,7 @@ def stage_record(grown: GrownStage) -> StageRecord:
         ),
         decisions=grown.decisions,
         planned_cells=grown.planned_cells,
+        together=stage.together,
     )
 
 

@@ -181,7 +181,8 @@ def _other_changes(
 ) -> Iterator[Change]:
     for key in dict.fromkeys((*old, *new)):
         before, after = old.get(key), new.get(key)
-        if key not in skip and not _same(before, after):
+        # A study of before a setting existed lacks it: as false, or nothing, as it is now.
+        if key not in skip and not _same(before or None, after or None):
             grew = key in ("beam", "trials") and _grew(before, after)
             yield Change(f"{path}.{key}", before, after, "extends" if grew else "refused")
 

@@ -149,6 +149,11 @@ class StageSpec(FrozenSettings):
         min_length=1,
         description="Dotted setting -> list of values (their product is tried), or a range.",
     )
+    together: bool = Field(
+        False,
+        description="Lists of `vary` are gone through side by side, first value with first value, "
+        "second with second, instead of in every combination.",
+    )
     only: dict[str, list[Any]] = Field(
         default_factory=dict,
         description="Restrict this stage to some values, e.g. data.classes: [car].",

@@ -51,9 +51,13 @@ class Step:
     held_loc: Loc
     options: Mapping[str, list[Option]]  # dotted setting -> values
     held: Mapping[str, Any]  # dotted setting -> value
+    together: bool = False  # lists are gone through side by side
 
     def combinations(self) -> list[dict[str, Option]]:
         """Return the product of all values; of too many, each value once with the first others."""
+        if self.together:  # lists of unequal lengths are reported on their own
+            side_by_side = zip(*self.options.values(), strict=False)
+            return [dict(zip(self.options, each, strict=True)) for each in side_by_side]
         count = 1
         for options in self.options.values():
             count *= len(options)

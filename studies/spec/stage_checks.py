@@ -45,6 +45,7 @@ def stage_findings(
             yield Finding((*loc, "stage"), message)
         names.setdefault(stage.stage, index)
         yield from _sampler_findings(stage, loc)
+        yield from _together_findings(stage, loc)
         yield from _after_training_findings(stage, loc, draft.task)
         yield from _class_findings(stage, loc, draft, classes)
     yield from _threshold_findings(draft)
@@ -69,6 +70,32 @@ def _sampler_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
         if not ranges and getattr(stage, key) is not None:
             message = f"'{key}' has no range to propose from: lists are tried in full; remove it"
             yield Finding((*loc, key), message, on_key=True)
+
+
+def _together_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
+    """Side by side, lists must be several and equally long."""
+    if not stage.together:
+        return
+    lists = {path: v for path, v in stage.vary.items() if isinstance(v, list)}
+    if len(lists) < len(stage.vary) or len(lists) < 2:
+        message = "'together' needs two lists or more, and no range; give them, or remove it"
+        yield Finding((*loc, "together"), message, on_key=True)
+        return
+    first, *others = lists
+    for path in others:
+        if len(lists[path]) != len(lists[first]):
+            yield Finding(
+                (*loc, "vary", path),
+                f"must have {len(lists[first])} values, as many as '{first}', with which it goes "
+                f"`together`, got {len(lists[path])}; add or remove some",
+                on_key=True,
+            )
+            return
+    combinations = list(zip(*lists.values(), strict=True))
+    for index, values in enumerate(combinations):
+        if values in combinations[:index]:
+            place = (*loc, "vary", first, index)
+            yield Finding(place, "these values are there together twice; remove one of each list")
 
 
 def _after_training_findings(stage: StageSpec, loc: Loc, task: str | None) -> Iterator[Finding]:
@@ -143,13 +170,14 @@ class _Part:
     vary: Vary
     vary_key: str  # "vary" or "space"
     held: Mapping[str, Any]
+    together: bool = False  # lists are gone through side by side
 
 
 def _parts(draft: Draft) -> Iterator[_Part]:
     for index, stage in enumerate(draft.stages):
         if stage is not None:
             loc: Loc = ("search", "tree", index)
-            yield _Part(loc, stage.stage, stage.vary, "vary", stage.with_)
+            yield _Part(loc, stage.stage, stage.vary, "vary", stage.with_, stage.together)
     if draft.joint is not None:
         loc = ("search", "joint")
         yield _Part(loc, "", draft.joint.space, "space", {})
@@ -191,10 +219,12 @@ def _setting_findings(draft: Draft, base: CellSettings, trial: SettingsTrial) ->
             if message:
                 yield Finding((*vary_loc, path), message, on_key=True)
             else:
-                yield from trial.value_findings((*vary_loc, path), path, values)
+                if not part.together:  # where a value may be there twice
+                    yield from trial.value_findings((*vary_loc, path), path, values)
                 options[path] = options_of((*vary_loc, path), values)
         held = {p: v for p, v in part.held.items() if not unknown[p] and p not in part.vary}
-        yield from trial.findings(Step(part.stage, vary_loc, held_loc, options, held))
+        step = Step(part.stage, vary_loc, held_loc, options, held, together=part.together)
+        yield from trial.findings(step)
 
 
 def _setting_paths(base: CellSettings) -> dict[str, bool]:

@@ -6,7 +6,6 @@ added seed or an added stage keeps everything that was measured and asks only fo
     base settings ──stage──► configurations ──cells──► decision ──winner──► next stage …
 """
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -213,17 +212,12 @@ def _candidates(
         for groups in together:
             group = groups[0] if stage.decides_per_group else ""
             if stage.sampler is None:
-                combinations: Iterator[Mapping[str, Any]] = _product(stage.lists)
+                combinations: Iterator[Mapping[str, Any]] = stage.combinations()
             else:
                 name = search_name(stage.name, number, group)
                 combinations = iter(growth.proposals.get(name, ()))
             for varied in combinations:
                 yield branch, groups, varied
-
-
-def _product(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*lists.values()):
-        yield dict(zip(lists, values, strict=True))
 
 
 def _plan_cells(

@@ -1,7 +1,8 @@
 """The stages of a study in one form, whether the file says `tree`, `joint` or `base`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from studies.spec.schema import Range, Sampler, StageSpec, StudySpec, Vary
@@ -25,16 +26,19 @@ class Stage:
     sampler: Sampler | None
     trials: int | None
     is_restricted: bool  # `only` leaves classes out
+    together: bool = False  # lists are gone through side by side
 
     @property
     def candidates_per_branch(self) -> int:
         """Configurations that each inherited branch is tried with."""
-        if self.trials is not None:
-            return self.trials
-        count = 1
-        for values in self.lists.values():
-            count *= len(values)
-        return count
+        return sum(1 for _ in self.combinations()) if self.trials is None else self.trials
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Yield what is tried of lists: dotted path -> value."""
+        values = self.lists.values()
+        chosen = zip(*values, strict=True) if self.together else product(*values)
+        for each in chosen:
+            yield dict(zip(self.lists, each, strict=True))
 
     def vary(self) -> dict[str, Any]:
         """Return what varies, as plain lists and mappings."""
@@ -93,6 +97,7 @@ def _fill_in(spec: StudySpec, stage: StageSpec) -> Stage:
         sampler=stage.sampler,
         trials=stage.trials,
         is_restricted=groups != every_group,
+        together=stage.together,
     )
 
 

@@ -20,7 +20,14 @@ from studies.spec.settings import base_settings, for_class, with_changes
 LIBRARY = Path(__file__).parents[2] / "studies" / "library"
 SCHEMA = LIBRARY.parent / "study.schema.json"
 STUDIES = sorted(LIBRARY.rglob("*.yaml"))
-FOLDERS = {"COCO_ROOT": "coco_mini", "CAMVID_ROOT": "camvid_mini", "ISBI_ROOT": "isbi2012"}
+FOLDERS = {
+    "COCO_ROOT": "coco_mini",
+    "CAMVID_ROOT": "camvid_mini",
+    "ISBI_ROOT": "isbi2012",
+    "OPEN_IMAGES_ROOT": "openimages_from_coco",
+    "BCCD_ROOT": "bccd",
+    "VOC_ROOT": "voc_sample",
+}
 NOWHERE = dict.fromkeys(FOLDERS, "/nowhere")
 WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 to 10
     "image size": {"data.image_size": 256},
@@ -51,6 +58,16 @@ def test_the_library_is_complete() -> None:
         "small/segnet_camvid.yaml",
         "papers/mask_rcnn_coco.yaml",
         "small/mask_rcnn_coco.yaml",
+        "thesis/faster_rcnn_open_images.yaml",
+        "thesis/faster_rcnn_transfer.yaml",
+        "thesis/yolo_comparison.yaml",
+        "small/faster_rcnn_open_images.yaml",
+        "small/faster_rcnn_transfer.yaml",
+        "small/faster_rcnn_bccd.yaml",
+        "small/detectors_bccd.yaml",
+        "papers/retinanet_coco.yaml",
+        "papers/ssd_voc.yaml",
+        "papers/yolov3_coco.yaml",
     } <= {name_of(file) for file in STUDIES}
 
 
