@@ -41,6 +41,22 @@ class Case:
 
 # Add a detector: one line, on the smallest settings that learn within 40 s of one CPU.
 CASES: dict[str, Case] = {
+    "fast_rcnn_resnet": Case(
+        {
+            "search_side": 256,  # at 160 pixels platelets are too small to be found
+            "proposals": 1000,
+            "head_width": 128,
+            "pyramid_channels": 64,
+            "sampled_regions": 128,
+            "foreground_share": 0.5,
+            "foreground_iou": 0.4,  # so that boxes a little off learn where to move to
+            "background_iou": 0.4,
+            "least_background_iou": 0.0,
+        },
+        steps=100,
+        side=160,
+        learning_rate=3e-3,
+    ),
     "faster_rcnn_resnet": Case(
         {
             **REGIONS,
