@@ -206,7 +206,10 @@ def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
 def _closest(
     study: StudyRecord, cited: Baseline
 ) -> tuple[StageRecord, ConfigurationRecord] | None:
-    """The configuration with the fewest differing fields; the earliest stage on a draw."""
+    """The configuration with the fewest differing fields.
+
+    On a draw the last stage winner, which is the study's answer; without one, the earliest.
+    """
     best: tuple[StageRecord, ConfigurationRecord] | None = None
     fewest = 0
     for placed in places(study).values():
@@ -214,7 +217,8 @@ def _closest(
         if not measured:
             continue
         count = count_differences(cited.protocol, measured[0].protocol)
-        if best is None or count < fewest:
+        is_answer = placed.rank == 0 and best is not None and best[1] != placed.configuration
+        if best is None or count < fewest or (count == fewest and is_answer):
             best, fewest = (placed.stage, placed.configuration), count
     return best
 

@@ -147,6 +147,19 @@ def test_an_error_on_isbi_stands_beside_the_challenge_s(build: Build) -> None:
     )
 
 
+def test_of_equally_close_configurations_the_studys_answer_stands_beside(
+    study: StudyRecord,
+) -> None:
+    """Not the first that was tried, which may be a reference that learns nothing."""
+    alike: dict[str, JsonValue] = {"data.dataset": "isbi2012", "training.optimizer": "sgd"}
+    alike |= {"training.batch_size": 4, "training.learning_rate": 0.01}
+    table = measured(study, "unet-2015", {"val/rand_error": 0.09}, alike)
+    row = next(row for row in table.rows if row.row == "EM segmentation, Rand error")
+    last = study.stages[-1]
+    (winner,) = [c for c in last.configurations if c.id == last.decisions[0].winners[0]]
+    assert row.ours == notation.configuration_label(winner.varied)
+
+
 def test_a_mean_over_all_classes_answers_a_paper_s(build: Build) -> None:
     metrics = {"val/iou": 0.4, "test/iou": 0.35, "test/boundary_f1": 0.2}
     camvid: dict[str, JsonValue] = {"data.dataset": "camvid", "data.classes": []}
