@@ -148,6 +148,19 @@ def short_label(varied: Mapping[str, JsonValue]) -> str:
     return " · ".join(setting_text(path, value) for path, value in varied.items()) or "base"
 
 
+def short_labels(choices: Sequence[Mapping[str, JsonValue]]) -> list[str]:
+    """Name the configurations of a stage; of a model its name alone, where names differ."""
+    named = [{path: _name_of(value) for path, value in varied.items()} for varied in choices]
+    brief = [short_label(varied) for varied in named]
+    if len(set(brief)) == len(brief):
+        return brief
+    return [short_label(varied) for varied in choices]
+
+
+def _name_of(value: JsonValue) -> JsonValue:
+    return value["name"] if isinstance(value, Mapping) and "name" in value else value
+
+
 def metric_name(metric: str) -> str:
     """Turn "val/iou" into "validation IoU" and "val/iou_car" into "validation IoU, car"."""
     split, _, name = metric.rpartition("/")

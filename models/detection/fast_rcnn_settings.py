@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from models.detection.backbone_settings import PYRAMID_CHANNELS, ResNetPyramidSettings
-from models.detection.faster_rcnn_settings import VGG16_HEAD_WIDTH
 from models.detection.region_settings import RegionSettings, Share
 from models.detection.search_settings import SearchSettings
-from models.segmentation.vgg_settings import VggSettings
+from models.detection.vgg16_settings import VGG16RegionSettings
 
 # At default settings, without pretrained weights; "per channel" is a score and a box.
 FAST_VGG16_PARAMETERS = 134_244_156  # without the last layers, less the box of the background
@@ -35,7 +34,7 @@ class FastRCNNSettings(RegionSettings, SearchSettings):
     )
 
 
-class FastRCNNVGG16Settings(VggSettings, FastRCNNSettings):
+class FastRCNNVGG16Settings(VGG16RegionSettings, FastRCNNSettings):
     """Fields of Fast R-CNN on VGG-16."""
 
     name: Literal["fast_rcnn_vgg16"] = "fast_rcnn_vgg16"
@@ -50,40 +49,6 @@ class FastRCNNVGG16Settings(VggSettings, FastRCNNSettings):
         lt=1,
         description="Probability to drop an activation of the two fully connected layers.",
     )
-    head_width: int = Field(
-        VGG16_HEAD_WIDTH,
-        ge=1,
-        description="Units of the two fully connected layers of a region's head; 4096: VGG-16's.",
-    )
-    trainable_layers: int | None = Field(
-        None,
-        ge=0,
-        le=5,
-        description="Stages of a pretrained VGG-16 that are trained, from the last one on; null: "
-        "3, as in the paper.",
-    )
-
-    @model_validator(mode="after")
-    def _settings_take_effect(self) -> "FastRCNNVGG16Settings":
-        if self.pretrained == "none":
-            if self.trainable_layers is not None:
-                raise ValueError(
-                    "trainable_layers would keep random layers as they are; remove it, or set "
-                    "pretrained: imagenet"
-                )
-        elif self.head_width != VGG16_HEAD_WIDTH:
-            raise ValueError(
-                f"pretrained 'imagenet' has fully connected layers of {VGG16_HEAD_WIDTH} units, "
-                f"got head_width {self.head_width}; use {VGG16_HEAD_WIDTH}, or pretrained 'none'"
-            )
-        return self
-
-    @property
-    def trained_stages(self) -> int | None:
-        """Return how many stages are trained, from the last one on; None: all."""
-        if self.pretrained == "none":
-            return None
-        return 3 if self.trainable_layers is None else self.trainable_layers
 
 
 class FastRCNNResNetSettings(ResNetPyramidSettings, FastRCNNSettings):

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from models.detection.backbone_settings import PyramidSettings
 from models.detection.region_settings import ProposalSettings, Side
 from models.detection.settings import STRIDE, RegionPyramidSettings, fits_coco_heads
+from models.detection.vgg16_settings import VGG16RegionSettings
 from models.segmentation.image_sizes import size_fault
-from models.segmentation.vgg_settings import VggSettings
 from models.settings import ModelSettings
 
 # At default settings, without pretrained weights; "per channel" is a score and a box.
@@ -19,11 +19,10 @@ RESNET_PARAMETERS_PER_CHANNEL = 5_125
 MOBILENET_PARAMETERS = 18_944_379
 MOBILENET_PARAMETERS_PER_CHANNEL = 5_125
 VGG16_STRIDE = 16  # of the map
-VGG16_HEAD_WIDTH = 4096
 COCO_SIZES = 5  # anchor sizes of torchvision's pretrained MobileNet
 
 
-class FasterRCNNVGG16Settings(VggSettings, ProposalSettings):
+class FasterRCNNVGG16Settings(VGG16RegionSettings, ProposalSettings):
     """Fields of Faster R-CNN on VGG-16 (Ren et al. 2015)."""
 
     name: Literal["faster_rcnn_vgg16"] = "faster_rcnn_vgg16"
@@ -38,18 +37,6 @@ class FasterRCNNVGG16Settings(VggSettings, ProposalSettings):
         lt=1,
         description="Probability to drop an activation of the two fully connected layers; null: "
         "0.5 in the thesis's form (the original's), else 0.",
-    )
-    head_width: int = Field(
-        VGG16_HEAD_WIDTH,
-        ge=1,
-        description="Units of the two fully connected layers of a region's head; 4096: VGG-16's.",
-    )
-    trainable_layers: int | None = Field(
-        None,
-        ge=0,
-        le=5,
-        description="Stages of a pretrained VGG-16 that are trained, from the last one on; null: "
-        "3, as in the paper.",
     )
     anchor_sizes: tuple[Side, ...] = Field(
         (128, 256, 512),
@@ -73,33 +60,11 @@ class FasterRCNNVGG16Settings(VggSettings, ProposalSettings):
         description="Regions of an image that the loss is taken of, at most; the thesis's 'RoIs'.",
     )
 
-    @model_validator(mode="after")
-    def _settings_take_effect(self) -> "FasterRCNNVGG16Settings":
-        if self.pretrained == "none":
-            if self.trainable_layers is not None:
-                raise ValueError(
-                    "trainable_layers would keep random layers as they are; remove it, or set "
-                    "pretrained: imagenet"
-                )
-        elif self.head_width != VGG16_HEAD_WIDTH:
-            raise ValueError(
-                f"pretrained 'imagenet' has fully connected layers of {VGG16_HEAD_WIDTH} units, "
-                f"got head_width {self.head_width}; use {VGG16_HEAD_WIDTH}, or pretrained 'none'"
-            )
-        return self
-
     @property
     def dropout_probability(self) -> float:
         """Return the probability to drop an activation."""
         usual = 0.5 if self.form == "thesis" else 0.0
         return usual if self.dropout is None else self.dropout
-
-    @property
-    def trained_stages(self) -> int | None:
-        """Return how many stages are trained, from the last one on; None: all."""
-        if self.pretrained == "none":
-            return None
-        return 3 if self.trainable_layers is None else self.trainable_layers
 
 
 class FasterRCNNResNetSettings(RegionPyramidSettings):

@@ -5,16 +5,15 @@ labels. A network with a sigmoid per class has no such matrix but a 2 x 2 table 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from reports import theme
-from reports.kept_json import kept_json
+from reports.kept_json import kept_of_seeds
 from reports.notation import SPLIT_WORDS, plural, score
-from reports.winners import Winner, winners
+from reports.winners import winners
 from trackers.records import StudyRecord
 
 MOST_NUMBERS = 12  # labels of a matrix whose shares are written into it
@@ -70,7 +69,7 @@ def confusions(study: StudyRecord) -> tuple[Confusion, ...]:
     """Add up the matrices of every stage winner that has one."""
     made = []
     for winner in winners(study):
-        split, kept = _kept(winner)
+        split, kept = kept_of_seeds(winner.cells, "confusion")
         kept = [content for content in kept if "matrix" in content]
         if not kept:
             continue
@@ -84,7 +83,7 @@ def object_confusions(study: StudyRecord) -> tuple[Confusion, ...]:
     """Add up the matrices of objects of every stage winner that has one."""
     made = []
     for winner in winners(study):
-        split, kept = _kept(winner, "detection_confusion")
+        split, kept = kept_of_seeds(winner.cells, "detection_confusion")
         if kept:
             matrix = np.sum([np.array(content["counts"], np.int64) for content in kept], axis=0)
             labels = tuple(kept[0]["labels"])
@@ -100,7 +99,7 @@ def found_rows(study: StudyRecord) -> tuple[FoundRow, ...]:
     """Add up the 2 x 2 tables of every stage winner that has them, class by class."""
     rows = []
     for winner in winners(study):
-        split, kept = _kept(winner)
+        split, kept = kept_of_seeds(winner.cells, "confusion")
         kept = [content for content in kept if "classes" in content]
         for name in kept[0]["classes"] if kept else ():
             tables = [content["classes"][name] for content in kept]
@@ -108,15 +107,6 @@ def found_rows(study: StudyRecord) -> tuple[FoundRow, ...]:
             threshold = float(kept[0]["threshold"])
             rows.append(FoundRow(winner.name, name, split, threshold, tp, fp, fn, tn))
     return tuple(rows)
-
-
-def _kept(winner: Winner, kind: str = "confusion") -> tuple[str, list[dict[str, Any]]]:
-    for split in ("test", "val"):
-        role = f"{kind}_{split}"
-        kept = [content for cell in winner.cells if (content := kept_json(cell, role))]
-        if kept:
-            return split, kept
-    return "val", []
 
 
 def confusion_figure(confusion: Confusion) -> go.Figure:

@@ -11,10 +11,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from reports import theme
-from reports.kept_json import kept_json
+from reports.kept_json import kept_of_seeds
 from reports.measurements import finite, mean
 from reports.notation import plural, score
-from reports.winners import Winner, winners
+from reports.winners import winners
 from trackers.records import StudyRecord
 
 MEAN = "mean over classes"
@@ -48,22 +48,13 @@ def detection_panels(study: StudyRecord) -> tuple[DetectionPanel, ...]:
     """Collect the curves of every stage winner, the mean over classes first."""
     panels: dict[str, list[DetectionCurve]] = {}
     for winner in winners(study):
-        split, kept = _kept(winner)
+        split, kept = kept_of_seeds(winner.cells, "detection_curves")
         for name in _class_names(kept):
             style = len(panels.get(name, ()))
             curve = _curve(winner.name, kept, name, split=split, style=style)
             if curve is not None:
                 panels.setdefault(name, []).append(curve)
     return tuple(DetectionPanel(name, tuple(curves)) for name, curves in panels.items())
-
-
-def _kept(winner: Winner) -> tuple[str, list[dict[str, Any]]]:
-    for split in ("test", "val"):
-        role = f"detection_curves_{split}"
-        kept = [content for cell in winner.cells if (content := kept_json(cell, role))]
-        if kept:
-            return split, kept
-    return "val", []
 
 
 def _class_names(kept: Sequence[dict[str, Any]]) -> tuple[str, ...]:

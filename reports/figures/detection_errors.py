@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from reports import theme
-from reports.kept_json import kept_json
+from reports.kept_json import kept_of_seeds
 from reports.measurements import finite, mean
 from reports.notation import plural, signed
 from reports.winners import Winner, winners
@@ -52,18 +52,9 @@ def error_breakdowns(study: StudyRecord) -> tuple[ErrorBreakdown, ...]:
     return tuple(
         _breakdown(winner, split, kept)
         for winner in winners(study)
-        for split, kept in [_kept(winner)]
+        for split, kept in [kept_of_seeds(winner.cells, "detection_errors")]
         if kept
     )
-
-
-def _kept(winner: Winner) -> tuple[str, list[dict[str, Any]]]:
-    for split in ("test", "val"):
-        role = f"detection_errors_{split}"
-        kept = [content for cell in winner.cells if (content := kept_json(cell, role))]
-        if kept:
-            return split, kept
-    return "val", []
 
 
 def _breakdown(winner: Winner, split: str, kept: Sequence[Mapping[str, Any]]) -> ErrorBreakdown:

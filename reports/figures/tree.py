@@ -10,7 +10,7 @@ from itertools import product
 
 from reports.lineage import Place, Placed, final_winners, path_to, places
 from reports.measurements import cells_of, mean, outcome_text, rank, value_of
-from reports.notation import configuration_label, interval, plural, score, short_label, value_text
+from reports.notation import configuration_label, interval, plural, score, short_labels, value_text
 from trackers.records import JsonValue, StageRecord, StudyRecord
 
 MOST_NODES = 14  # per stage; a sampled stage shows its best and a count of the others
@@ -102,18 +102,19 @@ def _tried(
 ) -> list[TreeNode]:
     shown, left_out = _worth_drawing(study, members, winning)
     count = len(shown) + bool(left_out)
+    labels = short_labels([p.configuration.varied for p in shown])
     nodes = [
         TreeNode(
             key=_key(p.place),
             column=column,
             row=row - (count - 1) / 2,
-            label=short_label(p.configuration.varied),
+            label=label,
             score=_score(study, p),
             status=_status(study, p, winning),
             detail=_details(study, p),
             parent=_key(p.parent) if p.parent else ROOT if column else None,
         )
-        for row, p in enumerate(shown)
+        for row, (p, label) in enumerate(zip(shown, labels, strict=True))
     ]
     if left_out:
         text = f"+ {len(left_out)} others"
@@ -163,7 +164,7 @@ def _planned_labels(vary: object, *, together: bool) -> list[str]:
     if not all(isinstance(c, list | tuple) for c in choices):
         return [" · ".join(_range_text(c) for c in choices)]
     combinations = zip(*choices, strict=True) if together else product(*choices)
-    labels = [short_label(dict(zip(vary, values, strict=True))) for values in combinations]
+    labels = short_labels([dict(zip(vary, values, strict=True)) for values in combinations])
     return labels if len(labels) <= MOST_NODES else [plural(len(labels), "configuration")]
 
 

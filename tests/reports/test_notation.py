@@ -68,6 +68,17 @@ def test_transfers_are_written_as_what_a_training_starts_from(value: JsonValue, 
     assert notation.short_label({path: value, "training.epochs": 3}) == f"{text} · 3"
 
 
+def test_models_are_called_by_their_names_alone_where_these_differ() -> None:
+    unet: JsonValue = {"name": "unet", "base_channels": 8, "batch_norm": True}
+    wide: JsonValue = {"name": "unet", "base_channels": 16, "batch_norm": True}
+    otsu: JsonValue = {"name": "otsu"}
+    assert notation.short_labels([{"model": otsu}, {"model": unet}]) == ["otsu", "unet"]
+    assert notation.short_labels([{"model": unet}, {"model": wide}]) == [
+        "unet (base channels 8, batch norm yes)",
+        "unet (base channels 16, batch norm yes)",
+    ]
+
+
 def test_metrics_keep_their_capitals_at_the_start_of_a_sentence() -> None:
     assert notation.metric_name("val/iou_stop_sign") == "validation IoU, stop sign"
     assert notation.sentence_case(notation.metric_name("test/iou")) == "Test IoU"

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from data_pipeline.datasets.voc_xml import read_annotation
 from models.detection.outputs import Detection, Target, Targets
 from models.metrics.coco_ap import coco_scores
 from models.metrics.scored_images import Objects, ScoredImage
+from models.pretrained import WeightsSource
 
 CLASSES = ("Platelets", "RBC", "WBC")
 # Of BCCD's training split; they hold all classes, and ten objects each at most.
@@ -82,3 +84,18 @@ def _at_size(root: Path, name: str, side: int) -> tuple[Tensor, Target]:
             [1 + CLASSES.index(each.class_name) for each in annotation.objects]
         ),
     }
+
+
+@pytest.fixture
+def weights_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of pretrained weights, empty; what is put there passes for the real."""
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(  # a file's name ends with the first digits of its hash
+        WeightsSource,
+        "named_by_hash",
+        classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
+    )
+    yield folder
+    shutil.rmtree(folder)  # hundreds of megabytes

@@ -139,21 +139,17 @@ def test_pretrained_resnet_is_trained_from_its_last_stage_on(
 
 class TestPretrained:
     @pytest.fixture(autouse=True)
-    def _cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        self.folder = tmp_path / "hub" / "checkpoints"
-        self.folder.mkdir(parents=True)
+    def _cache(self, weights_cache: Path) -> None:
+        self.folder = weights_cache
 
-    def put(self, network: nn.Module, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have a file of weights under a name whose digits are not looked at."""
-        monkeypatch.setattr("models.pretrained._checked_digest", lambda *_: "0" * 64)
+    def put(self, network: nn.Module, name: str) -> None:
         torch.save(network.state_dict(), self.folder / name)
 
-    def test_resnet_takes_all_stages_that_it_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_resnet_takes_all_stages_that_it_has(self) -> None:
         torch.manual_seed(7)
         classifier = models.resnet18(norm_layer=nn.BatchNorm2d)
         name = models.ResNet18_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
-        self.put(classifier, name, monkeypatch)
+        self.put(classifier, name)
         settings = FastRCNNResNetSettings(pretrained="imagenet", norm="batch")
         network = build_resnet(settings, 3)
         (loaded,) = load_resnet(network, settings)

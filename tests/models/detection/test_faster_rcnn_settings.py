@@ -24,7 +24,7 @@ from models.detection.faster_rcnn_settings import (
     vgg16_size_rule,
 )
 from models.detection.two_stage import ProposalDetector
-from models.pretrained import PretrainedWeightsError, WeightsSource
+from models.pretrained import PretrainedWeightsError
 
 Value = Callable[[Any], Any]  # network -> what a setting became
 
@@ -156,15 +156,8 @@ class TestPretrainedWeights:
     """Weights of the right names, as torchvision's files have them, in a cache of our own."""
 
     @pytest.fixture(autouse=True)
-    def _cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = tmp_path / "hub" / "checkpoints"
-        self.folder.mkdir(parents=True)
-        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.setattr(
-            WeightsSource,
-            "named_by_hash",
-            classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-        )
+    def _cache(self, weights_cache: Path) -> None:
+        self.folder = weights_cache
 
     def put(self, name: str, state: dict[str, Tensor]) -> None:
         torch.save(state, self.folder / name)

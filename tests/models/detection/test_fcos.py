@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from models.detection.fcos import (
 )
 from models.detection.one_stage_settings import FCOSSettings
 from models.detection.outputs import Learned, Target, Targets
-from models.pretrained import WeightsSource
 
 SMALL: dict[str, Any] = {"backbone": "resnet18", "score_threshold": 0.0, "detections": 20}
 PAIR = ((4.0, 6.0, 40.5, 44.0), (30.0, 20.0, 61.0, 60.5))
@@ -203,18 +203,10 @@ def test_narrow_pyramid_learns_from_a_single_small_image() -> None:
 
 
 def test_coco_weights_are_put_everywhere_but_into_the_scores(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    weights_cache: Path,
 ) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        WeightsSource,
-        "named_by_hash",
-        classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-    )
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
     source, network = built(92, pretrained="coco"), built(3, pretrained="coco")
-    torch.save(source.state_dict(), folder / "fcos_resnet50_fpn_coco-99b0c9b7.pth")
+    torch.save(source.state_dict(), weights_cache / "fcos_resnet50_fpn_coco-99b0c9b7.pth")
     load_fcos(network, FCOSSettings(pretrained="coco"))
     given, theirs = network.state_dict(), source.state_dict()
     differ = {each for each in given if not torch.equal(given[each], theirs[each])}

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from models.cost import count_macs, count_parameters
 from models.detection.mask_rcnn import MaskRCNNNetwork, build_mask_rcnn, load_mask_rcnn
 from models.detection.outputs import Scored, Target, Targets
 from models.detection.settings import MaskRCNNSettings, mask_rcnn_size_rule
-from models.pretrained import PretrainedWeightsError, WeightsSource
+from models.pretrained import PretrainedWeightsError
 
 SMALL: dict[str, Any] = {
     "backbone": "resnet18",
@@ -270,15 +271,8 @@ class TestPretrainedWeights:
     """Weights of the right names, as torchvision's files have them, in a cache of our own."""
 
     @pytest.fixture(autouse=True)
-    def _cache(self, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = tmp_path / "hub" / "checkpoints"
-        self.folder.mkdir(parents=True)
-        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.setattr(
-            WeightsSource,
-            "named_by_hash",
-            classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-        )
+    def _cache(self, weights_cache: Path) -> None:
+        self.folder = weights_cache
 
     def put(self, name: str, state: dict[str, Tensor]) -> None:
         torch.save(state, self.folder / name)

@@ -13,25 +13,11 @@ from models.detection.darknet.layers import DarknetLayers
 from models.detection.darknet.weights_file import write_weights
 from models.detection.pretrained_classes import torchvision_coco
 from models.detection.yolo.pretrained import PUBLISHED
-from models.pretrained import WeightsSource
 from models.resolve import resolve
 from models.settings import ModelSettings
 from models.starting import load_pretrained_classes
 
 NAMES = ("bus", "blood cell", "person")  # of the study; COCO has the first and the last
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(  # files of tests have other contents than their names say
-        WeightsSource,
-        "named_by_hash",
-        classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-    )
-    return folder
 
 
 def built(name: str, classes: int, **settings: Any) -> tuple[nn.Module, ModelSettings]:
@@ -46,10 +32,10 @@ def yolo_rows(weights: Tensor, classes: int) -> Tensor:
     return weights.view(3, 5 + classes, *weights.shape[1:])
 
 
-def test_yolo_keeps_boxes_and_the_classes_of_equal_name(cache: Path) -> None:
+def test_yolo_keeps_boxes_and_the_classes_of_equal_name(weights_cache: Path) -> None:
     torch.manual_seed(1)
     published = DarknetLayers(PUBLISHED["yolov3_tiny", "coco"].sections)
-    write_weights(cache / "yolov3-tiny.weights", published)
+    write_weights(weights_cache / "yolov3-tiny.weights", published)
     network, settings = built("yolov3_tiny", len(NAMES), pretrained="coco")
     before = network.get_parameter("darknet.layers.15.conv.weight").detach().clone()
 
@@ -66,10 +52,12 @@ def test_yolo_keeps_boxes_and_the_classes_of_equal_name(cache: Path) -> None:
     assert torch.equal(new, yolo_rows(before, 3)[:, 6])
 
 
-def test_faster_rcnn_keeps_scores_and_boxes_of_the_classes_of_equal_name(cache: Path) -> None:
+def test_faster_rcnn_keeps_scores_and_boxes_of_the_classes_of_equal_name(
+    weights_cache: Path,
+) -> None:
     source, _ = built("faster_rcnn_mobilenet", 90, pretrained="coco")
     file = "fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth"
-    torch.save(source.state_dict(), cache / file)
+    torch.save(source.state_dict(), weights_cache / file)
     network, settings = built("faster_rcnn_mobilenet", len(NAMES), pretrained="coco")
 
     (loaded,) = load_pretrained_classes(network, settings, NAMES)
@@ -90,9 +78,10 @@ def test_faster_rcnn_keeps_scores_and_boxes_of_the_classes_of_equal_name(cache: 
     )
 
 
-def test_nothing_is_drawn_for_what_is_only_copied_from(cache: Path) -> None:
+def test_nothing_is_drawn_for_what_is_only_copied_from(weights_cache: Path) -> None:
     write_weights(
-        cache / "yolov3-tiny.weights", DarknetLayers(PUBLISHED["yolov3_tiny", "coco"].sections)
+        weights_cache / "yolov3-tiny.weights",
+        DarknetLayers(PUBLISHED["yolov3_tiny", "coco"].sections),
     )
     network, settings = built("yolov3_tiny", len(NAMES), pretrained="coco")
     before = torch.get_rng_state()
@@ -108,10 +97,10 @@ def test_nothing_is_drawn_for_what_is_only_copied_from(cache: Path) -> None:
     ],
 )
 def test_where_no_class_or_prior_fits_the_last_layers_are_new(
-    cache: Path, names: tuple[str, ...], changes: dict[str, Any]
+    weights_cache: Path, names: tuple[str, ...], changes: dict[str, Any]
 ) -> None:
     published = DarknetLayers(PUBLISHED["yolov3_tiny", "coco"].sections)
-    write_weights(cache / "yolov3-tiny.weights", published)
+    write_weights(weights_cache / "yolov3-tiny.weights", published)
     network, settings = built("yolov3_tiny", len(names), pretrained="coco", **changes)
     before = network.get_parameter("darknet.layers.15.conv.weight").detach().clone()
 

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from models.detection.one_stage import BOXES, SCORES, objects_of
 from models.detection.one_stage_settings import RetinaNetSettings
 from models.detection.outputs import Learned, Target, Targets
 from models.detection.retinanet import RetinaNet, build_retinanet, load_retinanet, sides
-from models.pretrained import WeightsSource
 
 SMALL: dict[str, Any] = {"backbone": "resnet18", "score_threshold": 0.0, "detections": 20}
 PAIR = ((4.0, 6.0, 40.5, 44.0), (30.0, 20.0, 61.0, 60.5))
@@ -231,15 +231,8 @@ class TestPretrainedWeights:
     """Weights of the right names, as torchvision's files have them, in a cache of our own."""
 
     @pytest.fixture(autouse=True)
-    def _cache(self, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = tmp_path / "hub" / "checkpoints"
-        self.folder.mkdir(parents=True)
-        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.setattr(
-            WeightsSource,
-            "named_by_hash",
-            classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-        )
+    def _cache(self, weights_cache: Path) -> None:
+        self.folder = weights_cache
 
     @pytest.mark.parametrize(
         ("heads", "name"),

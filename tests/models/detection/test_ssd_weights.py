@@ -1,5 +1,3 @@
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +20,11 @@ from models.detection.ssd_weights import (
     load_ssdlite,
 )
 from models.detection.ssdlite import build_ssdlite
-from models.pretrained import WeightsSource
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache of our own, whose files need no hash."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        WeightsSource,
-        "named_by_hash",
-        classmethod(lambda cls, url: cls(url, url.rpartition("/")[2])),
-    )
-    cache = tmp_path / "hub" / "checkpoints"
-    cache.mkdir(parents=True)
-    yield cache
-    shutil.rmtree(cache)  # hundreds of megabytes
+def folder(weights_cache: Path) -> Path:
+    return weights_cache
 
 
 def as_seen(pixels: Tensor, scale: PixelScale) -> Tensor:
