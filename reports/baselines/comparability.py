@@ -8,6 +8,7 @@ cannot be held against either side.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +29,11 @@ CONDITION = {
     "threshold": "threshold",
     "scored_images": "scored images",
 }
+
+# What one chooses, and a table may vary.
+SETTINGS = frozenset(
+    {"image_size", "batch_size", "learning_rate", "optimizer", "loss", "threshold", "epochs"}
+)
 
 
 class Verdict(StrEnum):
@@ -84,9 +90,24 @@ def missing_counterpart(
     return Comparability(Verdict.NOT, (reason,), ())
 
 
-def count_differences(cited: Protocol, ours: Protocol) -> int:
-    """How many stated fields differ; the closest of our configurations has the fewest."""
-    return len(_differences(cited, ours, IDENTITY | BUDGET | CONDITION))
+def varied_fields(cited: Sequence[Protocol]) -> frozenset[str]:
+    """Return what a cited table is about: the settings in which its rows differ."""
+    return frozenset(
+        field for field in SETTINGS if len({getattr(each, field) for each in cited} - {None}) > 1
+    )
+
+
+def count_differences(
+    cited: Protocol, ours: Protocol, varied: frozenset[str] = frozenset()
+) -> tuple[int, int]:
+    """Count stated fields that differ: those among `varied`, then all.
+
+    The closest of our configurations has the fewest: in a table of thresholds the one with the
+    row's threshold, whatever else differs.
+    """
+    every = IDENTITY | BUDGET | CONDITION
+    own = {field: words for field, words in every.items() if field in varied}
+    return len(_differences(cited, ours, own)), len(_differences(cited, ours, every))
 
 
 def _differences(cited: Protocol, ours: Protocol, fields: dict[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ from reports.baselines.comparability import (
     compare_protocols,
     count_differences,
     missing_counterpart,
+    varied_fields,
 )
 from reports.lineage import places
 from reports.measurements import cells_of, finite
@@ -141,6 +142,7 @@ def comparison(study: StudyRecord) -> tuple[ComparedTable, ...]:
 def _table(study: StudyRecord, name: str, cited: Sequence[Baseline]) -> ComparedTable:
     columns = tuple(dict.fromkeys(_column(b) for b in cited))
     by_row = [[b for b in cited if b.row == row] for row in dict.fromkeys(b.row for b in cited)]
+    varied = varied_fields([b.protocol for b in cited])
     shared = _in_all([tuple(note for b in row for note in b.notes) for row in by_row])
     every = dict.fromkeys(note for b in cited for note in b.notes)
     notes = tuple(note for note in every if note not in shared)
@@ -150,7 +152,7 @@ def _table(study: StudyRecord, name: str, cited: Sequence[Baseline]) -> Compared
         system=cited[0].system,
         source="; ".join(sources),
         columns=columns,
-        rows=tuple(_row(study, row, columns, notes) for row in by_row),
+        rows=tuple(_row(study, row, columns, notes, varied=varied) for row in by_row),
         notes=notes,
         shared_notes=tuple(dict.fromkeys(shared)),
     )
@@ -161,10 +163,15 @@ def _column(baseline: Baseline) -> str:
 
 
 def _row(
-    study: StudyRecord, cited: Sequence[Baseline], columns: Sequence[str], notes: Sequence[str]
+    study: StudyRecord,
+    cited: Sequence[Baseline],
+    columns: Sequence[str],
+    notes: Sequence[str],
+    *,
+    varied: frozenset[str],
 ) -> ComparedRow:
     head = _headline(cited)
-    closest = _closest(study, head)
+    closest = _closest(study, head, varied)
     numbers = {_column(b): _number(study, b, closest) for b in cited}
     measured = _measurements(study, closest[1], head) if closest else []
     verdict = (
@@ -204,21 +211,23 @@ def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
 
 
 def _closest(
-    study: StudyRecord, cited: Baseline
+    study: StudyRecord, cited: Baseline, varied: frozenset[str]
 ) -> tuple[StageRecord, ConfigurationRecord] | None:
-    """The configuration with the fewest differing fields.
+    """The configuration with the fewest differing fields, those that the table varies first.
 
-    On a draw the last stage winner, which is the study's answer; without one, the earliest.
+    On a draw the winner of the last stage that trained another network, which is the study's
+    answer; without one, the earliest.
     """
     best: tuple[StageRecord, ConfigurationRecord] | None = None
-    fewest = 0
+    fewest = (0, 0)
     for placed in places(study).values():
         measured = _measurements(study, placed.configuration, cited)
         if not measured:
             continue
-        count = count_differences(cited.protocol, measured[0].protocol)
-        is_answer = placed.rank == 0 and best is not None and best[1] != placed.configuration
-        if best is None or count < fewest or (count == fewest and is_answer):
+        count = count_differences(cited.protocol, measured[0].protocol, varied)
+        is_answer = placed.rank == 0 and not placed.stage.after_training
+        is_other = best is None or not set(best[1].cells) & set(placed.configuration.cells)
+        if best is None or count < fewest or (count == fewest and is_answer and is_other):
             best, fewest = (placed.stage, placed.configuration), count
     return best
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from reports.baselines import Protocol, Verdict, compare_protocols
+from reports.baselines.comparability import count_differences, varied_fields
 from reports.tables.comparison import comparison
 from trackers.records import StudyRecord
 
@@ -24,6 +25,19 @@ CITED = Protocol(
     train_images=4000,
     scored_images=800,
 )
+
+
+def test_what_a_table_varies_decides_which_of_ours_stands_beside_a_row() -> None:
+    thresholds = [replace(CITED, threshold=value) for value in (0.2, 0.5, 0.8)]
+    varied = varied_fields(thresholds)
+    assert varied == {"threshold"}
+    its_threshold = replace(CITED, threshold=0.2, learning_rate=1e-2, batch_size=5)
+    its_learning_rate = CITED
+    counts = [
+        count_differences(thresholds[0], ours, varied)
+        for ours in (its_threshold, its_learning_rate)
+    ]
+    assert counts == [(0, 2), (1, 1)]
 
 
 def test_equal_protocols_are_the_same() -> None:
