@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.catalog import MODELS
+from models.named_layers import TransferError
 from models.pretrained_settings import names_weights
 from models.resolve import resolve
 from models.session import StartingWeights, TrainingSession
@@ -38,7 +39,12 @@ def load_start(
         OSError: The disk is full.
     """
     pretrained = load_pretrained_classes(network, session.model, class_names)
-    start = session.start
+    start, transfer = session.start, session.training.transfer
+    if start is None and transfer is not None and transfer.init_from is not None:
+        raise TransferError(
+            f"a training that starts from {transfer.init_from} must be given its weights, got "
+            "none; this is a fault of the program, not of the study"
+        )
     if start is None:
         return {"pretrained": pretrained, "transfer": None}
     fit = carry_over(network, start, class_names)
