@@ -83,6 +83,7 @@ from models.detection.yolo.settings import (
 from models.entries import ModelEntry, linear_in_channels
 
 TORCHVISION_COCO = "models.detection.pretrained_classes:torchvision_coco"
+COCO_FROM_ZERO = "models.detection.pretrained_classes:torchvision_coco_with_zero"
 DARKNET_CLASSES = {
     "coco": "models.detection.pretrained_classes:darknet_coco",
     "voc": "models.detection.pretrained_classes:darknet_voc",
@@ -178,6 +179,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(RETINANET_PARAMETERS, RETINANET_PARAMETERS_PER_CHANNEL),
             builder="models.detection.retinanet:build_retinanet",
             pretrain="models.detection.retinanet:load_retinanet",
+            pretrained_classes={"coco": COCO_FROM_ZERO},
         ),
         "fcos": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -187,6 +189,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(FCOS_PARAMETERS, FCOS_PARAMETERS_PER_CHANNEL),
             builder="models.detection.fcos:build_fcos",
             pretrain="models.detection.fcos:load_fcos",
+            pretrained_classes={"coco": COCO_FROM_ZERO},
         ),
         "ssd300": ModelEntry(
             tasks=frozenset({"object_detection"}),
@@ -196,6 +199,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(SSD300_PARAMETERS, SSD300_PARAMETERS_PER_CHANNEL),
             builder="models.detection.ssd:build_ssd",
             pretrain="models.detection.ssd_weights:load_ssd",
+            pretrained_classes={"coco": TORCHVISION_COCO},
             needs_square=True,
         ),
         "ssd512": ModelEntry(
@@ -216,6 +220,7 @@ DETECTORS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(SSDLITE_PARAMETERS, SSDLITE_PARAMETERS_PER_CHANNEL),
             builder="models.detection.ssdlite:build_ssdlite",
             pretrain="models.detection.ssd_weights:load_ssdlite",
+            pretrained_classes={"coco": TORCHVISION_COCO},
             needs_square=True,
         ),
         "yolov1": ModelEntry(

@@ -25,9 +25,9 @@ from torchvision.ops.feature_pyramid_network import (  # type: ignore[import-unt
     LastLevelP6P7,
 )
 
-from models.detection.backbones import group_norm, resnet_pyramid, without
+from models.detection.backbones import group_norm, resnet_pyramid
 from models.detection.detector import Maps
-from models.detection.focal_pyramid import CLASSES, STAGES, FocalPyramid, load_pyramid
+from models.detection.focal_pyramid import STAGES, FocalPyramid, load_pyramid
 from models.detection.one_stage import BOXES, NONE, SCORES, Numbers
 from models.detection.one_stage_settings import FCOSSettings
 from models.detection.outputs import Losses, Target
@@ -195,4 +195,4 @@ def load_fcos(network: FCOS, settings: FCOSSettings) -> tuple[LoadedWeights, ...
         OSError: the disk is full.
     """
     url = FCOS_ResNet50_FPN_Weights.COCO_V1.url
-    return load_pyramid(network, settings, url, without(CLASSES))
+    return load_pyramid(network, settings, url, str)

@@ -5,6 +5,7 @@ one, which nothing is: its network of "91 classes" has 92 output channels here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from models.losses.focal import sigmoid_focal_terms
 from models.pretrained import LoadedWeights, WeightsSource, load_into
 
 STAGES = (2, 3, 4)  # of the ResNet, which levels P3 to P5 are made of
+COCO_IDS = 91  # rows of torchvision's detectors: ids from 0, which no object has, to 90
 CLASSES = "head.classification_head.cls_logits"  # the layer with outputs by class
 
 
@@ -83,7 +85,9 @@ def load_pyramid(
     url: str,
     rename: Callable[[str], str | None],
 ) -> tuple[LoadedWeights, ...]:
-    """Give the backbone weights of ImageNet, or all but the scores of classes weights of COCO.
+    """Give the backbone weights of ImageNet, or all layers weights of COCO.
+
+    The layer of classes gets them only if it is of as many as COCO has ids.
 
     Args:
         network: Just built.
@@ -98,11 +102,18 @@ def load_pyramid(
     if settings.pretrained == "imagenet":
         return (load_imagenet(network.backbone.get_submodule("body"), settings.backbone),)
     kept = nn.ModuleDict({"backbone": network.backbone})
-    layers = network.head["classification_head"].get_submodule("conv")
+    scores = network.head["classification_head"]
+    layers = nn.ModuleDict({"conv": scores.get_submodule("conv")})
     kept["head"] = nn.ModuleDict(
-        {
-            "classification_head": nn.ModuleDict({"conv": layers}),
-            "regression_head": network.head["regression_head"],
-        }
+        {"classification_head": layers, "regression_head": network.head["regression_head"]}
     )
-    return (load_into(kept, WeightsSource.named_by_hash(url), rename=rename),)
+    source, (rows,) = WeightsSource.named_by_hash(url), network.class_rows
+    of_classes: Any = scores.get_submodule("cls_logits")
+    if of_classes.out_channels == rows.repeats * COCO_IDS:
+        layers["cls_logits"] = of_classes
+        return (load_into(kept, source, rename=rename),)
+
+    def rename_others(name: str) -> str | None:
+        return None if name.startswith(CLASSES) else rename(name)
+
+    return (load_into(kept, source, rename=rename_others),)

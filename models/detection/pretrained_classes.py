@@ -18,6 +18,11 @@ def torchvision_coco() -> tuple[str, ...]:
     return tuple(f"unused {i}" if name == UNUSED else name for i, name in enumerate(names, 1))
 
 
+def torchvision_coco_with_zero() -> tuple[str, ...]:
+    """Return the ids of COCO for detectors whose rows begin with id 0, which no object has."""
+    return "unused 0", *torchvision_coco()
+
+
 def darknet_coco() -> tuple[str, ...]:
     """Return COCO's 80 classes, as in Darknet's files."""
     return COCO_NAMES

@@ -28,7 +28,7 @@ from torchvision.ops.feature_pyramid_network import (  # type: ignore[import-unt
 
 from models.detection.backbones import group_norm, resnet_pyramid
 from models.detection.detector import Maps
-from models.detection.focal_pyramid import CLASSES, STAGES, FocalPyramid, load_pyramid
+from models.detection.focal_pyramid import STAGES, FocalPyramid, load_pyramid
 from models.detection.one_stage import BOXES, SCORES, Numbers, objects_of
 from models.detection.one_stage_settings import RetinaNetSettings
 from models.detection.outputs import Losses, Target
@@ -160,13 +160,11 @@ def load_retinanet(network: RetinaNet, settings: RetinaNetSettings) -> tuple[Loa
     return load_pyramid(network, settings, COCO[settings.heads].url, _of_today)
 
 
-def _of_today(name: str) -> str | None:
-    """Leave the scores out, and number a head's layers as torchvision does since 0.13.
+def _of_today(name: str) -> str:
+    """Number a head's layers as torchvision does since 0.13.
 
     The file of v1 has "conv.2.weight" for the second convolution, the network "conv.1.0.weight".
     """
-    if name.startswith(CLASSES):
-        return None
     return re.sub(
         r"^(head\.\w+\.conv)\.(\d)\.(weight|bias)$",
         lambda found: f"{found[1]}.{int(found[2]) // 2}.0.{found[3]}",

@@ -26,6 +26,7 @@ LITE_COCO = SSDLite320_MobileNet_V3_Large_Weights.COCO_V1
 COCO_PIXELS = PixelScale((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255))
 LITE_COCO_PIXELS = PixelScale((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 POOLING = 23  # torchvision's number of VGG-16's fourth pooling, where its SSD starts to count anew
+COCO_CHANNELS = 91  # ids of COCO, and the background
 FACTORS = "backbone.scale_weight"  # of the L2 normalisation, in torchvision's network
 UNITS, SIDE = 4096, 7  # of VGG-16's connected layers; of the map before them, pixels
 KEPT_UNITS, KEPT_TAPS = 4, 3  # every fourth unit, every third tap of a kernel, as the authors did
@@ -41,12 +42,16 @@ def load_ssd(network: SSD, settings: SSDSettings) -> tuple[LoadedWeights, ...]:
     maps = cast(SSDMaps, network.backbone)
     if settings.pretrained == "imagenet":
         return (_load_vgg16(maps),)
-    kept = nn.ModuleDict({"backbone": maps, "head": _head_without_classes(network)})
+    kept = nn.ModuleDict({"backbone": maps, "head": _head(network)})
     layers = {f"backbone.{theirs}": f"backbone.{ours}" for theirs, ours in _coco_layers(maps)}
     layers |= {
         f"head.regression_head.module_list.{level}": f"head.regression_head.module_list.{level}"
         for level in range(len(maps.out_channels))
     }
+    if _knows_coco(network):
+        layers |= {
+            f"{CLASSES}.{level}": f"{CLASSES}.{level}" for level in range(len(maps.out_channels))
+        }
 
     def rename(name: str) -> str | None:
         return "backbone.norm.factors" if name == FACTORS else rename_by(layers)(name)
@@ -70,9 +75,9 @@ def load_ssdlite(network: SSD, settings: SSDLiteSettings) -> tuple[LoadedWeights
     if settings.pretrained == "imagenet":
         source = WeightsSource.named_by_hash(IMAGENET["mobilenet_v3_large"].url)
         return (load_into(body, source, rename=_of_extractor),)
-    kept = nn.ModuleDict({"backbone": network.backbone, "head": _head_without_classes(network)})
+    kept = nn.ModuleDict({"backbone": network.backbone, "head": _head(network)})
     source = WeightsSource.named_by_hash(LITE_COCO.url)
-    loaded = load_into(kept, source, rename=_without_classes)
+    loaded = load_into(kept, source, rename=str if _knows_coco(network) else _without_classes)
     convolution, norm, _ = cast(list[nn.Module], list(body.get_submodule("0.0").children()))
     missing = rescale_pixels(cast(nn.Conv2d, convolution), LITE_COCO_PIXELS)
     cast(Tensor, norm.running_mean).sub_(missing)
@@ -116,8 +121,17 @@ def _coco_layers(maps: SSDMaps) -> Iterator[tuple[str, str]]:
             yield f"extra.{number + 1}.{place}", f"extra.{number}.{place}"
 
 
-def _head_without_classes(network: SSD) -> nn.ModuleDict:
-    """Return the layers of boxes, and those before the last of scores."""
+def _knows_coco(network: SSD) -> bool:
+    """Whether its layers of classes are of as many as torchvision's have."""
+    rows = network.class_rows[0]
+    layer = cast(nn.Conv2d, network.get_submodule(rows.layer))
+    return layer.out_channels == rows.repeats * COCO_CHANNELS
+
+
+def _head(network: SSD) -> nn.Module:
+    """Return the layers of boxes, and those of scores: without the last of other classes."""
+    if _knows_coco(network):
+        return network.head
     scores = network.head.get_submodule("classification_head.module_list").children()
     before = [layers[:-1] for layers in scores if isinstance(layers, nn.Sequential)]
     regression = network.head.get_submodule("regression_head")

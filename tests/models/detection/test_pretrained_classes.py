@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import detection  # type: ignore[import-untyped]
 
 from models.catalog import MODELS
 from models.detection.darknet.class_names import COCO_NAMES
@@ -16,6 +17,7 @@ from models.detection.yolo.pretrained import PUBLISHED
 from models.resolve import resolve
 from models.settings import ModelSettings
 from models.starting import load_pretrained_classes
+from models.transfer import class_rows_of
 
 NAMES = ("bus", "blood cell", "person")  # of the study; COCO has the first and the last
 
@@ -76,6 +78,40 @@ def test_faster_rcnn_keeps_scores_and_boxes_of_the_classes_of_equal_name(
         network.get_parameter("rpn.head.cls_logits.weight"),
         source.get_parameter("rpn.head.cls_logits.weight"),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "builder", "file", "background"),
+    [
+        ("retinanet", "retinanet_resnet50_fpn", "retinanet_resnet50_fpn_coco-eeacb38b.pth", 0),
+        ("fcos", "fcos_resnet50_fpn", "fcos_resnet50_fpn_coco-99b0c9b7.pth", 0),
+        ("ssd300", "ssd300_vgg16", "ssd300_vgg16_coco-b556d3b4.pth", 1),
+        (
+            "ssdlite",
+            "ssdlite320_mobilenet_v3_large",
+            "ssdlite320_mobilenet_v3_large_coco-a79551df.pth",
+            1,
+        ),
+    ],
+)
+def test_one_stage_detectors_keep_scores_of_the_classes_of_equal_name(
+    weights_cache: Path, name: str, builder: str, file: str, background: int
+) -> None:
+    torch.manual_seed(1)
+    theirs: nn.Module = getattr(detection, builder)(weights=None, weights_backbone=None)
+    torch.save(theirs.state_dict(), weights_cache / file)
+    network, settings = built(name, len(NAMES), pretrained="coco")
+
+    (loaded,) = load_pretrained_classes(network, settings, NAMES)
+
+    assert (loaded["file"], loaded["classes"]) == (file, "bus, person")
+    bus, person = (1 + torchvision_coco().index(each) for each in ("bus", "person"))
+    for rows in class_rows_of(network):
+        both = [n.get_parameter(f"{rows.layer}.weight") for n in (network, theirs)]
+        ours, published = (each.view(rows.repeats, -1, *each.shape[1:]) for each in both)
+        assert torch.equal(ours[:, background], published[:, bus])
+        assert torch.equal(ours[:, background + 2], published[:, person])
+        assert not torch.equal(ours[:, background + 1], published[:, person - 1])
 
 
 def test_nothing_is_drawn_for_what_is_only_copied_from(weights_cache: Path) -> None:
