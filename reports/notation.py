@@ -143,22 +143,41 @@ def configuration_label(varied: Mapping[str, JsonValue]) -> str:
     return ", ".join(_with_name(path, value) for path, value in varied.items())
 
 
+def brief_settings(
+    varied: Mapping[str, JsonValue], choices: Sequence[Mapping[str, JsonValue]]
+) -> dict[str, JsonValue]:
+    """Leave out of what has a name, as a model, the settings that all of that name share.
+
+    Args:
+        varied: Of one configuration.
+        choices: Of all of its stage.
+    """
+    return {
+        path: _brief(value, [each.get(path) for each in choices]) for path, value in varied.items()
+    }
+
+
+def _brief(value: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
+    if not isinstance(value, Mapping) or "name" not in value:
+        return value
+    alike = [
+        each for each in choices if isinstance(each, Mapping) and each.get("name") == value["name"]
+    ]
+    return {
+        key: own
+        for key, own in value.items()
+        if key == "name" or any(each.get(key) != own for each in alike)
+    }
+
+
 def short_label(varied: Mapping[str, JsonValue]) -> str:
     """Name a configuration by its values alone, where the stage names the settings."""
     return " · ".join(setting_text(path, value) for path, value in varied.items()) or "base"
 
 
 def short_labels(choices: Sequence[Mapping[str, JsonValue]]) -> list[str]:
-    """Name the configurations of a stage; of a model its name alone, where names differ."""
-    named = [{path: _name_of(value) for path, value in varied.items()} for varied in choices]
-    brief = [short_label(varied) for varied in named]
-    if len(set(brief)) == len(brief):
-        return brief
-    return [short_label(varied) for varied in choices]
-
-
-def _name_of(value: JsonValue) -> JsonValue:
-    return value["name"] if isinstance(value, Mapping) and "name" in value else value
+    """Name the configurations of a stage by their values, of a model by what tells it apart."""
+    return [short_label(brief_settings(varied, choices)) for varied in choices]
 
 
 def metric_name(metric: str) -> str:

@@ -57,7 +57,7 @@ def _of_each_class(study: StudyRecord, placed: Placed) -> list[Winner]:
     cells = [trained_cell(study, cell) for cell in cells_of(study, placed.configuration)]
     complete = [cell for cell in cells if cell.outcome is Outcome.COMPLETE]
     # A stage after training varies nothing that its cells were trained with.
-    varied = placed.configuration.varied
+    varied = placed.configuration.shown
     label = "inherited settings" if placed.stage.after_training else configuration_label(varied)
     stages = () if placed.stage.after_training else (placed.stage.name,)
     last = placed.place[0]

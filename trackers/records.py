@@ -106,6 +106,12 @@ class ConfigurationRecord:
     varied: Mapping[str, JsonValue]  # dotted path -> value, only what this stage varies
     group: str  # with `per`: the group that decides for itself, e.g. "car"; else ""
     cells: tuple[str, ...]  # cell ids, in order of (class, seed)
+    brief: Mapping[str, JsonValue] = field(default_factory=dict)  # see `shown`
+
+    @property
+    def shown(self) -> Mapping[str, JsonValue]:
+        """Return what tells it from its siblings: of a model its name, and what differs."""
+        return self.brief or self.varied
 
 
 @dataclass(frozen=True, slots=True)

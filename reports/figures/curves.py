@@ -86,7 +86,7 @@ def _curves(
     for (p, cells), style in zip(members, styles, strict=True):
         lines = tuple(line for cell in cells if (line := _line(cell, metric)).epochs)
         if lines:
-            label = configuration_label(p.configuration.varied)
+            label = configuration_label(p.configuration.shown)
             series.append(CurveSeries(label, style, lines, _mean_line(lines)))
     return StageCurves(stage.name, group, metric, tuple(series))
 

@@ -61,7 +61,7 @@ def response(stage: StageRecord, table: StageTable) -> Response | None:
 
 
 def _x(stage: StageRecord, rows: Sequence[StageRow]) -> list[tuple[float | str, StageRow]]:
-    varied = {c.id: c.varied for c in stage.configurations}
+    varied = {c.id: c.shown for c in stage.configurations}
     points: list[tuple[float | str, StageRow]] = []
     for row in rows:
         values = list(varied[row.configuration].values())

@@ -199,7 +199,7 @@ def _status(study: StudyRecord, placed: Placed, winning: set[Place]) -> str:
 def _details(study: StudyRecord, placed: Placed) -> tuple[str, ...]:
     cells = cells_of(study, placed.configuration)
     complete = sum(outcome_text(cell) == "complete" for cell in cells)
-    lines = [configuration_label(placed.configuration.varied)]
+    lines = [configuration_label(placed.configuration.shown)]
     lines.append(f"{score(_score(study, placed))}, {complete} of {plural(len(cells), 'cell')}")
     candidate = placed.candidate
     if candidate and candidate.low is not None:

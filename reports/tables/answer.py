@@ -23,7 +23,7 @@ from trackers.records import CandidateRecord, DecisionRecord, JsonValue, StudyRe
 def chosen(path: Iterable[Placed]) -> dict[str, JsonValue]:
     """The settings that the stages on a path decided; later stages supersede."""
     return {
-        setting: value for placed in path for setting, value in placed.configuration.varied.items()
+        setting: value for placed in path for setting, value in placed.configuration.shown.items()
     }
 
 
@@ -38,7 +38,7 @@ def winner_sentence(
         label = configuration_label(chosen(path_to(found, winners[0].place)))
         return f"Best by {metric}: {label}, at {_value_words(winners[0])}."
     each = [
-        f"{w.configuration.group} {short_label(w.configuration.varied)} "
+        f"{w.configuration.group} {short_label(w.configuration.shown)} "
         f"({score(w.candidate.mean if w.candidate else None)})"
         for w in winners
     ]

@@ -267,5 +267,5 @@ def _label(closest: tuple[StageRecord, ConfigurationRecord] | None) -> str:
     if closest is None:
         return ""
     stage, configuration = closest
-    label = configuration_label(configuration.varied)
+    label = configuration_label(configuration.shown)
     return label if label.startswith(stage.name) else f"{label} ({stage.name})"

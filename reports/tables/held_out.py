@@ -74,7 +74,7 @@ def held_out_table(study: StudyRecord) -> HeldOutTable:
 def _labels(study: StudyRecord) -> dict[tuple[str, str], str]:
     return {
         (placed.stage.name, placed.configuration.id): configuration_label(
-            placed.configuration.varied
+            placed.configuration.shown
         )
         for placed in places(study).values()
     }

@@ -61,7 +61,7 @@ def ledger(study: StudyRecord) -> Ledger:
     """Account for every planned cell."""
     stages: dict[str, list[tuple[str, str]]] = {}
     for placed in places(study).values():
-        label = configuration_label(placed.configuration.varied)
+        label = configuration_label(placed.configuration.shown)
         for cell in placed.configuration.cells:
             stages.setdefault(cell, []).append((placed.stage.name, label))
     singles = [c.id for c in study.cells.values() if study.assemblies and not c.group]

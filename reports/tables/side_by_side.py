@@ -122,7 +122,7 @@ def _labels(configurations: Sequence[ConfigurationRecord]) -> list[str]:
     names = [value_text(m.get("name")) for m in models if isinstance(m, Mapping)]
     if len(set(names)) == len(configurations):
         return names
-    return [configuration_label(each.varied) for each in configurations]
+    return [configuration_label(each.shown) for each in configurations]
 
 
 def _metrics(

@@ -119,7 +119,7 @@ def _row(
     values = [value_of(cell, study.metric) for cell in cells]
     return StageRow(
         configuration=placed.configuration.id,
-        label=configuration_label(placed.configuration.varied),
+        label=configuration_label(placed.configuration.shown),
         group=placed.configuration.group,
         columns=split,
         column_means=tuple(mean(replicate.value for replicate in part) for part in split),

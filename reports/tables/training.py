@@ -95,7 +95,7 @@ def _row(study: StudyRecord, placed: Placed, group: str, metrics: Sequence[str])
         if cell.group == group and cell.outcome is Outcome.COMPLETE
     ]
     return TrainingRow(
-        label=configuration_label(placed.configuration.varied),
+        label=configuration_label(placed.configuration.shown),
         group=group,
         metrics=tuple(mean(_at_score(cell, metric) for cell in cells) for metric in metrics),
         score=mean(value_of(cell, study.metric) for cell in cells),

@@ -92,7 +92,7 @@ def _assembly_json(record: AssemblyRecord) -> dict[str, Any]:
 def _row(
     cell: CellRecord, configuration: ConfigurationRecord, *, winners: set[str], metric: str
 ) -> list[str]:
-    varied = configuration_label(configuration.varied)
+    varied = configuration_label(configuration.shown)
     mark = " *" if configuration.id in winners else ""
     value, state, took = _state(cell, metric)
     tries = str(len(cell.trials) or "")

@@ -155,6 +155,7 @@ def stage_record(grown: GrownStage) -> StageRecord:
                 varied=each.varied,
                 group=each.group,
                 cells=tuple(cell.id for cell in each.cells),
+                brief=each.brief,
             )
             for each in grown.configurations
         ),

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from data_pipeline.settings import DataSettings
-from reports.notation import configuration_label
+from reports.notation import brief_settings, configuration_label
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import (
     base_settings,
@@ -39,11 +39,12 @@ class Configuration:
     group: str  # with `per`: the class that decides for itself
     settings: Mapping[str, CellSettings]  # group -> what its cells are trained with
     cells: tuple[PlannedCell, ...]
+    brief: Mapping[str, Any] = field(default_factory=dict)  # of `varied`, what tells it apart
 
     @property
     def label(self) -> str:
         """Name the varied settings for people."""
-        return configuration_label(self.varied)
+        return configuration_label(self.brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,10 @@ def _grow_stage(
                 cells=cells,
             )
         )
+    choices = [each.varied for each in configurations]
+    configurations = [
+        replace(each, brief=brief_settings(each.varied, choices)) for each in configurations
+    ]
     own = {cell.id for each in configurations for cell in each.cells}
     grown = GrownStage(
         stage=stage,

@@ -74,8 +74,8 @@ def test_models_are_called_by_their_names_alone_where_these_differ() -> None:
     otsu: JsonValue = {"name": "otsu"}
     assert notation.short_labels([{"model": otsu}, {"model": unet}]) == ["otsu", "unet"]
     assert notation.short_labels([{"model": unet}, {"model": wide}]) == [
-        "unet (base channels 8, batch norm yes)",
-        "unet (base channels 16, batch norm yes)",
+        "unet (base channels 8)",
+        "unet (base channels 16)",
     ]
 
 
