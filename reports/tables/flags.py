@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.lineage import Placed, places
 from reports.measurements import outcome_text, planned_total, seeds_of
-from reports.notation import join_words, plural, setting_name, value_text
+from reports.notation import join_words, metric_name, plural, setting_name, value_text
 from reports.tables.answer import tied_with
 from trackers.records import StudyRecord
 
@@ -25,7 +25,7 @@ class Flag:
 
 def study_flags(study: StudyRecord) -> tuple[Flag, ...]:
     """Collect every caution, the gravest first."""
-    found = [*_unfinished(study), *_selection(study), *_incomplete(study)]
+    found = [*_unfinished(study), *_selection(study), *_objective(study), *_incomplete(study)]
     found += [*_assemblies(study), *_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
     found += [*_warnings(study), *_cost(study)]
     return tuple(sorted(found, key=lambda flag: flag.level != "warning"))
@@ -51,6 +51,15 @@ def _selection(study: StudyRecord) -> Iterator[Flag]:
             "warning",
             f"The test split was scored {plural(study.test_looks, 'time')} for "
             f"{plural(results, 'result')}; each further look weakens it.",
+        )
+
+
+def _objective(study: StudyRecord) -> Iterator[Flag]:
+    if "thesis" in study.metric:
+        yield Flag(
+            "warning",
+            f"The objective, {metric_name(study.metric)}, rises with missed objects and is 1 for a "
+            "detector that finds nothing: choose by AP50, and compare by this one.",
         )
 
 

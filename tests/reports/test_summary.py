@@ -173,3 +173,8 @@ def test_what_trials_warned_of_is_noted_once_with_how_many_cells(study: StudyRec
     }
     assert "While" not in texts(study)
     assert texts(replace(study, cells=warned)).count(f"While 3 cells ran: {slower}.") == 1
+
+
+def test_an_objective_that_rewards_finding_nothing_is_warned_of(study: StudyRecord) -> None:
+    assert "finds nothing" not in texts(study)
+    assert "1 for a detector that finds nothing" in texts(replace(study, metric="test/thesis_map"))
