@@ -10,7 +10,7 @@ from typing import Any
 from reports import theme
 from reports.kept_json import kept_json
 from reports.measurements import cells_of, finite, mean, value_of
-from reports.notation import configuration_label, metric_name, value_text
+from reports.notation import metric_name, short_labels
 from reports.tables.protocols import class_slug
 from trackers.records import CellRecord, ConfigurationRecord, Outcome, StageRecord, StudyRecord
 
@@ -90,13 +90,13 @@ def _of_stage(study: StudyRecord, stage: StageRecord) -> SideBySide | None:
         return None
     names = tuple(kept[0][1]["class_names"])
     metrics = _metrics(study, [each for each, _ in kept], names)
-    labels = _labels([each for each, _ in kept])
+    labels = short_labels([each.varied for each, _ in kept])
     return SideBySide(
         stage=stage.name,
         threshold=float(kept[0][1]["threshold"]),
-        headers=tuple(metric_name(name) for name in metrics),
+        headers=tuple(metrics.values()),
         detectors=tuple(
-            _detector(study, each, label, metrics)
+            _detector(study, each, label, tuple(metrics))
             for (each, _), label in zip(kept, labels, strict=True)
         ),
         rows=_rows([content for _, content in kept]),
@@ -116,30 +116,25 @@ def _kept(
     return next((content for content in found if content), None)
 
 
-def _labels(configurations: Sequence[ConfigurationRecord]) -> list[str]:
-    """Name each detector by its model where that tells them apart, else by all that varies."""
-    models = [each.varied.get("model") for each in configurations]
-    names = [value_text(m.get("name")) for m in models if isinstance(m, Mapping)]
-    if len(set(names)) == len(configurations):
-        return names
-    return [configuration_label(each.shown) for each in configurations]
-
-
 def _metrics(
     study: StudyRecord, configurations: Sequence[ConfigurationRecord], names: Sequence[str]
-) -> tuple[str, ...]:
-    """Return those that every detector has, of the test split if all were scored on it."""
+) -> dict[str, str]:
+    """Return metrics and their headers: of the test split if all were scored on it."""
     cells = [cell for each in configurations for cell in _complete(study, each)]
-    wanted = (*GENERAL, *(f"ap50_{class_slug(name)}" for name in names))
     for split in ("test", "val"):
-        found = tuple(
-            f"{split}/{name}"
-            for name in wanted
-            if any(f"{split}/{name}" in cell.metrics for cell in cells)
-        )
+        headers = {f"{split}/{name}": metric_name(f"{split}/{name}") for name in GENERAL}
+        headers |= {
+            f"{split}/ap50_{class_slug(name)}": f"{metric_name(f'{split}/ap50')}, {name}"
+            for name in names
+        }
+        found = {
+            metric: header
+            for metric, header in headers.items()
+            if any(metric in cell.metrics for cell in cells)
+        }
         if found and all(any(name in cell.metrics for name in found) for cell in cells):
             return found
-    return ()
+    return {}
 
 
 def _detector(
