@@ -16,7 +16,7 @@ from reports.baselines.comparability import (
 )
 from reports.lineage import places
 from reports.measurements import cells_of, finite
-from reports.notation import configuration_label
+from reports.notation import configuration_label, score
 from reports.tables.protocols import (
     ALL_CLASSES,
     COSTS,
@@ -28,6 +28,7 @@ from reports.tables.protocols import (
 from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
 
 # A row's verdict is that of its first metric here that it has.
+COUNTS = ("epochs",)  # metrics that are whole numbers
 HEADLINE = (
     "iou",
     "iou_with_background",
@@ -43,6 +44,9 @@ HEADLINE = (
     "voc10_map",
     "overlapping_boxes",
     "region_accuracy",
+    "top1",
+    "clip_top1",
+    "top5",
     "loss",
     "pixel_accuracy",
 )
@@ -61,6 +65,12 @@ class ComparedNumber:
     high: float | None  # greatest over seeds
     seeds: int
     split: str | None  # where ours was scored
+
+    @property
+    def ours_text(self) -> str:
+        """Ours as it is written: a count without decimals."""
+        is_count = self.column in COUNTS and self.ours is not None and self.ours.is_integer()
+        return score(self.ours) if not is_count else f"{self.ours:.0f}"
 
     @property
     def difference(self) -> float | None:
@@ -215,16 +225,18 @@ def _closest(
 ) -> tuple[StageRecord, ConfigurationRecord] | None:
     """The configuration with the fewest differing fields, those that the table varies first.
 
-    On a draw the winner of the last stage that trained another network, which is the study's
-    answer; without one, the earliest.
+    On a draw one of a stage that varied the same; then the winner of the last stage that trained
+    another network, which is the study's answer; without one, the earliest.
     """
     best: tuple[StageRecord, ConfigurationRecord] | None = None
-    fewest = (0, 0)
+    fewest = (0, 0, True)
     for placed in places(study).values():
         measured = _measurements(study, placed.configuration, cited)
         if not measured:
             continue
-        count = count_differences(cited.protocol, measured[0].protocol, varied)
+        asked = {path.rpartition(".")[2] for path in placed.stage.vary}
+        differences = count_differences(cited.protocol, measured[0].protocol, varied)
+        count = (*differences, asked.isdisjoint(varied))
         is_answer = placed.rank == 0 and not placed.stage.after_training
         is_other = best is None or not set(best[1].cells) & set(placed.configuration.cells)
         if best is None or count < fewest or (count == fewest and is_answer and is_other):

@@ -184,7 +184,20 @@ def test_epochs_and_their_seconds_stand_beside_the_thesis_s(study: StudyRecord) 
     last = next(iter(study.cells.values())).epochs[-1]
     assert numbers["epochs"].cited == 40
     assert numbers["epochs"].ours == last.epoch
+    assert numbers["epochs"].ours_text == str(last.epoch)
     assert numbers["seconds_per_epoch"].ours is not None
+
+
+def test_of_equally_close_configurations_one_of_the_same_question_answers(
+    study: StudyRecord,
+) -> None:
+    names: list[JsonValue] = ["Person", "Traffic light", "Traffic sign"]
+    for baseline, setting in (
+        ("thesis/table-3", "learning rate"),
+        ("thesis/table-4", "batch size"),
+    ):
+        table = beside(study, baseline, names, {"test/thesis_map": 0.5})
+        assert all(row.ours.startswith(setting) for row in table.rows)
 
 
 @pytest.mark.parametrize("name", ["thesis/table-3", "thesis/table-4", "thesis/transfer"])
