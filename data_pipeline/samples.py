@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = 255  # label of pixels that are neither trained on nor scored
+COLOURS = 3  # channels of a clip before those of flow
+STILL = 128  # byte of no motion in flow
+STEPS = 127  # bytes from there to the largest motion that is told apart, each way
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class ClipSample:
     """A clip of a video and its class; several clips of one video are its views."""
 
     video_id: str
-    frames: NDArray[np.uint8]  # (t, h, w, 3) RGB
+    frames: NDArray[np.uint8]  # (t, h, w, 3) RGB; 5 with flow: then motion right, down, 128 still
     label: int
 
 
@@ -127,7 +130,7 @@ class ClipBatch:
     """Clips of one length and size with a class each."""
 
     video_ids: tuple[str, ...]  # (b,)
-    clips: Tensor  # (b, 3, t, h, w) uint8 RGB
+    clips: Tensor  # (b, 3, t, h, w) uint8 RGB; 5 with flow: then motion right, down, 128 still
     labels: Tensor  # (b,) int64
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ from data_pipeline.loading.loaders import CPU, Delivery, EpochLoader, Shuffle
 from data_pipeline.loading.prepared import ImageSplit, PreparedSplit
 from data_pipeline.loading.prepared_videos import VideoSplit
 from data_pipeline.loading.resizing import placement
-from data_pipeline.loading.sample_key import sample_key
+from data_pipeline.loading.sample_key import VideoForm, sample_key
 from data_pipeline.settings import DataSettings
 from data_pipeline.splitting.splits import (
     SPLITS,
@@ -30,6 +30,7 @@ from data_pipeline.splitting.splits import (
     validation_from_training,
 )
 from data_pipeline.video.clips import shorter_side
+from data_pipeline.video.flow import ClipFlow
 
 SIZES_MAY_DIFFER = ("object_detection", "instance_segmentation")
 
@@ -165,18 +166,19 @@ class DataSource:
                 cast("tuple[Item, ...]", dataset.items), settings.resize, settings.image_size
             )
             return ImageSplit(images, self._cache(dataset, images, None))
-        side = shorter_side(settings)
-        videos = VideoDecoder(cast("tuple[VideoItem, ...]", dataset.items), side)
+        side, clip = shorter_side(settings), settings.clip
+        flow = None if clip.flow is None else ClipFlow(clip.flow, clip.stride)
+        videos = VideoDecoder(cast("tuple[VideoItem, ...]", dataset.items), side, flow)
         return VideoSplit(
             videos,
             settings.clip,
             settings.image_size,
             is_scored=name != "train",
-            cache=self._cache(dataset, videos, side),
+            cache=self._cache(dataset, videos, VideoForm(side, flow)),
         )
 
     def _cache(
-        self, dataset: Dataset, decoder: Decoder, video_side: int | None
+        self, dataset: Dataset, decoder: Decoder, form: VideoForm | None
     ) -> SampleCache | None:
         if self._settings.cache == "off" or not len(dataset):
             return None
@@ -185,7 +187,7 @@ class DataSource:
             self._task,
             dataset,
             fingerprint=self._fingerprint,
-            shorter_side=video_side,
+            form=form,
         )
         return SampleCache(
             cache_folder() / "samples" / key, decoder, is_bounded=self._settings.cache == "auto"

@@ -1,7 +1,7 @@
 """MODELS and TASKS: every network and task a study may name. Torch-free.
 
 Add a model: one file, one settings class, one line in its family's catalog (`segmentation`,
-`detection`); the contract tests enrol it at once. Here are the models without a family.
+`detection`, `video`); the contract tests enrol it at once. Here are the models without a family.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from types import MappingProxyType
 from models.detection.catalog import DETECTORS
 from models.entries import ModelEntry, TaskEntry, any_size
 from models.metrics.names import (
+    ACTION_METRICS,
     AT_THRESHOLD,
     BACKGROUND,
     DETECTION_METRICS,
@@ -22,6 +23,7 @@ from models.noop_settings import NoopSettings
 from models.reference_settings import ConstantBoxesSettings, ConstantSettings, OtsuSettings
 from models.segmentation.catalog import SEGMENTERS
 from models.settings import LOSSES_OF_SETTINGS, SOFTMAX_LOSSES, TrainingSettings
+from models.video.catalog import VIDEO_NETWORKS
 
 
 def segmentation_channels(training: TrainingSettings, class_names: Sequence[str]) -> int:
@@ -35,14 +37,20 @@ def object_channels(training: TrainingSettings, class_names: Sequence[str]) -> i
     return len(class_names) + 1
 
 
+def action_channels(training: TrainingSettings, class_names: Sequence[str]) -> int:  # noqa: ARG001
+    """Count the classes: a clip shows one of them."""
+    return len(class_names)
+
+
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
         **SEGMENTERS,
         **DETECTORS,
+        **VIDEO_NETWORKS,
         "constant": ModelEntry(
-            tasks=frozenset({"semantic_segmentation"}),
+            tasks=frozenset({"semantic_segmentation", "action_recognition"}),
             settings=ConstantSettings,
-            summary="No network: each class's share of the training pixels, as a reference",
+            summary="No network: each class's share of the training, as a reference",
             size_rule=any_size,
             parameters={},
             builder=None,
@@ -86,8 +94,24 @@ IDLE_WITH_OBJECTS = (
     *(f"training.{name}" for name in ("loss", *LOSSES_OF_SETTINGS)),
     "evaluation.also",
 )
+IDLE_WITH_ACTIONS = (
+    *(f"training.{name}" for name in LOSSES_OF_SETTINGS),
+    "evaluation.threshold",
+    "evaluation.also",
+)
 TASKS: Mapping[str, TaskEntry] = MappingProxyType(
     {
+        "action_recognition": TaskEntry(
+            metrics=ACTION_METRICS,
+            at_threshold=(),
+            output_channels=action_channels,
+            builder="models.tasks.actions:build_task",
+            rescore=None,  # nothing of `evaluation` changes what was predicted
+            predictor="models.tasks.action_predictor:build_predictor",
+            idle_settings=IDLE_WITH_ACTIONS,
+            losses=("cross_entropy",),
+            has_single_classes=False,
+        ),
         "semantic_segmentation": TaskEntry(
             metrics=SEGMENTATION_METRICS,
             at_threshold=SEGMENTATION_AT_THRESHOLD,

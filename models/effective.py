@@ -17,6 +17,7 @@ from models.catalog import TASKS
 from models.cost import count_parameters
 from models.named_layers import is_within
 from models.optimizers import read_learning_rate
+from models.recomputing import count_recomputed
 from models.session import TrainingSession
 from models.settings import TrainingSettings
 from models.workbench import Workbench
@@ -27,14 +28,14 @@ class SettingWithoutEffectError(RuntimeError):
 
 
 def check_optimizer(session: TrainingSession, bench: Workbench) -> dict[str, Any]:
-    """Compare the fresh optimizer and the precision with the settings; return what they are.
+    """Compare the fresh optimizer, precision and network with the settings; return what they are.
 
     Raises:
         SettingWithoutEffectError: one of them differs.
     """
     training, groups = session.training, bench.optimizer.param_groups
     live = groups[0]
-    found = {
+    found: dict[str, Any] = {
         "optimizer": type(bench.optimizer).__name__.lower(),
         "learning_rate": read_learning_rate(bench.optimizer),
         "weight_decay": float(live["weight_decay"]),
@@ -46,6 +47,9 @@ def check_optimizer(session: TrainingSession, bench: Workbench) -> dict[str, Any
     asked = {**training.model_dump(include=set(found)), "momentum": momentum}
     for name, value in asked.items():
         _check(f"training.{name}", value, found[name])
+    stages = count_recomputed(bench.model)
+    _check("training.gradient_checkpointing", training.gradient_checkpointing, stages > 0)
+    found["recomputed_stages"] = stages
     if training.transfer is None:
         return found
     return {**found, "learning_rates": _check_groups(training, bench.model, groups)}
@@ -79,6 +83,17 @@ def check_batch(session: TrainingSession, shape: Sequence[int], *, is_last: bool
     if not TASKS[session.task].has_one_size:  # `resize: shorter_side` is among the ways then
         sides = [min(sides)] * 2
     _check("data.image_size", [session.image_size] * 2, sides)
+    if session.clip is not None:
+        asked = {"channels": session.clip.channels, "frames": session.clip.frames}
+        _check("data.clip", asked, {"channels": shape[1], "frames": shape[2]})
+
+
+def describe_clips(session: TrainingSession) -> dict[str, Any]:
+    """Return what the clips of a video have, and how many score it; {} of pictures."""
+    clip = session.clip
+    if clip is None:
+        return {}
+    return {"clip_frames": clip.frames, "has_flow": clip.has_flow, "clips_per_video": clip.scored}
 
 
 def describe(bench: Workbench) -> dict[str, Any]:

@@ -4,10 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.settings import ModelSettings, TrainingSettings
+from models.settings import Loss, ModelSettings, TrainingSettings
 
 SizeRule = Callable[[Any, int], str | None]
+ClipRule = Callable[[Any, "ClipShape"], str | None]
 TRAINING_LOOP = "models.training:train"  # of every network whose weights are learned by steps
+
+
+@dataclass(frozen=True, slots=True)
+class ClipShape:
+    """What a clip has besides the size of its pictures."""
+
+    frames: int
+    has_flow: bool = False  # optical flow across and down, besides red, green and blue
+    scored: int = 1  # clips of a video when it is scored: views times crops
+
+    @property
+    def channels(self) -> int:
+        """Numbers for each pixel of a frame."""
+        return 5 if self.has_flow else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,7 @@ class ModelEntry:
     # Value of `pretrained` -> () -> tuple[str, ...]: classes that its last layers know, in order;
     # the loader then loads those too where the network has as many.
     pretrained_classes: Mapping[str, str] = field(default_factory=dict)
+    clip_rule: ClipRule | None = None  # (settings, clip) -> None, or what must hold and what to do
     needs_square: bool = False  # its input has the sides of `data.image_size`, whatever the task
 
 
@@ -45,6 +61,8 @@ class TaskEntry:
     predictor: str | None = None  # (TrainingSettings, class names) -> models.predictions.Predictor
     idle_settings: tuple[str, ...] = ()  # dotted; those that it makes nothing of
     has_one_size: bool = True  # all images of a batch have the sides of `data.image_size`
+    losses: tuple[Loss, ...] | None = None  # that `training.loss` may name; None: any
+    has_single_classes: bool = True  # `data.one_model_per_class` means something
 
 
 def any_size(settings: ModelSettings, image_size: int) -> str | None:  # noqa: ARG001

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from models.settings import FrozenSettings, ModelSettings
+from models.frozen_settings import FrozenSettings
+from models.settings import ModelSettings
 
 # Settings that a planted landscape may depend on: positive in every configuration.
 PLANTABLE = ("learning_rate", "batch_size", "accumulate", "epochs", "image_size", "threshold")

@@ -40,7 +40,14 @@ class FoundObjects:
     masks: tuple[FoundMask, ...] | None  # n; None: boxes alone
 
 
-Prediction: TypeAlias = PixelProbabilities | FoundObjects
+@dataclass(frozen=True, slots=True)
+class ClassProbabilities:
+    """How probable each class is, of a whole clip."""
+
+    values: Tensor  # (classes,) float32 in [0, 1], of sum 1; in the order of the class names
+
+
+Prediction: TypeAlias = PixelProbabilities | FoundObjects | ClassProbabilities
 
 
 class Predictor(Protocol):
@@ -51,7 +58,8 @@ class Predictor(Protocol):
 
         Args:
             network: On the device of the images.
-            images: (3, h, w) each, uint8 RGB, or float32 where the study normalises.
+            images: (3, h, w) each, uint8 RGB, or float32 where the study normalises; clips
+                (3, t, h, w), or (5, t, h, w) with optical flow.
 
         Returns:
             One per image, in order.

@@ -21,6 +21,7 @@ class PretrainedModelSettings(ModelSettings):
     """Fields of every network whose first layers can start from pretrained weights."""
 
     expects_normalized: ClassVar[bool] = True  # pixels, where weights are pretrained
+    why_not_normalized: ClassVar[str] = NORMALIZATION  # said of pixels that are
 
     pretrained: Literal["none", "imagenet"] = Field(
         "none",
@@ -41,4 +42,4 @@ def pretrained_fault(settings: ModelSettings, *, is_normalized: bool) -> str | N
         return None
     if settings.expects_normalized:
         return None if is_normalized else NO_NORMALIZATION
-    return NORMALIZATION if is_normalized else None
+    return settings.why_not_normalized if is_normalized else None

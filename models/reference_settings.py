@@ -8,7 +8,7 @@ from models.settings import ModelSettings
 
 
 class ConstantSettings(ModelSettings):
-    """Every pixel has the same probabilities: the share of each class in the training split."""
+    """Every pixel, or clip, has the same probabilities: each class's share of the training."""
 
     name: Literal["constant"] = "constant"
 

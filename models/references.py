@@ -1,7 +1,8 @@
 """References that a network should beat: they count the training split once, without gradients.
 
     constant        every pixel has each class's share of the training pixels as its probability,
-                    so its label is the most frequent one
+                    so its label is the most frequent one; of actions, every clip has its share of
+                    the training videos
     otsu            each image's grey values are cut in two at its own Otsu threshold (Otsu 1979),
                     and what is dark and what is bright is decided on the training split
     constant_boxes  every image has the boxes that the training split's objects usually have
@@ -25,6 +26,8 @@ from torch import nn
 
 from models.best_weights import best_name, save_best
 from models.catalog import TASKS
+from models.effective import describe_clips
+from models.reference_actions import ConstantActions, build_constant_actions, fit_shares
 from models.reference_boxes import ConstantBoxes, build_constant_boxes, fit_boxes
 from models.reference_networks import (
     SidesNetwork,
@@ -78,13 +81,25 @@ def _fit_boxes(
     fit_boxes(network, batches)
 
 
-REFERENCES: Mapping[str, Reference] = MappingProxyType(
+def _fit_actions(
+    network: ConstantActions,
+    batches: Iterator[Any],
+    session: TrainingSession,  # noqa: ARG001  # all are fitted alike
+    labels: int,  # noqa: ARG001
+) -> None:
+    fit_shares(network, batches)
+
+
+REFERENCES: Mapping[tuple[str, str], Reference] = MappingProxyType(
     {
-        "constant": Reference(build_constant, _fit_sides(constant_logits)),
-        "otsu": Reference(build_otsu, _fit_sides(otsu_logits)),
-        "constant_boxes": Reference(build_constant_boxes, _fit_boxes),
+        ("semantic_segmentation", "constant"): Reference(
+            build_constant, _fit_sides(constant_logits)
+        ),
+        ("semantic_segmentation", "otsu"): Reference(build_otsu, _fit_sides(otsu_logits)),
+        ("object_detection", "constant_boxes"): Reference(build_constant_boxes, _fit_boxes),
+        ("action_recognition", "constant"): Reference(build_constant_actions, _fit_actions),
     }
-)
+)  # (task, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +176,7 @@ def _set_up(session: TrainingSession) -> Stand:
     task: Task[Any] = resolve(entry.builder)(session.training, session.evaluation, names)
     task.prepare(data)
     channels = entry.output_channels(session.training, names)
-    network = REFERENCES[session.model.name].build(session.model, channels)
+    network = REFERENCES[session.task, session.model.name].build(session.model, channels)
     return Stand(data, task, network, torch.device("cpu"))
 
 
@@ -175,7 +190,8 @@ def _batches(session: TrainingSession, stand: Stand, source: BatchSource) -> Ite
 
 
 def _fit(session: TrainingSession, stand: Stand, source: BatchSource) -> None:
-    reference, labels = REFERENCES[session.model.name], len(stand.data.class_names)
+    labels = len(stand.data.class_names)
+    reference = REFERENCES[session.task, session.model.name]
     reference.fit(stand.model, _batches(session, stand, source), session, labels)
 
 
@@ -201,6 +217,7 @@ def _effective(
         "parameters": 0,
         "macs_per_image": 0.0,
         "classes": list(stand.data.class_names),
+        **describe_clips(session),
         "epochs": EPOCH,
         "batch_size": None,
         "image_size": session.image_size,

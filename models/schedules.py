@@ -1,19 +1,21 @@
-"""The learning rate of an epoch, as a function of what came before; torch-free.
+"""The learning rate of an epoch and of a step, as functions of what came before; torch-free.
 
 Stateless on purpose: an epoch's rate follows from the settings and the validation losses of the
-epochs before it, so a resumed run cannot differ from an uninterrupted one.
+epochs before it, and a step's from how many came before it, so a resumed run cannot differ from an
+uninterrupted one.
 """
 
 import math
 from collections.abc import Sequence
 
-from models.settings import (
+from models.schedule_settings import (
     ConstantSchedule,
     CosineSchedule,
     PlateauSchedule,
     StepSchedule,
-    TrainingSettings,
+    Warmup,
 )
+from models.settings import TrainingSettings
 
 PLATEAU_THRESHOLD = 1e-4  # a loss must fall by this share of the best to count as better
 
@@ -32,6 +34,18 @@ def learning_rate(training: TrainingSettings, val_losses: Sequence[float]) -> fl
             last = schedule.final_learning_rate
             share = (1 + math.cos(math.pi * finished / training.epochs)) / 2
             return last + (first - last) * share
+
+
+def warmup_factor(warmup: Warmup | None, epochs: float) -> float:
+    """Return what the schedule's learning rate is multiplied by in an optimizer step.
+
+    Args:
+        warmup: Of the study; None: the rate is never less than the schedule's.
+        epochs: That are over before the step, the one under way by its share of steps.
+    """
+    if warmup is None or epochs >= warmup.epochs:
+        return 1.0
+    return warmup.start_factor + (1 - warmup.start_factor) * epochs / warmup.epochs
 
 
 def _plateaus(losses: Sequence[float], patience_epochs: int) -> int:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from models.entries import ClipShape
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 
 
@@ -126,6 +127,7 @@ class TrainingSession:
     report_progress: Callable[[int, int, int], None]  # epoch, step, steps; cheap
     should_stop: Callable[[], bool]
     start: StartingWeights | None = None  # what `training.transfer.init_from` names
+    clip: ClipShape | None = None  # of `data.clip`; None: the data are pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from models.frozen_settings import FrozenSettings
+from models.schedule_settings import ConstantSchedule, Schedule, Warmup
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 SIGMOID_LOSSES = ("bce", "dice", "focal", "lovasz_hinge")  # a sigmoid per class
@@ -48,51 +44,10 @@ AlsoScored = Literal["boundary_f1", "rand_error"]
 OF_RUN = "study:"  # before the name of a run to start from, which is no file then
 
 
-class FrozenSettings(BaseModel):
-    """Settings that cannot change after loading; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
 class ModelSettings(FrozenSettings):
     """Fields of every model."""
 
     name: str = Field(description="Name of the model; `visionstudy models list` shows all.")
-
-
-class ConstantSchedule(FrozenSettings):
-    """The learning rate stays."""
-
-    name: Literal["constant"] = "constant"
-
-
-class StepSchedule(FrozenSettings):
-    """Multiply the learning rate by `factor` every so many epochs."""
-
-    name: Literal["step"]
-    every_epochs: int = Field(10, ge=1, description="Epochs between two steps.")
-    factor: float = Field(0.1, gt=0, lt=1, description="Multiplier of each step.")
-
-
-class PlateauSchedule(FrozenSettings):
-    """Multiply the learning rate by `factor` when validation loss has stopped falling."""
-
-    name: Literal["plateau"]
-    patience_epochs: int = Field(10, ge=0, description="Epochs without improvement to wait.")
-    factor: float = Field(0.1, gt=0, lt=1, description="Multiplier of each step.")
-
-
-class CosineSchedule(FrozenSettings):
-    """Half a cosine from the learning rate to `final_learning_rate` over all epochs."""
-
-    name: Literal["cosine"]
-    final_learning_rate: float = Field(0.0, ge=0, description="Learning rate at the end.")
-
-
-Schedule: TypeAlias = Annotated[
-    ConstantSchedule | StepSchedule | PlateauSchedule | CosineSchedule,
-    Field(discriminator="name"),
-]
 
 
 class BorderWeight(FrozenSettings):
@@ -220,6 +175,22 @@ class TrainingSettings(FrozenSettings):
     schedule: Schedule = Field(
         default_factory=ConstantSchedule, description="How the learning rate changes."
     )
+    warmup: Warmup | None = Field(
+        None,
+        description="Begin with a small learning rate that grows with every optimizer step; "
+        "null: none.",
+    )
+    clip_gradients: float | None = Field(
+        None,
+        gt=0,
+        description="Longest gradient of an optimizer step: the norm over all weights together; "
+        "a longer one is shortened to it. null: none is.",
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Keep the input of each of the network's blocks for the backward pass and "
+        "compute what is inside again: less memory, a third more time, the same result.",
+    )
     batch_size: int = Field(8, ge=1, description="Images per optimizer step (times `accumulate`).")
     accumulate: int = Field(
         1, ge=1, description="Batches whose gradients are averaged into one optimizer step."
@@ -298,6 +269,11 @@ class TrainingSettings(FrozenSettings):
             )
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
             raise ValueError("nesterov needs optimizer 'sgd' and a momentum above 0")
+        if self.warmup is not None and self.warmup.epochs >= self.epochs:
+            raise ValueError(
+                f"warmup.epochs must be below epochs {self.epochs}, or the learning rate is never "
+                f"reached; got {self.warmup.epochs:g}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -30,15 +30,16 @@ from models.best_weights import best_name, bring_best, drop_other_best, save_bes
 from models.checkpoints import Checkpoints
 from models.determinism import random_state, restore_random_state
 from models.divergence import require_finite
-from models.effective import check_batch, check_optimizer, describe
+from models.effective import check_batch, check_optimizer, describe, describe_clips
 from models.epochs import ROUNDING, training_macs, with_last_epoch
 from models.memory import out_of_memory_named, peak_memory_mb, reset_peak_memory
-from models.optimizers import read_learning_rate, set_learning_rate
+from models.optimizers import read_learning_rate
 from models.progress import Lap, Progress
 from models.schedules import learning_rate
 from models.scoring import evaluate, micro_batch_size, prefixed, require_defined, score_split
 from models.session import EpochReport, Interrupted, TrainingResult, TrainingSession
 from models.starting import load_start
+from models.stepping import set_step_rate, take_step
 from models.workbench import dump_state, load_state, load_weights, set_up
 
 logger = logging.getLogger(__name__)
@@ -105,10 +106,11 @@ class _Training:
     def _run_epoch(self) -> None:
         progress = self.progress
         rate = learning_rate(self.session.training, progress.val_losses)
-        set_learning_rate(self.bench.optimizer, rate)
         reset_peak_memory(self.bench.device)
         self.lap()
         for window in self._windows():
+            epochs = progress.epoch + progress.step / self.steps
+            set_step_rate(self.bench, self.session.training, rate, epochs=epochs)
             self._run_step(window)
             progress.step += 1
             seconds = self.lap()
@@ -146,8 +148,7 @@ class _Training:
             self._check_loss(result.loss.detach())
             bench.fabric.backward(result.loss * (result.images / images))
             progress.add(result.sums)
-        bench.stepper.step()
-        bench.stepper.zero_grad()
+        take_step(bench, self.session.training)
         progress.images_seen += images
         progress.epoch_images += images
 
@@ -325,7 +326,7 @@ class _Training:
         return f"val/{name}"
 
     def _describe(self, window: Iterable[Any] = (), parts: Iterable[Any] = ()) -> None:
-        """Report what the training runs with, and the shapes of its first step, if it has one."""
+        """Report what the training runs with, and what its first step is, if it has one."""
         shapes = [self.bench.task.input_shape(batch) for batch in window]
         first = self.progress.step * self.session.training.accumulate
         for index, shape in enumerate(shapes, start=first):
@@ -335,10 +336,15 @@ class _Training:
             {
                 **self.effective,
                 **describe(self.bench),
+                **describe_clips(self.session),
                 "batch_shapes": [list(shape) for shape in shapes],
                 "batch_size": shapes[0][0] if shapes else None,
                 "micro_batch": max(sizes, default=None),
                 "accumulate": len(shapes) or None,
+                "first_learning_rate": read_learning_rate(self.bench.optimizer)
+                if shapes
+                else None,
+                "clip_gradients": self.session.training.clip_gradients,
                 "train_images": self.source.images,
                 "val_images": self.validation.images,
                 "steps_per_epoch": self.steps,

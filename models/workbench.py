@@ -16,6 +16,7 @@ from models.determinism import seed_everything, set_deterministic
 from models.freezing import freeze, parameter_groups
 from models.optimizers import build_optimizer
 from models.pretrained_settings import names_weights
+from models.recomputing import recompute_stages
 from models.resolve import resolve
 from models.session import DataSource, TrainingSession
 from models.settings import ModelSettings
@@ -47,6 +48,7 @@ def set_up(session: TrainingSession) -> Workbench:
     Raises:
         ValueError: the precision needs a GPU.
         TransferError: a layer that `training.transfer` names is not there.
+        CannotRecomputeError: the network has nothing for `training.gradient_checkpointing`.
     """
     set_deterministic(session.training.deterministic)
     seed_everything(session.seed)
@@ -60,7 +62,9 @@ def set_up(session: TrainingSession) -> Workbench:
     task.prepare(data)
     channels = task_entry.output_channels(session.training, names)
     model: nn.Module = resolve(model_entry.builder)(session.model, channels)
-    macs = count_macs(model, task.example_input(session.image_size))
+    macs = count_macs(model, task.example_input(session.image_size, session.clip))
+    if session.training.gradient_checkpointing:
+        recompute_stages(model)
     freeze(model, session.training.transfer)
     optimizer = build_optimizer(session.training, parameter_groups(model, session.training))
     network, stepper = fabric.setup(model, optimizer)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from reports import theme
+from reports.action_contents import ActionContents, action_contents
 from reports.assembly_contents import AssemblyContents, assembly_contents
 from reports.detection_contents import DetectionContents, detection_contents
 from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
@@ -50,6 +51,7 @@ class Contents:
     ledger: Ledger
     pixels: PixelContents
     detection: DetectionContents
+    actions: ActionContents
     side_by_side: tuple[SideBySide, ...]
     held_out: HeldOutTable
     environment: Environment
@@ -69,6 +71,7 @@ def contents(study: StudyRecord) -> Contents:
         ledger=ledger(study),
         pixels=pixel_contents(study),
         detection=detection_contents(study),
+        actions=action_contents(study),
         side_by_side=side_by_side(study),
         held_out=held_out_table(study),
         environment=environment(study),

@@ -26,6 +26,11 @@ METRIC_WORDS = {
     "voc10_map": "mAP (VOC 2010)",
     "thesis_map": "mAP (thesis)",
     "open_images_map": "mAP (Open Images)",
+    "top1": "top-1",
+    "top5": "top-5",
+    "clip_top1": "top-1 of clips",
+    "clip_top5": "top-5 of clips",
+    "class_recall": "class-mean recall",
     "thesis_ap": "AP (thesis)",
     "box_mse": "box MSE",
     "lr": "learning rate",
@@ -61,6 +66,7 @@ CLASS_METRICS = (
     "average_precision",
     "auc",
     "iou",
+    "recall",
 )
 AVERAGE_PRECISION = re.compile(r"\ba([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")

@@ -32,6 +32,7 @@ class PixelContents:
     thresholds: tuple[Panel, ...]
     threshold_table: ThresholdTable | None
     matrices: tuple[Panel, ...]
+    unit: str  # of the matrices: "pixels", "videos"
     found: tuple[FoundRow, ...]
     strips: tuple[Strip, ...]
     threshold_strips: tuple[Strip, ...]
@@ -39,11 +40,12 @@ class PixelContents:
 
 def pixel_contents(study: StudyRecord) -> PixelContents:
     """Compute everything that the files of the stage winners say."""
-    panels = threshold_panels(study)
+    panels, matrices = threshold_panels(study), confusions(study)
     return PixelContents(
         thresholds=tuple(_curves(index, panel) for index, panel in enumerate(panels, start=1)),
         threshold_table=threshold_table(panels),
-        matrices=tuple(_matrix(i, each) for i, each in enumerate(confusions(study), start=1)),
+        matrices=tuple(_matrix(i, each) for i, each in enumerate(matrices, start=1)),
+        unit=matrices[0].unit if matrices else "",
         found=found_rows(study),
         strips=prediction_strips(study),
         threshold_strips=threshold_strips(study),

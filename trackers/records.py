@@ -64,6 +64,10 @@ class CellRecord:
         curves_<split>           JSON of precision, recall, IoU and F1 by threshold
         confusion_<split>        JSON of a confusion matrix, or of a 2 x 2 table per class
 
+    and of networks that recognise actions (`models/tasks/action_files.py`)
+
+        class_scores_<split>     JSON of videos, recall and precision of each class
+
     and of detectors of boxes (`models/tasks/detection_files.py`, `detection_speed.py`)
 
         detection_curves_<split>     JSON of precision against recall per class, at IoU 0.5

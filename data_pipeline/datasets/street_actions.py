@@ -8,7 +8,7 @@ here as on UCF101. The first groups of each action are for testing, 7 of 25 as t
 is drawn under another name and renamed when whole, as street scenes are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from data_pipeline.cache import cache_folder
@@ -19,27 +19,31 @@ from data_pipeline.datasets.labels import class_problems, task_labels
 from data_pipeline.datasets.settings.generated import StreetActionsData
 from data_pipeline.datasets.settings.videos import UCF101Data
 from data_pipeline.hashing import hash_of
-from data_pipeline.scenes.actions import ACTIONS, VERSION, FilmShape, film
+from data_pipeline.scenes.actions import EVERYDAY, MOTION_ONLY, VERSION, film
+from data_pipeline.scenes.moments import FilmShape
 from data_pipeline.splitting.splits import SplitName
 from data_pipeline.video.writing import KEYFRAME_EVERY, QUANTISER, write_video
 
-CLASS_NAMES = tuple(ACTIONS)
+SETS: Mapping[str, tuple[str, ...]] = {
+    "everyday": tuple(EVERYDAY),
+    "motion_only": tuple(MOTION_ONLY),
+}
 TEST_SHARE = 7 / 25  # of the groups, as in UCF101's lists
 
 
 def check(settings: StreetActionsData) -> list[str]:
     """Return a sentence for every class that is not drawn; the videos are drawn at first use."""
-    return class_problems(settings, CLASS_NAMES)
+    return class_problems(settings, class_names(settings))
 
 
-def class_names(settings: StreetActionsData) -> tuple[str, ...]:  # noqa: ARG001
+def class_names(settings: StreetActionsData) -> tuple[str, ...]:
     """Return the actions that are drawn."""
-    return CLASS_NAMES
+    return SETS[settings.actions]
 
 
 def label_names(settings: StreetActionsData, task: str) -> tuple[str, ...]:
     """Return the chosen classes in label order."""
-    return task_labels(settings, task, CLASS_NAMES)
+    return task_labels(settings, task, class_names(settings))
 
 
 def fingerprint(settings: StreetActionsData) -> str:
@@ -48,6 +52,7 @@ def fingerprint(settings: StreetActionsData) -> str:
         f"{name} {value}"
         for name, value in (
             ("version", VERSION),
+            ("actions", " ".join(class_names(settings))),
             ("seed", settings.video_seed),
             ("groups", settings.groups),
             ("videos", settings.videos_per_group),
@@ -82,10 +87,11 @@ def write_videos(root: Path, settings: StreetActionsData) -> None:
     """Draw all videos into a folder; the same settings, the same bytes."""
     lists = root / ucf101.LISTS
     lists.mkdir(parents=True)
-    numbered = [f"{number} {name}" for number, name in enumerate(CLASS_NAMES, start=1)]
+    names = class_names(settings)
+    numbered = [f"{number} {name}" for number, name in enumerate(names, start=1)]
     (lists / "classInd.txt").write_text("\n".join(numbered) + "\n")
     train, test = [], []
-    for number, action in enumerate(CLASS_NAMES, start=1):
+    for number, action in enumerate(names, start=1):
         for group, clip in _numbers(settings):
             name = f"{action}/v_{action}_g{group:02d}_c{clip:02d}.avi"
             _write_one(root / ucf101.FOLDERS[0] / name, settings, action, group=group, clip=clip)

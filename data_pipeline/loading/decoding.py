@@ -3,13 +3,14 @@
 Nothing in here is random, so it can be done once for all trials.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from data_pipeline.datasets.dataset import Item, VideoItem
 from data_pipeline.loading.resizing import Policy, resized
 from data_pipeline.samples import ClipSample, Sample
+from data_pipeline.video.flow import ClipFlow
 
 # A longer one, over a minute, would take a builder's memory; of it a clip is a small part anyway.
 MOST_KEPT_FRAMES = 2048
@@ -45,6 +46,7 @@ class VideoDecoder:
 
     items: tuple[VideoItem, ...]
     shorter_side: int
+    flow: ClipFlow | None = None  # None: colours alone
 
     def __len__(self) -> int:
         return len(self.items)
@@ -60,8 +62,10 @@ class VideoDecoder:
         if count > MOST_KEPT_FRAMES:
             return None
         frames = item.frames(np.arange(count), self.shorter_side)
+        if self.flow is not None:
+            frames = self.flow.of_video(frames)
         return ClipSample(item.image_id, frames, item.label)
 
     def part(self, indices: range) -> "VideoDecoder":
         """Return a decoder of these videos alone."""
-        return VideoDecoder(self.items[indices.start : indices.stop], self.shorter_side)
+        return replace(self, items=self.items[indices.start : indices.stop])

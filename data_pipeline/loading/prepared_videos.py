@@ -24,7 +24,7 @@ from data_pipeline.video.clips import (
     view_starts,
 )
 
-Frames = NDArray[np.uint8]  # (t, h, w, 3)
+Frames = NDArray[np.uint8]  # (t, h, w, 3), or 5 with flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,10 @@ class VideoSplit:
             corner = random_corner(size_hw, self._side, random=plan.random)
         else:
             corner = view_corners(size_hw, self._side, crops=self._clip.crops)[plan.crop]
-        item = self._decoder.items[plan.video]
-        return ClipSample(item.image_id, cut_square(frames, corner, self._side), item.label)
+        item, square = self._decoder.items[plan.video], cut_square(frames, corner, self._side)
+        if self._decoder.flow is not None:
+            square = self._decoder.flow.closed(square, plan.indices)
+        return ClipSample(item.image_id, square, item.label)
 
     def _decoded(self, plan: ClipPlan) -> Frames:
         """Decode a clip's frames, unless the crop before this one was cut from the same."""
@@ -139,7 +141,10 @@ class VideoSplit:
             item = self._decoder.items[plan.video]
             frames = item.frames(wanted, self._decoder.shorter_side)
             is_in_order = np.array_equal(wanted, plan.indices)
-            last = plan.video, plan.indices, frames if is_in_order else frames[places]
+            frames = frames if is_in_order else frames[places]
+            if self._decoder.flow is not None:
+                frames = self._decoder.flow.of_clip(frames, plan.indices)
+            last = plan.video, plan.indices, frames
             self._last = last if self._clip.crops > 1 else None
         return last[2]
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from data_pipeline import NUMERICS
 from data_pipeline.cache.shards import MAGIC
@@ -10,8 +11,17 @@ from data_pipeline.datasets.dataset import Dataset, Listed
 from data_pipeline.hashing import hash_of
 from data_pipeline.reading_settings import reading_settings
 from data_pipeline.settings import DataSettings
+from data_pipeline.video.flow import ClipFlow
 
 OF_PICTURES = frozenset({"image_size", "resize"})  # videos are kept at their shorter side
+
+
+@dataclass(frozen=True, slots=True)
+class VideoForm:
+    """What is kept of a video."""
+
+    shorter_side: int  # pixels
+    flow: ClipFlow | None = None
 
 
 def sample_key(
@@ -20,7 +30,7 @@ def sample_key(
     dataset: Dataset,
     *,
     fingerprint: str,
-    shorter_side: int | None,
+    form: VideoForm | None,
 ) -> str:
     """Hash everything that decides a split's decoded samples; 32 hexadecimal digits.
 
@@ -29,9 +39,13 @@ def sample_key(
         task: Decides what a sample is.
         dataset: The split's items; a changed file is noticed by its size or time of change.
         fingerprint: Of the data.
-        shorter_side: Of kept videos, pixels; None for pictures.
+        form: Of kept videos; None for pictures.
+
+    Raises:
+        MissingDataError: A file that flow is estimated with is not there.
     """
-    without = frozenset() if shorter_side is None else OF_PICTURES
+    without = frozenset() if form is None else OF_PICTURES
+    flow = None if form is None else form.flow
     return hash_of(
         [
             f"numerics {NUMERICS}",
@@ -39,7 +53,8 @@ def sample_key(
             f"data {fingerprint}",
             f"task {task}",
             f"labels {label_names(settings, task)}",
-            f"shorter side {shorter_side}",
+            f"shorter side {None if form is None else form.shorter_side}",
+            *([] if flow is None else [flow.key()]),
             reading_settings(settings, without),
             *(part for item in dataset.items for part in _stamps(item)),
         ]

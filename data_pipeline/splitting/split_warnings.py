@@ -19,14 +19,14 @@ def split_warnings(settings: DataSettings) -> list[str]:
         return []
     if isinstance(settings, VideoFields):
         return [
-            f"data.split.policy '{policy}' puts clips of one group, cut from one video, into "
-            "training and validation, so that scores come out far too high: on UCF101 the "
-            "thesis's SlowFast scored 0.85 top-1 split at random, and 0.54 with groups kept "
-            f"whole; {REMEDY}"
+            f"data.split.policy '{policy}' is leaky: it puts clips of one group, near-duplicates "
+            "cut from one video, into training and validation, so that scores come out far too "
+            "high: on UCF101 the thesis's SlowFast scored 0.85 top-1 split at random, and 0.54 "
+            f"with groups kept whole; {REMEDY}"
         ]
     if isinstance(settings, CamVidData):
         return [
-            f"data.split.policy '{policy}' puts frames of one drive, seconds apart, into training "
-            f"and validation, so that scores come out too high; {REMEDY}"
+            f"data.split.policy '{policy}' is leaky: it puts frames of one drive, seconds apart, "
+            f"into training and validation, so that scores come out too high; {REMEDY}"
         ]
     return []

@@ -19,7 +19,9 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 
 from data_pipeline.loading.resizing import GREY
 from data_pipeline.samples import (
+    COLOURS,
     IGNORE,
+    STILL,
     Batch,
     ClassificationBatch,
     ClipBatch,
@@ -28,6 +30,7 @@ from data_pipeline.samples import (
     SegmentationBatch,
 )
 from data_pipeline.transforms.changes import Change, Size, drawn
+from data_pipeline.transforms.moved_flow import turned_flow
 from data_pipeline.transforms.moved_objects import Objects, moved_objects
 from data_pipeline.transforms.settings import AnyAugmentation, Normalization
 
@@ -64,12 +67,17 @@ def normalized_batch(batch: Batch, normalize: Normalization | None) -> Batch:
 
 
 def normalized(pixels: Tensor, normalize: Normalization) -> Tensor:
-    """Normalise (3, h, w), (b, 3, h, w) or (b, 3, t, h, w), whatever the order in memory."""
+    """Normalise (3, h, w), (b, 3, h, w) or (b, 3, t, h, w), whatever the order in memory.
+
+    Flow, channels 4 and 5 of a clip, keeps its values from 0 to 255.
+    """
     shape = (3, 1, 1, 1) if pixels.ndim == 5 else (3, 1, 1)
     mean = torch.tensor(normalize.mean, device=pixels.device).reshape(shape)
     std = torch.tensor(normalize.std, device=pixels.device).reshape(shape)
     floats = pixels.to(torch.float32, memory_format=torch.contiguous_format)
-    return floats.mul_(1 / (255 * std)).sub_(mean / std)
+    colours = floats[:, :COLOURS] if pixels.ndim == 5 else floats
+    colours.mul_(1 / (255 * std)).sub_(mean / std)
+    return floats
 
 
 def _changed(batch: Batch, augmentation: AnyAugmentation, randoms: Sequence[Random]) -> Batch:
@@ -146,11 +154,21 @@ def _moved_image(image: Tensor, change: Change) -> Tensor:
 
 
 def _moved_clip(clip: Tensor, change: Change) -> Tensor:
-    """Change a (3, t, h, w) clip, every frame alike."""
+    """Change a (3, t, h, w) clip, every frame alike; of 5 channels, two are flow."""
+    if clip.shape[0] == COLOURS:
+        return _moved_frames(clip, change, GREY)
+    flow = clip[COLOURS:]
+    if change.vectors is not None:
+        flow = turned_flow(_moved_frames(flow, change, STILL), change.vectors)
+    return torch.cat([_moved_frames(clip[:COLOURS], change, GREY), flow])
+
+
+def _moved_frames(clip: Tensor, change: Change, fill: int) -> Tensor:
+    """Change (channels, t, h, w); the number fills what comes in from outside."""
     if change.mirrors is not None:
         return clip.flip(change.mirrors)
     video = tv_tensors.Video(clip.transpose(0, 1))  # torchvision has time first
-    return change.moved(video, GREY).transpose(0, 1)
+    return change.moved(video, fill).transpose(0, 1)
 
 
 def _moved_labels(labels: Tensor, change: Change) -> Tensor:

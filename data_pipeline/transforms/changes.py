@@ -18,6 +18,7 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms.v2 import functional  # type: ignore[import-untyped]
 from torchvision.transforms.v2.functional import InterpolationMode  # type: ignore[import-untyped]
 
+from data_pipeline.transforms.moved_flow import UNTURNED, Vectors, rotation, stretching
 from data_pipeline.transforms.settings import (
     AnyAugmentation,
     Blur,
@@ -55,6 +56,8 @@ class Change:
         warp: (1, h, w, 2) where each pixel comes from, less where it is, in units of half the
             width and height; None where straight lines stay straight.
         mirrors: Dimension whose order is reversed, and nothing else; for the shortest way.
+        vectors: What becomes of motion (right, down) where the picture moves; None: nothing is
+            done to flow.
     """
 
     move: Move
@@ -62,6 +65,7 @@ class Change:
     enlarges: float = 1.0
     warp: Tensor | None = None
     mirrors: int | None = None
+    vectors: Vectors | None = UNTURNED
 
     def moved(self, part: Any, fill: int) -> Tensor:  # noqa: ANN401  # torchvision is not typed
         """Move a tv_tensor and return the plain tensor."""
@@ -87,7 +91,7 @@ def _rotate_90(_: Rotate90, random: Random, *__: object) -> Change:
         turned = torch.rot90(part.as_subclass(Tensor), turns, dims=(-2, -1))
         return tv_tensors.wrap(turned, like=part)
 
-    return Change(move, "whole")
+    return Change(move, "whole", vectors=rotation(90.0 * turns))
 
 
 def _turned_boxes(boxes: Any, turns: int) -> Any:  # noqa: ANN401  # torchvision is not typed
@@ -106,7 +110,7 @@ def _rotate(settings: Rotate, random: Random, *_: object) -> Change:
     def turn(part: Any, fill: int | None) -> Any:  # noqa: ANN401  # torchvision is not typed
         return functional.rotate(part, angle, interpolation=BILINEAR, fill=fill)
 
-    return Change(_resampling(turn), "parts")
+    return Change(_resampling(turn), "parts", vectors=rotation(angle))
 
 
 def _scale(settings: Scale, random: Random, *_: object) -> Change:
@@ -117,7 +121,8 @@ def _scale(settings: Scale, random: Random, *_: object) -> Change:
     def zoom(part: Any, fill: int | None) -> Any:  # noqa: ANN401  # torchvision is not typed
         return functional.affine(part, **still, scale=factor, interpolation=BILINEAR, fill=fill)
 
-    return Change(_resampling(zoom), "parts", enlarges=factor**2)
+    vectors = stretching(factor, factor)
+    return Change(_resampling(zoom), "parts", enlarges=factor**2, vectors=vectors)
 
 
 def _resampling(move: Move) -> Move:
@@ -172,7 +177,8 @@ def _random_resized_crop(
             return tv_tensors.wrap(_nearest(part.as_subclass(Tensor), size_hw), like=part)
         return functional.resize(part, list(size_hw), antialias=True)
 
-    return Change(move, "parts", enlarges=size_hw[0] * size_hw[1] / (height * width))
+    down, right = size_hw[0] / height, size_hw[1] / width
+    return Change(move, "parts", enlarges=down * right, vectors=stretching(right, down))
 
 
 def _window(
@@ -222,7 +228,7 @@ def _color_jitter(settings: ColorJitter, random: Random, *_: object) -> Change:
             part = adjust(part, value)
         return part
 
-    return Change(move, "colours")
+    return Change(move, "colours", vectors=None)
 
 
 def _blur(settings: Blur, random: Random, size_hw: Size, *_: object) -> Change:
@@ -231,7 +237,9 @@ def _blur(settings: Blur, random: Random, size_hw: Size, *_: object) -> Change:
     reach = min(math.ceil(3 * sigma), min(size_hw) - 1)
     kernel = [2 * reach + 1] * 2
     return Change(
-        lambda part, _fill: functional.gaussian_blur(part, kernel, [sigma] * 2), "colours"
+        lambda part, _fill: functional.gaussian_blur(part, kernel, [sigma] * 2),
+        "colours",
+        vectors=None,
     )
 
 
@@ -268,8 +276,15 @@ def _warped(displacement: Tensor) -> Change:
     return Change(_resampling(move), "parts", warp=displacement)
 
 
-LEFT_RIGHT = Change(lambda part, _: functional.horizontal_flip(part), "whole", mirrors=-1)
-TOP_BOTTOM = Change(lambda part, _: functional.vertical_flip(part), "whole", mirrors=-2)
+LEFT_RIGHT = Change(
+    lambda part, _: functional.horizontal_flip(part),
+    "whole",
+    mirrors=-1,
+    vectors=stretching(-1, 1),
+)
+TOP_BOTTOM = Change(
+    lambda part, _: functional.vertical_flip(part), "whole", mirrors=-2, vectors=stretching(1, -1)
+)
 Draw: TypeAlias = Callable[[Any, Random, Size, torch.device], Change]
 DRAWS: Mapping[type, Draw] = MappingProxyType(
     {

@@ -55,7 +55,7 @@ def probe(file: Path) -> VideoFacts:
         rate, codec = stream.average_rate, stream.codec_context.name
     [first] = _frames_at(file, index, [0])
     height, width = index.size_hw
-    size_hw = (width, height) if _quarter_turns(first) % 2 else (height, width)
+    size_hw = (width, height) if quarter_turns(first) % 2 else (height, width)
     return VideoFacts(index.count, size_hw, float(rate) if rate else None, codec)
 
 
@@ -111,7 +111,7 @@ def read_frames(file: Path, indices: NDArray[np.int64], shorter_side: int) -> ND
             frame, width, height, format="rgb24", interpolation=FILTER, threads=1
         )
         pictures[place] = scaled.to_ndarray()
-        turns = _quarter_turns(frame)
+        turns = quarter_turns(frame)
     upright = np.rot90(pictures, turns, axes=(1, 2)) if turns else pictures
     is_as_asked = np.array_equal(places, np.arange(wanted.size))
     return upright if is_as_asked else upright[places]
@@ -197,6 +197,6 @@ def _frames_at(file: Path, index: FrameIndex, wanted: list[int]) -> Iterator[Vid
         yield frame
 
 
-def _quarter_turns(frame: VideoFrame) -> int:
+def quarter_turns(frame: VideoFrame) -> int:
     """Return by how many quarters counterclockwise a frame is to be turned to be upright."""
     return round(frame.rotation / 90) % 4

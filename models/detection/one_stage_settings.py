@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from models.detection.backbone_settings import ResNetPyramidSettings
+from models.frozen_settings import FrozenSettings
 from models.segmentation.image_sizes import size_fault
-from models.settings import FrozenSettings, ModelSettings
+from models.settings import ModelSettings
 
 # At default settings, without pretrained weights. One channel is that of the background, which
 # the networks have no outputs for.

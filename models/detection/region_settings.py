@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from models.settings import FrozenSettings
+from models.frozen_settings import FrozenSettings
 
 Side = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]

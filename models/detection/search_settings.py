@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.settings import FrozenSettings
+from models.frozen_settings import FrozenSettings
 
 
 class SearchSettings(FrozenSettings):

@@ -78,6 +78,11 @@ MAP_RULES: Mapping[str, Literal["voc07", "voc10", "thesis", "open_images"]] = Ma
 AT_THRESHOLD = ("precision", "recall", "f1")  # at IoU 0.5, of detections from evaluation.threshold
 DETECTION_METRICS = (*AP_NAMES, *MAP_RULES, *AT_THRESHOLD, "loss", *DETECTOR_MEASURES)
 DETECTION_BY_CLASS = ("ap", "ap50", "thesis_ap")
+# Shares of videos, by the mean of the probabilities of all their clips, and of clips alone.
+TOP = 5
+TOP5_METRICS = ("top5", "clip_top5")  # where there are more than 5 classes, else all are right
+ACTION_METRICS = ("top1", "clip_top1", *TOP5_METRICS, "class_recall", "loss", "log_loss")
+ACTION_BY_CLASS = ("recall",)
 
 
 def class_slugs(
@@ -152,3 +157,16 @@ def detection_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
     """Return every metric of boxes that may be computed for a dataset's classes."""
     slugs = detection_slugs(class_names)
     return (*DETECTION_METRICS, *(f"{own}_{slug}" for own in DETECTION_BY_CLASS for slug in slugs))
+
+
+def action_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes' names in metrics of actions, in label order."""
+    return class_slugs(class_names, ACTION_METRICS, ACTION_BY_CLASS)
+
+
+def action_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return every metric of actions that may be computed for a dataset's classes."""
+    has_top5 = len(class_names) > TOP
+    names = [name for name in ACTION_METRICS if has_top5 or name not in TOP5_METRICS]
+    slugs = action_slugs(class_names)
+    return (*names, *(f"{own}_{slug}" for own in ACTION_BY_CLASS for slug in slugs))

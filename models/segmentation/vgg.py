@@ -16,16 +16,19 @@ def vgg16_widths(base_channels: int) -> list[int]:
     return [base_channels * min(2**stage, 8) for stage in range(len(CONVOLUTIONS))]
 
 
-def vgg16_stages(base_channels: int, *, batch_norm: bool, image_padding: int = 1) -> nn.ModuleList:
+def vgg16_stages(
+    base_channels: int, *, batch_norm: bool, image_padding: int = 1, image_channels: int = 3
+) -> nn.ModuleList:
     """Build the layers between the poolings, which are left out: a network pools its own way.
 
     Args:
         base_channels: of the first stage.
         batch_norm: whether each convolution is normalised.
         image_padding: zeros around the image, pixels.
+        image_channels: of the image.
     """
     stages: list[nn.Module] = []
-    channels, padding = 3, image_padding
+    channels, padding = image_channels, image_padding
     for width, convolutions in zip(vgg16_widths(base_channels), CONVOLUTIONS, strict=True):
         layers: list[nn.Module] = []
         for _ in range(convolutions):

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from models.detection.outputs import Learned
+from models.entries import ClipShape
 from models.session import DataSource
 from models.settings import EvaluationSettings
 from models.tasks.object_batches import (
@@ -86,7 +87,7 @@ class ObjectTask:
         """Return (images, channels, height, width), the size being the first image's."""
         return (len(batch.images), *batch.images[0].shape)
 
-    def example_input(self, image_size: int) -> Tensor:
+    def example_input(self, image_size: int, clip: ClipShape | None = None) -> Tensor:  # noqa: ARG002
         """Return one image on the meta device."""
         return torch.empty(1, 3, image_size, image_size, device="meta")
 

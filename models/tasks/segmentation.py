@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.entries import ClipShape
 from models.losses import IGNORE, one_hot
 from models.losses.segmentation_loss import SegmentationLoss
 from models.metrics.names import BACKGROUND, segmentation_metric_names
@@ -152,7 +153,7 @@ class SegmentationTask:
         """Return (images, channels, height, width)."""
         return tuple(batch.images.shape)
 
-    def example_input(self, image_size: int) -> Tensor:
+    def example_input(self, image_size: int, clip: ClipShape | None = None) -> Tensor:  # noqa: ARG002
         """Return one image on the meta device."""
         return torch.empty(1, 3, image_size, image_size, device="meta")
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.entries import ClipShape
 from models.session import DataSource
 
 BatchT = TypeVar("BatchT")
@@ -75,10 +76,14 @@ class Task(Protocol[BatchT]):
         Where the images of a batch differ in size, that of the first one.
         """
 
-    def example_input(self, image_size: int) -> Tensor:
-        """Return one image on the meta device, to count multiply-accumulates with.
+    def example_input(self, image_size: int, clip: ClipShape | None) -> Tensor:
+        """Return one image, or clip, on the meta device, to count multiply-accumulates with.
 
         It is square: where a batch's sizes may differ, the smallest that there is.
+
+        Args:
+            image_size: Its sides, pixels.
+            clip: What else it has; None: it is a picture.
         """
 
     def split_batch(self, batch: BatchT, parts: int) -> list[BatchT]:

@@ -1,7 +1,8 @@
 """The cited numbers: one CSV per work in this folder, one row per printed number.
 
 Add a baseline: one row (or one CSV with the same columns); its name is known at once. An empty
-field means that the source does not say; notes are separated by " | ".
+field means that the source does not say, and so does a file without a column that is of videos
+alone (see `Protocol`); notes are separated by " | ".
 
     BaselineError
     └── UnknownBaselineError    a study names a baseline that no CSV holds
@@ -50,6 +51,13 @@ class Protocol:
     epochs: int | None = None
     train_images: int | None = None
     scored_images: int | None = None  # images that the number was computed on
+    # Of videos alone; the columns may be left out of a CSV.
+    frames: int | None = None  # of a clip
+    views: int | None = None  # clips of a video that are scored
+    crops: int | None = None  # squares of a clip that are scored
+    split_policy: str | None = None  # as `data.split.policy`: given, grouped, random, stratified
+    weight_decay: float | None = None
+    schedule: str | None = None  # of the learning rate: constant, step, plateau, cosine
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,12 @@ def _protocol(row: Mapping[str, str]) -> Protocol:
         epochs=_whole(row["epochs"]),
         train_images=_whole(row["train_images"]),
         scored_images=_whole(row["scored_images"]),
+        frames=_whole(row.get("frames", "")),
+        views=_whole(row.get("views", "")),
+        crops=_whole(row.get("crops", "")),
+        split_policy=row.get("split_policy") or None,
+        weight_decay=_number(row.get("weight_decay", "")),
+        schedule=row.get("schedule") or None,
     )
 
 

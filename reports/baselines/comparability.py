@@ -1,10 +1,11 @@
 """May our number stand beside a cited one? Computed from the two protocols, never typed.
 
-Three kinds of fields decide. *Identity*: another task, dataset, class or metric is another
+Four kinds of fields decide. *Identity*: another task, dataset, class or metric is another
 question, so the numbers are not comparable. *Budget*: more than `BUDGET_FACTOR` times the
 epochs, training images or image side is another experiment; smaller gaps need care.
-*Condition*: any other difference needs care. What the source does not say is listed, and
-cannot be held against either side.
+*Condition*: any other difference needs care. *Leak*: a number from a split that cuts videos'
+groups answers another question than one from a split that does not. What the source does not say
+is listed, and cannot be held against either side.
 """
 
 import math
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.baselines.citations import Protocol
+from reports.leaky_splits import CUTS_GROUPS
 from reports.notation import join_words, metric_name, value_text
 
 BUDGET_FACTOR = 2.0
@@ -29,10 +31,30 @@ CONDITION = {
     "threshold": "threshold",
     "scored_images": "scored images",
 }
+VIDEO_TASKS = ("action_recognition",)
+BUDGET_OF_VIDEOS = {**BUDGET, "frames": "clip frames"}
+CONDITION_OF_VIDEOS = {
+    **CONDITION,
+    "split_policy": "split policy",
+    "views": "views per video",
+    "crops": "crops per view",
+    "weight_decay": "weight decay",
+    "schedule": "schedule",
+}
 
 # What one chooses, and a table may vary.
 SETTINGS = frozenset(
-    {"image_size", "batch_size", "learning_rate", "optimizer", "loss", "threshold", "epochs"}
+    {
+        "image_size",
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "loss",
+        "threshold",
+        "epochs",
+        *(CONDITION_OF_VIDEOS.keys() - CONDITION.keys()),
+        *(BUDGET_OF_VIDEOS.keys() - BUDGET.keys()),
+    }
 )
 
 
@@ -63,11 +85,12 @@ class Comparability:
 
 def compare_protocols(cited: Protocol, ours: Protocol) -> Comparability:
     """Judge whether our number may stand beside a cited one."""
-    hard = [*_differences(cited, ours, IDENTITY), *_budget_gaps(cited, ours)]
-    soft = _differences(cited, ours, CONDITION | BUDGET)
+    identity = _differences(cited, ours, IDENTITY)
+    hard = [*identity, *_leak(cited, ours), *_budget_gaps(cited, ours)]
+    soft = _differences(cited, ours, _condition(cited) | _budget(cited))
     unstated = tuple(
         words
-        for field, words in (IDENTITY | BUDGET | CONDITION).items()
+        for field, words in (IDENTITY | _budget(cited) | _condition(cited)).items()
         if getattr(cited, field) is None or getattr(ours, field) is None
     )
     if hard:
@@ -105,7 +128,7 @@ def count_differences(
     The closest of our configurations has the fewest: in a table of thresholds the one with the
     row's threshold, whatever else differs.
     """
-    every = IDENTITY | BUDGET | CONDITION
+    every = IDENTITY | _budget(cited) | _condition(cited)
     own = {field: words for field, words in every.items() if field in varied}
     return len(_differences(cited, ours, own)), len(_differences(cited, ours, every))
 
@@ -119,6 +142,22 @@ def _differences(cited: Protocol, ours: Protocol, fields: dict[str, str]) -> lis
     return found
 
 
+def _budget(cited: Protocol) -> dict[str, str]:
+    return BUDGET_OF_VIDEOS if cited.task in VIDEO_TASKS else BUDGET
+
+
+def _condition(cited: Protocol) -> dict[str, str]:
+    return CONDITION_OF_VIDEOS if cited.task in VIDEO_TASKS else CONDITION
+
+
+def _leak(cited: Protocol, ours: Protocol) -> list[str]:
+    """Tell a split that cuts groups from one that does not."""
+    theirs, own = (each.split_policy in CUTS_GROUPS for each in (cited, ours))
+    if cited.task not in VIDEO_TASKS or theirs == own:
+        return []
+    return _differences(cited, ours, {"split_policy": "split policy"})
+
+
 def _agree(theirs: str | float, ours: str | float) -> bool:
     if isinstance(theirs, str) or isinstance(ours, str):
         return theirs == ours
@@ -128,7 +167,7 @@ def _agree(theirs: str | float, ours: str | float) -> bool:
 def _budget_gaps(cited: Protocol, ours: Protocol) -> list[str]:
     far = {
         field: words
-        for field, words in BUDGET.items()
+        for field, words in _budget(cited).items()
         if _factor(getattr(cited, field), getattr(ours, field)) > BUDGET_FACTOR
     }
     return _differences(cited, ours, far)

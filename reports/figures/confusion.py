@@ -19,6 +19,8 @@ from trackers.records import StudyRecord
 MOST_NUMBERS = 12  # labels of a matrix whose shares are written into it
 ROW_HEIGHT = 30  # pixels
 LABEL_WIDTH = 46  # pixels of a column
+MOST_WIDE = 30  # labels; of more, rows and columns are only as wide as a name is high
+NARROW = 15  # pixels of a row and of a column then
 SIDE_WIDTH = 150  # pixels of the labels beside
 
 
@@ -32,7 +34,7 @@ class Confusion:
     seeds: int
     labels: tuple[str, ...]
     matrix: NDArray[np.int64]  # (labels, labels), rows truth, columns prediction
-    unit: str = "pixels"  # or "objects", whose last label is the background
+    unit: str = "pixels"  # or "videos"; or "objects", whose last label is the background
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -75,7 +77,10 @@ def confusions(study: StudyRecord) -> tuple[Confusion, ...]:
             continue
         matrix = np.sum([np.array(content["matrix"], np.int64) for content in kept], axis=0)
         labels = tuple(kept[0]["labels"])
-        made.append(Confusion(winner.name, winner.group, split, len(kept), labels, matrix))
+        unit = str(kept[0].get("unit", "pixels"))
+        made.append(
+            Confusion(winner.name, winner.group, split, len(kept), labels, matrix, unit=unit)
+        )
     return tuple(made)
 
 
@@ -134,7 +139,7 @@ def confusion_figure(confusion: Confusion) -> go.Figure:
     return go.Figure(
         data=[trace],
         layout=theme.layout(
-            90 + ROW_HEIGHT * len(confusion.labels),
+            90 + (NARROW if _is_large(confusion) else ROW_HEIGHT) * len(confusion.labels),
             xaxis=theme.axis("predicted", type="category", **every),
             yaxis=theme.axis("true", type="category", autorange="reversed", **every),
             dragmode=False,
@@ -144,7 +149,11 @@ def confusion_figure(confusion: Confusion) -> go.Figure:
 
 def confusion_width(confusion: Confusion) -> int:
     """The least width at which a matrix can be read, pixels."""
-    return SIDE_WIDTH + LABEL_WIDTH * len(confusion.labels)
+    return SIDE_WIDTH + (NARROW if _is_large(confusion) else LABEL_WIDTH) * len(confusion.labels)
+
+
+def _is_large(confusion: Confusion) -> bool:
+    return len(confusion.labels) > MOST_WIDE
 
 
 def confusion_summary(confusion: Confusion) -> str:

@@ -17,6 +17,8 @@ from reports.notation import configuration_label, metric_name, plural, score
 from trackers.records import CellRecord, StageRecord, StudyRecord
 
 LOSSES = ("val/loss", "train/loss")
+# What is drawn beside the objective, where a task has more than one way to be right.
+BESIDE = {"action_recognition": ("val/top1", "val/top5", "train/top1")}
 TIME_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
@@ -52,13 +54,14 @@ class StageCurves:
 
 
 def stage_curves(study: StudyRecord, index: int) -> tuple[StageCurves, ...]:
-    """Collect the objective and the losses of the stage at `index`, per class."""
+    """Collect the objective, what is beside it and the losses of a stage, per class."""
     stage = study.stages[index]
     placed = [p for p in places(study).values() if p.place[0] == index]
     if stage.after_training or not placed:
         return ()
     cells = [cell for p in placed for cell in cells_of(study, p.configuration)]
-    metrics = (_objective_on_epochs(study.metric, cells), *LOSSES)
+    objective = _objective_on_epochs(study.metric, cells)
+    metrics = (objective, *BESIDE.get(study.task, ()), *LOSSES)
     found = [
         _curves(study, stage, placed, group=group, metric=metric)
         for group in classes_of(cells) or ("",)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Place, Placed, path_to
 from reports.measurements import finite
 from reports.notation import (
@@ -18,6 +19,8 @@ from reports.notation import (
     short_label,
 )
 from trackers.records import CandidateRecord, DecisionRecord, JsonValue, StudyRecord
+
+LEAKY = ", of a leaky split: no estimate for new recordings"
 
 
 def chosen(path: Iterable[Placed]) -> dict[str, JsonValue]:
@@ -36,7 +39,8 @@ def winner_sentence(
         return "No stage has been decided yet, so there is no winner to report."
     if len(winners) == 1:
         label = configuration_label(chosen(path_to(found, winners[0].place)))
-        return f"Best by {metric}: {label}, at {_value_words(winners[0])}."
+        leak = LEAKY if is_leaky_configuration(study, winners[0].configuration) else ""
+        return f"Best by {metric}: {label}, at {_value_words(winners[0])}{leak}."
     each = [
         f"{w.configuration.group} {short_label(w.configuration.shown)} "
         f"({score(w.candidate.mean if w.candidate else None)})"

@@ -4,9 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reports.leaky_splits import leak_gaps, leak_warning
 from reports.lineage import Placed, places
 from reports.measurements import outcome_text, planned_total, seeds_of
-from reports.notation import join_words, metric_name, plural, setting_name, value_text
+from reports.notation import (
+    join_words,
+    metric_name,
+    plural,
+    sentence_case,
+    setting_name,
+    value_text,
+)
 from reports.tables.answer import tied_with
 from trackers.records import StudyRecord
 
@@ -25,9 +33,15 @@ class Flag:
 
 def study_flags(study: StudyRecord) -> tuple[Flag, ...]:
     """Collect every caution, the gravest first."""
-    found = [*_unfinished(study), *_selection(study), *_objective(study), *_incomplete(study)]
-    found += [*_assemblies(study), *_seeds(study), *_missing(study), *_ties(study), *_edges(study)]
-    found += [*_warnings(study), *_cost(study)]
+    found = [*_unfinished(study), *_leaks(study), *_selection(study), *_objective(study)]
+    found += [
+        *_incomplete(study),
+        *_assemblies(study),
+        *_seeds(study),
+        *_missing(study),
+        *_ties(study),
+    ]
+    found += [*_edges(study), *_warnings(study), *_cost(study)]
     return tuple(sorted(found, key=lambda flag: flag.level != "warning"))
 
 
@@ -35,6 +49,12 @@ def _unfinished(study: StudyRecord) -> Iterator[Flag]:
     if not study.is_finished:
         why = f": {study.note.rstrip('.')}" if study.note else ""
         yield Flag("warning", f"The study is not finished{why}. What follows may still change.")
+
+
+def _leaks(study: StudyRecord) -> Iterator[Flag]:
+    warning = leak_warning(study)
+    if warning:
+        yield Flag("warning", " ".join([warning, *map(sentence_case, leak_gaps(study))]))
 
 
 def _selection(study: StudyRecord) -> Iterator[Flag]:
@@ -58,8 +78,8 @@ def _objective(study: StudyRecord) -> Iterator[Flag]:
     if "thesis" in study.metric:
         yield Flag(
             "warning",
-            f"The objective, {metric_name(study.metric)}, rises with missed objects and is 1 for a "
-            "detector that finds nothing: choose by AP50, and compare by this one.",
+            f"The objective, {metric_name(study.metric)}, rises with missed objects and is 1 for "
+            "a detector that finds nothing: choose by AP50, and compare by this one.",
         )
 
 

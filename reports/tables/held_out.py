@@ -1,13 +1,14 @@
 """The test split's scores of stage winners, and how often it was looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reports.leaky_splits import is_leaky
 from reports.lineage import places
 from reports.measurements import finite
 from reports.notation import CLASS_METRICS, configuration_label, metric_name, plural
 from reports.tables.protocols import class_slug, classes_known
-from trackers.records import StudyRecord, TestScoreRecord
+from trackers.records import CellRecord, JsonValue, StudyRecord, TestScoreRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class HeldOutRow:
     seed: int | None
     values: tuple[float | None, ...]  # as the table's metrics
     class_name: str = ""  # of the table by class
+    is_leaky: bool = False  # its split cuts groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,18 @@ def _slugs(study: StudyRecord) -> dict[str, str]:
     cells = [
         study.cells[record.cell] for record in study.test_scores if record.cell in study.cells
     ]
-    return {class_slug(name): name for cell in cells for name in classes_known(cell)}
+    return {class_slug(name): name for cell in cells for name in _classes(cell)}
+
+
+def _classes(cell: CellRecord) -> tuple[str, ...]:
+    """Return a cell's classes: as the study names them, or those that its trials found."""
+    found = [name for trial in cell.trials for name in _found_classes(trial.effective)]
+    return classes_known(cell) or tuple(dict.fromkeys(found))
+
+
+def _found_classes(effective: Mapping[str, JsonValue]) -> list[str]:
+    classes = effective.get("classes")
+    return [str(name) for name in classes] if isinstance(classes, list | tuple) else []
 
 
 def _class_parts(name: str, slugs: Iterable[str]) -> tuple[str, str] | None:
@@ -111,6 +124,7 @@ def _row(
         seed=cell.seed if cell else None,
         values=tuple(finite(record.metrics.get(name)) for name in metrics),
         class_name=class_name,
+        is_leaky=cell is not None and is_leaky(cell.settings),
     )
 
 

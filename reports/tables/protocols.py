@@ -125,7 +125,18 @@ def _protocol(
         epochs=_epochs(study, cell),
         train_images=_train_images(study, cell),
         scored_images=_whole(settings, f"data.limit.{split}") if split else None,
+        frames=_whole(settings, "data.clip.frames"),
+        views=_of_scored(settings, "data.clip.views", split),
+        crops=_of_scored(settings, "data.clip.crops", split),
+        split_policy=_text(settings, "data.split.policy"),
+        weight_decay=_number(settings, "training.weight_decay"),
+        schedule=_text(settings, "training.schedule.name"),
     )
+
+
+def _of_scored(settings: Mapping[str, JsonValue], path: str, split: str) -> int | None:
+    """Return how many there are of a scored video; a training video is seen once an epoch."""
+    return None if split == "train" else _whole(settings, path)
 
 
 def _epochs(study: StudyRecord, cell: CellRecord) -> int | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Placed, places
 from reports.measurements import (
     OUTCOME_ORDER,
@@ -48,6 +49,7 @@ class StageRow:
     outcomes: tuple[tuple[str, int], ...]
     rank: int | None  # 0 for the winner; None when not kept
     is_tied: bool
+    is_leaky: bool  # its split cuts groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _row(
         outcomes=_outcomes(cells),
         rank=placed.rank,
         is_tied=bool(known and known.is_tied),
+        is_leaky=is_leaky_configuration(study, placed.configuration),
     )
 
 

@@ -1,5 +1,6 @@
 """The thesis's columns: training and validation accuracy and loss, score and time.
 
+Of actions they are its Table 14's: "Acc" is on training, "Val" on validation, top-1 and top-5.
 What a study asked for beside its objective, or a detector is judged by, is among them. These
 metrics are those of the epoch whose weights were scored, averaged over seeds.
 """
@@ -7,12 +8,18 @@ metrics are those of the epoch whose weights were scored, averaged over seeds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Placed, places
 from reports.measurements import cells_of, finite, mean, scored_epoch, value_of
 from reports.notation import configuration_label
 from trackers.records import CellRecord, Outcome, StudyRecord
 
 EPOCH_METRICS = (
+    "train/top1",
+    "train/top5",
+    "val/top1",
+    "val/top5",
+    "val/class_recall",
     "train/pixel_accuracy",
     "train/accuracy",
     "train/loss",
@@ -39,6 +46,7 @@ class TrainingRow:
     epoch: float | None  # mean of the scored epochs
     cells: int  # complete ones, that the means are over
     is_winner: bool
+    is_leaky: bool  # its split cuts groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ def _row(study: StudyRecord, placed: Placed, group: str, metrics: Sequence[str])
         epoch=mean(cell.best_epoch for cell in cells),
         cells=len(cells),
         is_winner=placed.rank == 0,
+        is_leaky=is_leaky_configuration(study, placed.configuration),
     )
 
 

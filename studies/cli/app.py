@@ -9,7 +9,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from studies.cli import catalogs, looking, planning, predicting, running, scoring, study_file
+from studies.cli import (
+    catalogs,
+    looking,
+    planning,
+    predicting,
+    running,
+    scoring,
+    study_file,
+    tracking,
+)
 from trackers.event_log import EventLogError
 
 UNUSABLE = 2  # exit status: something on disk cannot be used
@@ -71,6 +80,7 @@ app.command()(looking.status)
 app.command()(looking.report)
 app.command()(looking.ui)
 app.command(epilog=predicting.EXAMPLES)(predicting.predict)
+app.command(epilog=tracking.EXAMPLES)(tracking.track)
 app.command()(running.sync)
 app.add_typer(catalogs.models_app, name="models")
 app.add_typer(catalogs.data_app, name="data")

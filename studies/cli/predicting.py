@@ -1,4 +1,4 @@
-"""`visionstudy predict`: apply what a study found to pictures."""
+"""`visionstudy predict`: apply what a study found to pictures and videos."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace
+from studies.cli.predicting_videos import (
+    Actions,
+    ActionStride,
+    Appearance,
+    Distances,
+    Every,
+    Track,
+    VideoOptions,
+    predict_named_videos,
+)
 from studies.cli.reading import fail
 from studies.cli.running import Tracking
 from studies.running.workspace import open_workspace
@@ -25,6 +35,8 @@ EXAMPLES = """Examples:
   visionstudy predict quickstart/3f2a9c one.jpg two.png -o predicted --threshold 0.3
   visionstudy predict small-camvid-unet 'frames/**/*.png' -o predicted --probabilities
   visionstudy score masks truth/ predicted/labels --classes predicted/predictions.json
+  visionstudy predict my-detector street.mp4 -o predicted --track sort --actions my-actions
+  visionstudy predict my-detector street.mp4 -o predicted --distances calibration.yaml
 """
 
 
@@ -41,8 +53,9 @@ def predict(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE...",
-            help="Pictures, folders of pictures, or quoted patterns such as 'photos/*.jpg'.",
+            metavar="FILE...",
+            help="Pictures, folders of pictures, or quoted patterns such as 'photos/*.jpg'; or "
+            "videos, or patterns of them.",
             show_default=False,
         ),
     ],
@@ -97,11 +110,17 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do again what is done, and replace other runs'.")
     ] = False,
+    actions: Actions = None,
+    every: Every = None,
+    track: Track = None,
+    appearance: Appearance = None,
+    action_stride: ActionStride = None,
+    distances: Distances = None,
     tracking_uri: Tracking = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
-    """Apply a study's winner to pictures.
+    """Apply a study's winner to pictures, or to videos.
 
     RUN's networks are given pictures as in training: same size, same normalising. With one model
     per class, the winners of all classes are put together: each pixel gets the most probable of
@@ -114,10 +133,17 @@ def predict(
     coco_results.json (COCO results; category_id is the label index) and objects.csv instead of
     labels. What is done is not done again.
 
-    Exit status: 0 all predicted; 1 a picture could not be read; 2 nothing can be predicted.
+    Of a video, DIR/NAME gets video.mp4 with everything drawn over it (no sound), objects.csv,
+    tracks.txt (MOT format, of tracked objects), actions.csv, distances.csv and prediction.json.
+    Ctrl-C finishes the files where they are.
 
-    --json prints {"folder", "study", "cells", "classes", "pictures", "predicted" (now), "skipped":
-    [{"source", "reason"}], "seconds", "device", "notes"}.
+    Exit status: 0 all predicted; 1 a picture or video could not be read; 2 nothing can be
+    predicted; 130 stopped by Ctrl-C.
+
+    --json prints, of videos, {"folder", "studies", "device", "videos": [{"source", "frames",
+    "was_done", "was_stopped", "note", "seconds", "found"}]}; of pictures {"folder", "study",
+    "cells", "classes", "pictures", "predicted" (now), "skipped": [{"source", "reason"}],
+    "seconds", "device", "notes"}.
     """
     # Lazy: they load torch and rich, which `visionstudy --help` must not wait for.
     from studies.cli.predicting_output import end_lines, predicted_json, run_lines
@@ -133,6 +159,12 @@ def predict(
         overwrite=overwrite,
     )
     chosen, used = _choose(run, workspace, tracking_uri), _device(device)
+    options = VideoOptions(every, track, appearance, action_stride, distances)
+    beside = None if actions is None else _choose(actions, workspace, tracking_uri)
+    if predict_named_videos(
+        (chosen, beside), images, output, wishes=(wishes, options), device=used, as_json=as_json
+    ):
+        return
     if not as_json:
         for line in run_lines(chosen):
             typer.echo(line)

@@ -27,28 +27,35 @@ LISTED_SKIPPED = 10
 
 
 class Rate(ProgressColumn):
-    """Pictures per second."""
+    """Pictures or frames per second."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__()
+        self._noun = noun
 
     def render(self, task: Task) -> Text:
         """Return the rate of the last seconds."""
-        return Text(f"{task.speed:.1f} pictures/s" if task.speed else "")
+        return Text(f"{task.speed:.1f} {self._noun}/s" if task.speed else "")
 
 
 @contextmanager
-def shown_progress(console: Console, *, quiet: bool) -> Iterator[Told]:
-    """Show how far it is: a bar on a terminal, a line now and then elsewhere."""
+def shown_progress(console: Console, *, quiet: bool, noun: str = "pictures") -> Iterator[Told]:
+    """Show how far it is: a bar on a terminal, a line now and then elsewhere.
+
+    What is told are the things done, of how many; 0: that is not known.
+    """
     if quiet:
         yield lambda *_: None
     elif console.is_terminal:
-        columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), Rate())
+        columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), Rate(noun))
         with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
             step = bar.add_task("", total=None)
-            yield lambda done, total: bar.update(step, completed=done, total=total)
+            yield lambda done, total: bar.update(step, completed=done, total=total or None)
     else:
-        yield _plain(console)
+        yield _plain(console, noun)
 
 
-def _plain(console: Console) -> Told:
+def _plain(console: Console, noun: str) -> Told:
     started_at = said_at = time.monotonic()
     first: int | None = None
 
@@ -59,11 +66,9 @@ def _plain(console: Console) -> Told:
         if now - said_at >= PLAIN_INTERVAL_S and done > first:
             said_at = now
             rate = (done - first) / (now - started_at)
-            left = duration((total - done) / rate)
-            console.print(
-                f"{done:,} of {total:,} pictures, {rate:.1f} pictures/s, about {left} left",
-                highlight=False,
-            )
+            left = duration(max(0, total - done) / rate)
+            of_all, rest = (f" of {total:,}", f", about {left} left") if total else ("", "")
+            console.print(f"{done:,}{of_all} {noun}, {rate:.1f} {noun}/s{rest}", highlight=False)
 
     return told
 
@@ -82,9 +87,9 @@ def _place(run: ChosenRun, member: Member) -> str:
 
 def _words(task: str, member: Member) -> str:
     model, size = member.settings.model.name, member.settings.data.image_size
-    is_thresholded = member.settings.training.loss not in SOFTMAX_LOSSES
+    is_softmax = member.settings.training.loss in SOFTMAX_LOSSES or task == "action_recognition"
     what = "score" if task == "object_detection" else "probability"
-    threshold = f", from a {what} of {member.threshold:g} on" if is_thresholded else ""
+    threshold = f", from a {what} of {member.threshold:g} on" if not is_softmax else ""
     return f"{model} at {size} px, labels {', '.join(member.class_names)}{threshold}"
 
 

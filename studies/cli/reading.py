@@ -56,11 +56,11 @@ def _find_start(place: WorkspaceFolder) -> "FindStart":
 
 
 def warn_of_split(spec: "StudySpec") -> None:
-    """Say on stderr how the study's split flatters its scores, if it does."""
+    """Say on stderr how splits that the study tries flatter its scores, if one does."""
     # Lazy: as above.
-    from data_pipeline.splitting.split_warnings import split_warnings
+    from studies.spec.split_policies import warnings_of_splits
 
-    for warning in split_warnings(spec.data):
+    for warning in warnings_of_splits(spec):
         typer.echo(f"warning: {warning}", err=True)
 
 

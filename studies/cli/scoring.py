@@ -10,6 +10,8 @@ from studies.cli.reading import fail
 from studies.cli.result_file import check_result_file, write_result_file
 from studies.cli.scoring_boxes import EXAMPLES as BOX_EXAMPLES
 from studies.cli.scoring_boxes import detections
+from studies.cli.scoring_tracks import EXAMPLES as TRACK_EXAMPLES
+from studies.cli.scoring_tracks import tracks
 
 if TYPE_CHECKING:
     from studies.scoring.masks import MaskScores, Question
@@ -36,6 +38,7 @@ def _score() -> None:
 
 
 score_app.command(epilog=BOX_EXAMPLES)(detections)
+score_app.command(epilog=TRACK_EXAMPLES)(tracks)
 
 
 @score_app.command(epilog=EXAMPLES)

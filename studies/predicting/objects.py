@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from data_pipeline.loading.restoring import Restorer, restored_boxes
 from models.predictions import FoundObjects
+from studies.predicting.box_drawing import draw_box, line_width
 from studies.predicting.choosing import ChosenRun
 from studies.predicting.colours import Colour, class_colours
 from studies.predicting.label_drawing import overlay_ending, overlay_file
@@ -24,7 +25,6 @@ from studies.predicting.wishes import LEAST_SCORE, Wishes
 
 PIXEL_DIGITS, SCORE_DIGITS = 2, 6  # decimals kept
 COLUMNS = ("picture", "class", "score", "left", "top", "right", "bottom")  # of the table
-TEXT_SHARE = 1 / 1000  # of the longer side: scale of OpenCV's font
 Bytes = NDArray[np.uint8]
 
 
@@ -139,20 +139,24 @@ class Objects:
         return not self.wishes.classes or self.run.class_names[label] in self.wishes.classes
 
     def _draw(self, pixels: Bytes, objects: Sequence[Object]) -> None:
-        """Draw objects over the picture, the highest score on top.
-
-        From the score on that was wished; else boxes from the run's threshold on, which is of
-        scores, and masks, whose threshold is of pixels, from LEAST_SCORE on.
-        """
+        """Draw objects over the picture, the highest score on top."""
         colours = class_colours(self.run.class_names)
-        least = self.wishes.least_score
-        if least is None:
-            is_of_boxes = self.run.task == "object_detection"
-            least = self.run.members[0].threshold if is_of_boxes else LEAST_SCORE
+        least = least_drawn_score(self.run, self.wishes)
         for each in reversed(objects):
             if each.score >= least:
                 name = self.run.class_names[each.label]
                 _draw_object(pixels, each, name, colours[each.label])
+
+
+def least_drawn_score(run: ChosenRun, wishes: Wishes) -> float:
+    """Return the score from which objects are drawn.
+
+    That which was wished; else of boxes the run's threshold, which is of scores, and of masks,
+    whose threshold is of pixels, LEAST_SCORE.
+    """
+    if wishes.least_score is not None:
+        return wishes.least_score
+    return run.members[0].threshold if run.task == "object_detection" else LEAST_SCORE
 
 
 def _numbers(images: Sequence[dict[str, Any]]) -> Sequence[int]:
@@ -179,15 +183,9 @@ def _result(found: Object, size_hw: tuple[int, int]) -> dict[str, Any]:
 
 def _draw_object(pixels: Bytes, found: Object, name: str, colour: Colour) -> None:
     """Draw box, class and score, and the mask where there is one."""
-    scale = max(0.35, max(pixels.shape[:2]) * TEXT_SHARE)
-    width = max(1, round(scale))
     if found.mask is not None:
-        _draw_mask(pixels, found.mask, colour, width=width)
-    left, top, right, bottom = (round(value) for value in found.box_xyxy)
-    cv2.rectangle(pixels, (left, top), (right, bottom), colour, width)
-    place = (left + 2, max(round(14 * scale) + 4, top - 4))
-    words = f"{name} {found.score:.2f}"
-    cv2.putText(pixels, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)
+        _draw_mask(pixels, found.mask, colour, width=line_width(pixels))
+    draw_box(pixels, found.box_xyxy, f"{name} {found.score:.2f}", colour)
 
 
 def _draw_mask(pixels: Bytes, mask: ObjectMask, colour: Colour, *, width: int) -> None:

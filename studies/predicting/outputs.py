@@ -44,7 +44,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         UnwritableOutputError: It cannot.
     """
-    with _writing(folder):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
@@ -56,7 +56,7 @@ def write_file(file: Path, content: bytes) -> None:
     Raises:
         UnwritableOutputError: The disk is full or gone.
     """
-    with _writing(file):
+    with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, lambda stream: stream.write(content))
 
@@ -70,12 +70,17 @@ def delete_files(folder: Path, files: Iterable[str]) -> None:
     inside = folder.resolve()
     for file in (inside / each for each in files):
         if file.is_file() and file.resolve().is_relative_to(inside):
-            with _writing(file):
+            with writing(file):
                 file.unlink()
 
 
 @contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the system says of an output into a sentence.
+
+    Raises:
+        UnwritableOutputError: It cannot be written.
+    """
     try:
         yield
     except OSError as error:

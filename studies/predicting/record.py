@@ -117,12 +117,12 @@ def open_record(
     colours = class_colours(run.class_names)
     record = PredictionsRecord(
         folder,
-        run=_described(run, wishes, precisions),
+        run=described(run, wishes, precisions),
         classes=[
             {"index": index, "name": name, "color": list(colour)}
             for index, (name, colour) in enumerate(zip(run.class_names, colours, strict=True))
         ],
-        versions=_versions(),
+        versions=versions(),
     )
     before = _read_to_replace(folder / FILE) if wishes.overwrite else _read(folder / FILE)
     if before is None:
@@ -147,7 +147,7 @@ def stamp(file: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _described(run: ChosenRun, wishes: Wishes, precisions: Sequence[str]) -> dict[str, Any]:
+def described(run: ChosenRun, wishes: Wishes, precisions: Sequence[str]) -> dict[str, Any]:
     """Say what a prediction follows from, in types that JSON gives back equal."""
     described = {
         "study": run.study,
@@ -184,7 +184,8 @@ def _network(member: Member, precision: str) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, Any]:
+def versions() -> dict[str, Any]:
+    """Return what computed a prediction."""
     facts = describe_environment()
     return {name: facts[name] for name in ("visionstudy", *FACTS)}
 

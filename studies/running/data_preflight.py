@@ -18,11 +18,11 @@ from data_pipeline.faults import Fault
 from data_pipeline.hashing import hash_of
 from data_pipeline.integrity.checking import check_splits, unusable
 from data_pipeline.settings import DataSettings, Limit
-from data_pipeline.splitting.split_warnings import split_warnings
 from data_pipeline.splitting.splits import SPLITS, SplitName
 from studies.running.data_record import data_record, noun
 from studies.running.progress import View
 from studies.spec.schema import StudySpec
+from studies.spec.split_policies import warnings_of_splits
 
 MOST_UNUSABLE = 0.2  # share of a split; above, a copy was cut short rather than a file damaged
 NEEDED: tuple[SplitName, ...] = ("train", "val")
@@ -43,14 +43,14 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
 
     Returns:
         Facts for the study's record: what was left out in words, a hash of what is used, and how
-        the split flatters scores, if it does; {} for a study without data.
+        a split flatters scores, if one does; {} for a study without data.
 
     Raises:
         DataError: The dataset cannot be listed, or too little of a split can be used.
     """
     if spec.data.dataset == NO_DATA:
         return {}
-    warnings = split_warnings(spec.data)
+    warnings = warnings_of_splits(spec)
     for warning in warnings:
         view.say(warning)
     by_class = class_splits(spec)

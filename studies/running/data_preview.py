@@ -12,6 +12,7 @@ from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.loading.collating import collate
 from data_pipeline.loading.loaders import Seen
 from data_pipeline.samples import (
+    COLOURS,
     IGNORE,
     Batch,
     ClassificationBatch,
@@ -25,6 +26,7 @@ from data_pipeline.settings import DataSettings
 from data_pipeline.source import open_data
 from data_pipeline.transforms.settings import AnyAugmentation
 from data_pipeline.video.clips import shorter_side
+from data_pipeline.video.flow_colours import flow_colours
 from reports.notation import value_text
 from reports.preview_record import (
     IGNORED,
@@ -90,6 +92,8 @@ def settings_in_words(data: DataSettings) -> Iterator[tuple[str, str]]:
     if isinstance(data, VideoFields):
         clip = data.clip
         yield "clip", f"{clip.frames} frames, one in every {clip.stride}, from a drawn start"
+        if clip.flow is not None:
+            yield "flow", value_text(clip.flow.model_dump(mode="json", exclude_none=True))
         yield "square", f"drawn, from frames of shorter side {shorter_side(data)} pixels"
     else:
         yield "resize", data.resize.replace("_", " ")
@@ -151,8 +155,12 @@ def _view(
             count = batch.clips.shape[2]
             places = _spread(count, FRAMES)
             note = f"{len(places)} of {of_frames or count} frames"
-            shown = tuple(_pixels(batch.clips[0, :, place]) for place in places)
-            return View(title, shown, note=note, is_exact=is_exact)
+            shown = [_pixels(batch.clips[0, :COLOURS, place]) for place in places]
+            flow = batch.clips[0, COLOURS:]
+            if len(flow):
+                note += ", then the motion of each: the hue says where to"
+                shown += [flow_colours(_pixels(flow[:, place])) for place in places]
+            return View(title, tuple(shown), note=note, is_exact=is_exact)
 
 
 def _objects(batch: DetectionBatch) -> Iterator[PreviewObject]:
@@ -167,7 +175,7 @@ def _objects(batch: DetectionBatch) -> Iterator[PreviewObject]:
 
 
 def _pixels(picture: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Turn (3, h, w) into (h, w, 3)."""
+    """Turn (channels, h, w) into (h, w, channels)."""
     return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
+from models.entries import ClipShape
+from studies.spec.clip_checks import clip_shape
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings
 from studies.tree.assemblies import SINGLE_NETWORK, waiting_cells
@@ -38,6 +40,8 @@ class TimedBatch:
     val_images: int
     weights_bytes: int
     checkpoint_bytes: int  # weights and optimizer state
+    frames: int = 1  # of a clip; 1: a picture
+    scored: int = 1  # clips of a video among the validation images: views times crops
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +198,20 @@ def time_one_batch(spec: StudySpec) -> TimedBatch | None:
 
 
 def estimate_s(cell: PlannedCell, timed: TimedBatch | None) -> float | None:
-    """Scale the timed batch to a cell: by images, pixels and epochs; validation costs a third."""
+    """Scale the timed batch to a cell: by images, pixels, frames and epochs.
+
+    Validation costs a third of training.
+    """
     if cell.source is not None:
         return 0.0
     if timed is None:
         return None
     data = cell.settings.data
     train = min(timed.train_images, data.limit.train or timed.train_images)
-    val = min(timed.val_images, data.limit.val or timed.val_images)
-    pixels = (data.image_size / timed.image_size) ** 2
+    clip = clip_shape(data) or ClipShape(frames=1)
+    samples = timed.val_images // timed.scored
+    val = min(samples, data.limit.val or samples) * clip.scored
+    pixels = (data.image_size / timed.image_size) ** 2 * clip.frames / timed.frames
     per_image = timed.seconds / timed.images * pixels
     epochs = cell.settings.training.epochs
     return per_image * ((train + val / 3) * epochs if epochs else val / 3)

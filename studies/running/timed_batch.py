@@ -15,6 +15,7 @@ import torch
 from data_pipeline.source import open_data
 from models.session import TrainingSession
 from models.workbench import set_up
+from studies.spec.clip_checks import clip_shape
 from studies.spec.schema import CellSettings
 
 
@@ -24,6 +25,7 @@ def measure(task: str, settings: CellSettings) -> dict[str, Any]:
     wanted = settings.data.model_copy(update={"cache": "off", "workers": 0})
     data = open_data(wanted, task, 0, examines=False)
     train, val = data.training(settings.training.batch_size), data.validation(1)
+    clip = clip_shape(settings.data)
     session = TrainingSession(
         task=task,
         model=settings.model,
@@ -43,6 +45,7 @@ def measure(task: str, settings: CellSettings) -> dict[str, Any]:
         report_effective=lambda _: None,
         report_progress=lambda *_: None,
         should_stop=lambda: False,
+        clip=clip,
     )
     bench = set_up(session)
     batch = bench.task.to_device(next(iter(train.epoch(1))), bench.device)
@@ -72,6 +75,7 @@ def measure(task: str, settings: CellSettings) -> dict[str, Any]:
         "val_images": val.images,
         "weights_bytes": weights,
         "checkpoint_bytes": weights + state,
+        **({} if clip is None else {"frames": clip.frames, "scored": clip.scored}),
     }
 
 

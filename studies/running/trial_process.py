@@ -32,6 +32,7 @@ from studies.running.eviction import LOCK_FILE
 from studies.running.file_lock import FileLock
 from studies.running.trial_order import Slot, TrialOrder
 from studies.running.trial_warnings import noted_warnings
+from studies.spec.clip_checks import clip_shape
 from studies.spec.schema import CellSettings
 from studies.tree.cell_history import EVENTS_FILE, read_history
 from trackers.event_log import EventLog
@@ -207,6 +208,7 @@ class _Trial:
             report_progress=self._report_progress,
             should_stop=self._stop.is_set,
             start=order.start,
+            clip=clip_shape(settings.data),
         )
 
     def _open_data(self, settings: CellSettings) -> DataSource:

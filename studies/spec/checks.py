@@ -6,10 +6,11 @@ from data_pipeline.catalog import DATASETS, check_data, class_names
 from data_pipeline.errors import DataError
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS, TASKS
-from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER
+from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER, TOP, TOP5_METRICS
 from models.pretrained_settings import pretrained_fault
 from reports import baselines
 from studies.spec.assembly_checks import assembly_findings
+from studies.spec.clip_checks import clip_fault
 from studies.spec.draft import Draft
 from studies.spec.idle_settings import idle_settings
 from studies.spec.problems import Finding, closest, did_you_mean
@@ -28,10 +29,14 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     yield from _idle_findings(draft)
     yield from _size_findings(draft)
     yield from _shape_findings(draft)
+    yield from _clip_findings(draft)
     yield from _pretrained_findings(draft)
     yield from _objective_findings(draft)
     yield from _baseline_findings(draft)
-    yield from assembly_findings(draft, known_classes(draft, on_disk=on_disk))
+    classes = known_classes(draft, on_disk=on_disk)
+    yield from _single_class_findings(draft, classes)
+    yield from _few_classes_findings(draft, classes)
+    yield from assembly_findings(draft, classes)
     if on_disk:
         yield from _data_findings(draft)
 
@@ -69,6 +74,23 @@ def _idle_findings(draft: Draft) -> Iterator[Finding]:
         yield Finding(tuple(path.split(".")), message, on_key=True)
 
 
+def _single_class_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Finding]:
+    """Where a sample shows one of the classes, there must be another one to choose from."""
+    if draft.task is None or draft.data is None or TASKS[draft.task].has_single_classes:
+        return
+    if draft.data.one_model_per_class:
+        message = (
+            f"on task {draft.task} a sample shows one of the classes, so that a network of a "
+            "single class has nothing to choose from; remove it"
+        )
+        yield Finding(("data", "one_model_per_class"), message, on_key=True)
+    if classes is not None and len(classes) == 1:
+        message = (
+            f"task {draft.task} needs at least two classes, got {classes[0]} alone; name more"
+        )
+        yield Finding(("data", "classes"), message)
+
+
 def _size_findings(draft: Draft) -> Iterator[Finding]:
     """The model must take the base image size."""
     if draft.model is None or draft.data is None:
@@ -85,6 +107,27 @@ def _shape_findings(draft: Draft) -> Iterator[Finding]:
     message = shape_fault(draft.model, draft.data.resize)
     if message:
         yield Finding(("data", "resize"), message)
+
+
+def _few_classes_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Finding]:
+    """Of five classes or fewer, every one is among the first five."""
+    if draft.objective is None or classes is None or len(classes) > TOP:
+        return
+    if draft.objective.metric.partition("/")[2] in TOP5_METRICS:
+        message = (
+            f"{draft.objective.metric} needs more than {TOP} classes, got {len(classes)}, which "
+            "are all among the first five; choose by top1"
+        )
+        yield Finding(("objective", "metric"), message)
+
+
+def _clip_findings(draft: Draft) -> Iterator[Finding]:
+    """The model must take the clips."""
+    if draft.model is None or draft.data is None:
+        return
+    message = clip_fault(draft.model, draft.data)
+    if message:
+        yield Finding(("data", "clip"), message)
 
 
 def _pretrained_findings(draft: Draft) -> Iterator[Finding]:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from models.catalog import TASKS
-from models.settings import EvaluationSettings, FrozenSettings, TrainingSettings
+from models.frozen_settings import FrozenSettings
+from models.settings import EvaluationSettings, TrainingSettings
 
 DEFAULTS: dict[str, FrozenSettings] = {
     "training": TrainingSettings(),
     "evaluation": EvaluationSettings(),
 }
+
+LOSS = "training.loss"
 
 
 def idle_settings(
@@ -16,8 +19,14 @@ def idle_settings(
 ) -> Iterator[tuple[str, str]]:
     """Yield the dotted path of each setting that is given without effect, and what to do."""
     given: dict[str, FrozenSettings] = {"training": training, "evaluation": evaluation}
-    for path in TASKS[task].idle_settings:
+    entry = TASKS[task]
+    has_own_losses = LOSS in entry.idle_settings
+    for path in entry.idle_settings:
         section, name = path.split(".")
         if getattr(given[section], name) != getattr(DEFAULTS[section], name):
-            why = "its networks have losses of their own" if section == "training" else ""
+            is_of_loss = section == "training" and has_own_losses
+            why = "its networks have losses of their own" if is_of_loss else ""
             yield path, f"{name} has no effect on task {task}{why and ', for '}{why}; remove it"
+    if entry.losses is not None and training.loss not in (None, *entry.losses):
+        known = " or ".join(f"'{name}'" for name in entry.losses)
+        yield LOSS, f"loss must be {known} on task {task}, got '{training.loss}'; use that"

@@ -13,9 +13,9 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from data_pipeline.catalog import DATASETS
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
+from models.frozen_settings import FrozenSettings
 from models.settings import (
     EvaluationSettings,
-    FrozenSettings,
     ModelSettings,
     Threshold,
     TrainingSettings,
@@ -45,7 +45,9 @@ PATTERNS = {  # the same in words, for error messages
 }
 Direction = Literal["maximize", "minimize"]
 Sampler = Literal["tpe", "gp", "random", "qmc"]
-Task = Literal["semantic_segmentation", "instance_segmentation", "object_detection"]
+Task = Literal[
+    "semantic_segmentation", "instance_segmentation", "object_detection", "action_recognition"
+]
 Duration: TypeAlias = Annotated[
     str, Field(pattern=DURATION, description="A number and s, m, h or d.")
 ]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from models.catalog import MODELS
 from models.pretrained_settings import pretrained_fault
 from models.settings import SOFTMAX_LOSSES
+from studies.spec.clip_checks import clip_fault
 from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
 from studies.spec.problems import Finding, Loc, dotted
@@ -218,6 +219,11 @@ class SettingsTrial:
             message = shape_fault(model, data.resize)
             if message:
                 return Complaint("data.resize", message)
+        changed_clip = [path for path in changes if path.startswith("data.clip")]
+        if is_other or changed_clip:
+            message = clip_fault(model, data)
+            if message:
+                return Complaint(changed_clip[0] if changed_clip else "data.clip", message)
         if not (self.base_fits or is_other or "data.image_size" in changes):
             return None  # said once, at the base's image size
         message = MODELS[model.name].size_rule(model, data.image_size)

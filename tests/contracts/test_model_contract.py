@@ -11,7 +11,7 @@ from models.catalog import MODELS, TASKS
 from models.cost import count_parameters
 from models.pretrained_settings import PretrainedModelSettings
 from models.resolve import resolve
-from models.settings import ModelSettings
+from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 
 NETWORKS = sorted(
     name
@@ -169,10 +169,23 @@ class TestTaskEntry:
         assert len(set(TASKS[name].metrics)) == len(TASKS[name].metrics)
 
     def test_threshold_changes_some_metrics_and_not_all(self, name: str) -> None:
-        changed = set(TASKS[name].at_threshold)
-        assert changed
-        assert changed < set(TASKS[name].metrics)
+        entry, changed = TASKS[name], set(TASKS[name].at_threshold)
+        assert bool(changed) == ("evaluation.threshold" not in entry.idle_settings)
+        assert changed < set(entry.metrics)
         assert "loss" not in changed
+
+    def test_losses_and_idle_settings_are_settings(self, name: str) -> None:
+        known = {
+            f"{section}.{field}"
+            for section, settings in (
+                ("training", TrainingSettings),
+                ("evaluation", EvaluationSettings),
+            )
+            for field in settings.model_fields
+        }
+        assert set(TASKS[name].idle_settings) <= known
+        losses = TASKS[name].losses or ()
+        assert [TrainingSettings(loss=loss).loss for loss in losses] == list(losses)
 
     def test_saved_predictions_are_named_by_split(self, name: str) -> None:
         names = {TASKS[name].predictions.format(split=split) for split in ("val", "test")}

@@ -19,7 +19,8 @@ def test_videos_cut_at_random_are_warned_of_with_the_thesis_numbers(
     kind: type[RootedData], policy: str
 ) -> None:
     [warning] = split_warnings(with_policy(kind, policy))
-    assert warning.startswith(f"data.split.policy '{policy}' puts clips of one group")
+    assert warning.startswith(f"data.split.policy '{policy}' is leaky: it puts clips of one")
+    assert "near-duplicates" in warning
     assert "0.85 top-1 split at random, and 0.54 with groups kept whole" in warning
     assert warning.endswith("choose data.split.policy: grouped, or given")
 

@@ -11,15 +11,17 @@ import pytest
 from data_pipeline.catalog import check_data, data_fingerprint, label_names
 from data_pipeline.datasets.drawn_folder import MARKER
 from data_pipeline.datasets.settings.generated import StreetActionsData
-from data_pipeline.datasets.street_actions import CLASS_NAMES, build, drawn_videos, write_videos
+from data_pipeline.datasets.street_actions import SETS, build, drawn_videos, write_videos
 from data_pipeline.errors import InvalidDataError
-from data_pipeline.scenes.actions import FilmShape, Motion, car_place, film
+from data_pipeline.scenes.actions import car_place, film
+from data_pipeline.scenes.moments import FilmShape, Motion
 
 TASK = "action_recognition"
+EVERYDAY = SETS["everyday"]
 SHAPE = FilmShape(width=96, height=72, frames=9, rate=4)
 
 
-def small(folder: Path, **changes: int) -> StreetActionsData:
+def small(folder: Path, **changes: int | str) -> StreetActionsData:
     fields = {
         "groups": 3,
         "videos_per_group": 2,
@@ -52,7 +54,7 @@ def test_same_seed_writes_the_same_bytes(drawn: StreetActionsData, tmp_path: Pat
 
 def test_videos_are_read_as_ucf101_in_whole_groups(drawn: StreetActionsData) -> None:
     assert check_data(drawn) == []
-    assert label_names(drawn, TASK) == CLASS_NAMES
+    assert label_names(drawn, TASK) == EVERYDAY
     train, test = build(drawn, TASK, "train"), build(drawn, TASK, "test")
     assert train is not None
     assert test is not None
@@ -60,7 +62,7 @@ def test_videos_are_read_as_ucf101_in_whole_groups(drawn: StreetActionsData) -> 
     assert not train.faults
     assert not test.faults
     assert not {i.group for i in train.items} & {i.group for i in test.items}
-    assert {i.classes[0] for i in test.items} == set(CLASS_NAMES)
+    assert {i.classes[0] for i in test.items} == set(EVERYDAY)
     assert build(drawn, TASK, "val") is None
     for item in test.items:
         assert item.frame_count() == 3  # type: ignore[attr-defined]
@@ -79,7 +81,7 @@ def test_chosen_classes_alone_are_listed(drawn: StreetActionsData) -> None:
     }
 
 
-@pytest.mark.parametrize("action", CLASS_NAMES)
+@pytest.mark.parametrize("action", [*EVERYDAY, *SETS["motion_only"]])
 def test_something_moves_in_front_of_a_street_that_does_not(action: str) -> None:
     frames = np.stack(list(film(action, seed=0, group=1, clip=1, shape=SHAPE))).astype(int)
     changed = np.abs(np.diff(frames, axis=0)).max(axis=(0, 3)) > 25
@@ -143,7 +145,7 @@ def test_videos_are_drawn_once_and_other_settings_elsewhere(
     assert (folder / "complete").stat().st_mtime_ns == before
     assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
     others = [drawn, *(small(tmp_path, **{name: 4}) for name in ("groups", "video_frames"))]
-    others.append(small(tmp_path, video_width=66))
+    others += [small(tmp_path, video_width=66), small(tmp_path, actions="motion_only")]
     assert len({data_fingerprint(settings) for settings in others}) == len(others)
     chosen = drawn.model_copy(update={"classes": ["CarPassing"], "image_size": 32})
     assert data_fingerprint(chosen) == data_fingerprint(drawn)

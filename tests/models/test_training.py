@@ -65,6 +65,15 @@ RECIPES: dict[str, dict[str, Any]] = {
     "accumulation": {"accumulate": 2, "optimizer": "adamw", "schedule": {"name": "cosine"}},
     "rare checkpoints": {"checkpoint_epochs": 2, "loss": "cross_entropy"},
     "bfloat16": {"precision": "bf16-mixed"},
+    "warm-up, short gradients, blocks computed again": {
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "accumulate": 2,
+        "schedule": {"name": "cosine"},
+        "warmup": {"epochs": 1.4},
+        "clip_gradients": 0.05,
+        "gradient_checkpointing": True,
+    },
     "weighted pixels": {
         "loss": "softmax_focal",
         "class_weights": "median_frequency",

@@ -189,6 +189,8 @@ def add_files(study: StudyRecord, folder: Path) -> StudyRecord:
         "curves_val": {"thresholds": ramp, "classes": {"car": curve, "bus": curve}, "mean": curve},
         "confusion_val": {"labels": list("abcdefghijk"), "matrix": np.eye(11, dtype=int).tolist()},
     }
+    classes = {name: {"videos": 4, "recall": 0.5, "precision": 0.5} for name in "abcdefgh"}
+    kept["class_scores_val"] = {"videos": 32, "clips_per_video": [3], "classes": classes}
     files = {}
     for role, content in kept.items():
         file = folder / f"{role}.json"
@@ -205,6 +207,7 @@ def test_curves_and_confusions_fit_a_phone(
     opened = open_page(add_files(study, tmp_path), width=390, scheme=scheme)
     figures = drawn(opened)
     assert {"thresholds-1-iou", "thresholds-1-precision-recall", "confusion-1"} <= set(figures)
+    assert figures["actions-1-recall"][0] <= 390
     assert figures["thresholds-1-iou"][2] > 0
     assert opened.value("document.documentElement.scrollWidth") == 390
     opened.page.click("[data-panel='panel-thresholds-3']")

@@ -27,6 +27,8 @@ FOLDERS = {
     "OPEN_IMAGES_ROOT": "openimages_from_coco",
     "BCCD_ROOT": "bccd",
     "VOC_ROOT": "voc_sample",
+    "UCF101_ROOT": "ucf101_mini",
+    "HMDB51_ROOT": "hmdb51_mini",
 }
 NOWHERE = dict.fromkeys(FOLDERS, "/nowhere")
 WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 to 10

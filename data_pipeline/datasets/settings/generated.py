@@ -44,11 +44,20 @@ class StreetActionsData(VideoFields):
     dataset: Literal["street_actions"] = Field(
         "street_actions", description="Generated videos of actions."
     )
+    actions: Literal["everyday", "motion_only"] = Field(
+        "everyday",
+        description="Which are drawn. everyday: seven of cars, traffic lights and people; "
+        "motion_only: four of balloons, every frame of which is as probable in each of the "
+        "four, so that only motion tells them apart; vertical_flip exchanges two of them.",
+    )
     groups: int = Field(
         6, ge=3, le=99, description="Streets per action; all videos of one are in the same split."
     )
     videos_per_group: int = Field(
-        4, ge=1, le=99, description="Videos per street; 6 streets and 4 videos are 168 in all."
+        4,
+        ge=1,
+        le=99,
+        description="Videos per street; 6 streets and 4 videos of seven actions are 168.",
     )
     video_seed: int = Field(0, ge=0, description="Seed of the drawings.")
     video_frames: int = Field(32, ge=2, le=1024, description="Frames of a video.")

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from data_pipeline.datasets.settings.flow import Flow, flow_fault
 from data_pipeline.settings import DataSettings, FrozenSettings, RootedData
 
 
@@ -25,6 +26,12 @@ class Clip(FrozenSettings):
     crops: Literal[1, 3] = Field(
         1, description="Squares per clip when scored: the middle, or three along the longer side."
     )
+    flow: Flow | None = Field(
+        None,
+        description="Two more channels, after red, green and blue: motion right and down from "
+        "each frame to the clip's next one, pixels of the scaled frame; the last frame repeats "
+        "those of the one before. {}: by OpenCV's DIS, up to 20 pixels; null: colours alone.",
+    )
 
 
 class VideoFields(DataSettings):
@@ -40,6 +47,13 @@ class VideoFields(DataSettings):
                 f"clip.shorter_side must be at least image_size {self.image_size}, so that a "
                 f"square of it can be cut; got {side}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _flow_is_of_the_clip(self) -> "VideoFields":
+        fault = flow_fault(self.clip.frames, self.augment) if self.clip.flow else None
+        if fault:
+            raise ValueError(fault)
         return self
 
 

@@ -7,7 +7,8 @@ import torch
 
 from models.detection.rcnn.examples import FirstExamples, HardExamples
 from models.detection.rcnn.linear_models import Linear, fit_boxes, fit_svm
-from models.detection.rcnn.network import RCNN, FittedLinear
+from models.detection.rcnn.network import RCNN
+from models.fitted_linear import FittedLinear
 
 
 def fit_svms(network: RCNN, first: FirstExamples, hard: HardExamples | None = None) -> None:

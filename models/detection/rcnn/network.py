@@ -25,6 +25,7 @@ from models.detection.rcnn.crops import warped
 from models.detection.rcnn.settings import RCNNSettings
 from models.detection.selective_search.proposals import SearchedRegions
 from models.detection.suppression import Candidates, suppressed
+from models.fitted_linear import FittedLinear
 from models.pretrained import LoadedWeights, WeightsSource, load_into
 from models.segmentation.initialisation import draw_rectified
 
@@ -40,38 +41,6 @@ class Looked(NamedTuple):
 
     pool5: Tensor  # (n, values after the last pooling) float32
     fc7: Tensor  # (n, head_width) float32
-
-
-class FittedLinear(nn.Module):
-    """A linear layer that is fitted, not trained: its values are no parameters, but are saved.
-
-    Args:
-        inputs: Features.
-        outputs: Numbers.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    scale: Tensor  # that features are multiplied by
-    is_fitted: Tensor
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.zeros(outputs, inputs))
-        self.register_buffer("bias", torch.zeros(outputs))
-        self.register_buffer("scale", torch.ones(()))
-        self.register_buffer("is_fitted", torch.zeros((), dtype=torch.bool))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return (n, outputs) of (n, inputs)."""
-        return functional.linear(features * self.scale, self.weight, self.bias)
-
-    def settle(self, weight: Tensor, bias: Tensor, scale: float) -> None:
-        """Take over what was fitted to features times `scale`."""
-        self.weight.copy_(weight)
-        self.bias.copy_(bias)
-        self.scale.fill_(scale)
-        self.is_fitted.fill_(value=True)
 
 
 class RCNN(Detector):

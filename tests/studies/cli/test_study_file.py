@@ -124,7 +124,10 @@ def test_a_split_that_flatters_is_warned_of(
     result = visionstudy(command, str(good))
 
     assert result.exit_code == 0
-    assert "warning: data.split.policy 'random' puts frames of one drive" in result.stderr
+    assert (
+        "warning: data.split.policy 'random' is leaky: it puts frames of one drive"
+        in result.stderr
+    )
 
 
 def test_a_good_study_says_what_comes_next(visionstudy: Visionstudy, good: Path) -> None:

@@ -10,13 +10,20 @@ import torch
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from studies.predicting.choosing import ChosenRun, choose_run
+from data_pipeline.datasets.settings.generated import StreetScenesData
+from data_pipeline.datasets.settings.videos import Clip, UCF101Data
+from data_pipeline.settings import DataSettings
+from models.catalog import MODELS, TASKS
+from models.resolve import resolve
+from models.settings import EvaluationSettings, TrainingSettings
+from studies.predicting.choosing import ChosenRun, Member, choose_run
 from studies.predicting.predicting import Predicted, predict
 from studies.predicting.wishes import Wishes
 from studies.running.launch import launch
 from studies.running.views import PlainView
 from studies.running.workspace import open_workspace
 from studies.spec.load import load_study
+from studies.spec.schema import CellSettings
 from studies.tree.ledger import Ledger
 from trackers.memory_tracker import MemoryTracker
 
@@ -133,3 +140,53 @@ def predicted(choose: Callable[[str], ChosenRun], tmp_path: Path) -> Callable[..
         )
 
     return run
+
+
+UNTRAINED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {  # task -> model, classes
+    "object_detection": (
+        {"name": "yolov3_tiny", "width": 0.0625},
+        ("person", "car"),
+    ),
+    "action_recognition": (
+        {"name": "fast_only", "depth": 14, "width": 4, "frames": 8, "stride": 1},
+        ("walking", "waving", "falling"),
+    ),
+}
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> Callable[[str], ChosenRun]:
+    """Return a function that makes a run of a task: a small network with weights of chance."""
+
+    def make(task: str) -> ChosenRun:
+        model, class_names = UNTRAINED[task]
+        data: DataSettings = StreetScenesData(image_size=64)
+        if task == "action_recognition":
+            clip = Clip(frames=8, stride=2, shorter_side=36)
+            data = UCF101Data(root=tmp_path, image_size=32, clip=clip)
+        settings = CellSettings.model_construct(
+            data=data,
+            model=MODELS[model["name"]].settings.model_validate(model),
+            training=TrainingSettings(),
+            evaluation=EvaluationSettings(),
+        )
+        channels = TASKS[task].output_channels(settings.training, class_names)
+        torch.manual_seed(0)
+        network = resolve(str(MODELS[model["name"]].builder))(settings.model, channels)
+        weights = tmp_path / f"{task}.pt"
+        torch.save(network.state_dict(), weights)
+        member = Member(
+            cell=task[:6],
+            trained=task[:6],
+            role="",
+            group="",
+            seed=0,
+            settings=settings,
+            class_names=class_names,
+            threshold=0.3,
+            weights=weights,
+            scored_batch=1,
+        )
+        return ChosenRun(task, task, (member,), class_names)
+
+    return make

@@ -1,0 +1,1 @@
+"""Networks that say which action a clip shows; one file per architecture."""

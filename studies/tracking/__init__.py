@@ -1,0 +1,1 @@
+"""Follow the objects of a video from detections in a text file."""

@@ -1,0 +1,181 @@
+"""What every network of clips must hold to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.catalog import MODELS
+from models.cost import count_macs, count_parameters
+from models.entries import ClipShape
+from models.resolve import resolve
+from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
+from models.tasks.actions import build_task
+from models.video.catalog import VIDEO_NETWORKS
+from models.video.outputs import Votes, class_losses, class_probabilities
+
+NETWORKS = sorted(VIDEO_NETWORKS)
+SMALL: dict[str, dict[str, Any]] = {
+    # Settings that make a network small enough to run here; unnamed ones have their defaults.
+    "slowfast": {"depth": 14, "width": 8, "slow_frames": 2, "slow_stride": 2, "alpha": 2},
+    "slow_only": {"depth": 14, "width": 4, "frames": 2, "stride": 1},
+    "fast_only": {"depth": 14, "width": 2, "frames": 4, "stride": 1},
+    **{
+        name: {"width": 0.125}
+        for name in (
+            "i3d",
+            "s3d",
+            "r3d_18",
+            "mc3_18",
+            "r2plus1d_18",
+            "single_frame",
+            "early_fusion",
+            "late_fusion",
+            "slow_fusion",
+        )
+    },
+    **{name: {"width": 0.0625} for name in ("c3d", "two_stream", "two_stream_fusion", "lrcn")},
+}
+LARGE = ("mvit", "swin3d")  # without small forms: their shapes are looked at alone
+CLASSES = 3
+LABELS = torch.tensor([0, 2])
+
+
+def settings_of(name: str) -> ModelSettings:
+    return MODELS[name].settings.model_validate({"name": name, **SMALL.get(name, {})})
+
+
+def smallest_size(name: str, settings: ModelSettings) -> int:
+    rule = MODELS[name].size_rule
+    return next(size for size in range(16, 512) if rule(settings, size) is None)
+
+
+def shortest_clip(name: str, settings: ModelSettings) -> ClipShape:
+    """Return the fewest frames that a network takes, with flow where it must have it."""
+    rule = MODELS[name].clip_rule
+    shapes = (
+        ClipShape(frames, has_flow=flow) for flow in (False, True) for frames in range(1, 129)
+    )
+    return next(shape for shape in shapes if rule is None or rule(settings, shape) is None)
+
+
+def clips(name: str) -> Tensor:
+    settings = settings_of(name)
+    size, clip = smallest_size(name, settings), shortest_clip(name, settings)
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(2, clip.channels, clip.frames, size, size, generator=generator)
+
+
+def build_awake(name: str, seed: int) -> nn.Module:
+    """Build a network whose layers that start at zero say something."""
+    torch.manual_seed(seed)
+    network: nn.Module = resolve(str(MODELS[name].builder))(settings_of(name), CLASSES)
+    for parameter in network.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def on_meta(name: str, settings: ModelSettings, channels: int) -> nn.Module:
+    with torch.device("meta"):
+        network: nn.Module = resolve(str(MODELS[name].builder))(settings, channels)
+    return network
+
+
+@dataclass(frozen=True)
+class Step:
+    """A forward and a backward pass of a new network in training mode."""
+
+    name: str
+    outputs: Tensor | Votes
+    gradients: dict[str, Tensor]
+
+
+def step(name: str) -> Step:
+    network = build_awake(name, seed=4).train()
+    outputs = network(clips(name))
+    class_losses(outputs, LABELS).mean().backward()  # type: ignore[no-untyped-call]
+    gradients = {
+        key: torch.zeros_like(weights) if weights.grad is None else weights.grad
+        for key, weights in network.named_parameters()
+    }
+    return Step(name, outputs, gradients)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _deterministic() -> Iterator[None]:
+    """Refuse what training would refuse; networks are so small that threads would only wait."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", params=[name for name in NETWORKS if name not in LARGE])
+def trained(request: pytest.FixtureRequest) -> Step:
+    return step(request.param)
+
+
+class TestTraining:
+    def test_each_clip_has_probabilities_of_all_classes(self, trained: Step) -> None:
+        probabilities = class_probabilities(trained.outputs)
+        assert probabilities.shape == (2, CLASSES)
+        assert probabilities.dtype == torch.float32
+        torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
+
+    def test_gradients_reach_every_parameter(self, trained: Step) -> None:
+        unmoved = [key for key, value in trained.gradients.items() if not value.abs().sum() > 0]
+        assert unmoved == []
+
+    def test_same_seed_gives_the_same_step(self, trained: Step) -> None:
+        again = step(trained.name).gradients
+        assert all(torch.equal(again[key], value) for key, value in trained.gradients.items())
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in LARGE])
+class TestScoring:
+    def test_state_dict_is_all_there_is(self, name: str) -> None:
+        first, second = build_awake(name, seed=0).eval(), build_awake(name, seed=1).eval()
+        batch = clips(name)
+        with torch.no_grad():
+            expected = class_probabilities(first(batch))
+            assert not torch.equal(class_probabilities(second(batch)), expected)
+            second.load_state_dict(first.state_dict())
+            assert torch.equal(class_probabilities(second(batch)), expected)
+
+    def test_a_clip_is_scored_as_it_is_alone(self, name: str) -> None:
+        network, batch = build_awake(name, seed=0).eval(), clips(name)
+        with torch.no_grad():
+            together = class_probabilities(network(batch))[:1]
+            alone = class_probabilities(network(batch[:1]))
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEntry:
+    def test_parameter_counts_are_those_of_the_catalog(self, name: str) -> None:
+        entry = MODELS[name]
+        for channels in (2, 101):
+            network = on_meta(name, entry.settings.model_validate({"name": name}), channels)
+            assert count_parameters(network) == entry.parameters[channels]
+
+    def test_cost_of_a_clip_is_counted_without_running_it(self, name: str) -> None:
+        settings = settings_of(name)
+        task = build_task(TrainingSettings(), EvaluationSettings(), ("a", "b", "c"))
+        example = task.example_input(smallest_size(name, settings), shortest_clip(name, settings))
+        assert count_macs(on_meta(name, settings, CLASSES), example) > 0
+
+    def test_clip_that_is_not_taken_is_told_with_what_to_do(self, name: str) -> None:
+        entry, settings = MODELS[name], settings_of(name)
+        assert entry.clip_rule is not None
+        for shape in (ClipShape(n, has_flow=flow) for n in range(1, 70) for flow in (False, True)):
+            message = entry.clip_rule(settings, shape)
+            if message is not None:
+                assert name in message
+                assert str(shape.frames) in message or "flow" in message
+                assert message.partition("; ")[2]  # what to do
