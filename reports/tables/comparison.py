@@ -223,20 +223,21 @@ def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
 def _closest(
     study: StudyRecord, cited: Baseline, varied: frozenset[str]
 ) -> tuple[StageRecord, ConfigurationRecord] | None:
-    """The configuration with the fewest differing fields, those that the table varies first.
+    """The configuration that answers a row best.
 
-    On a draw one of a stage that varied the same; then the winner of the last stage that trained
+    First by how many of the fields differ that the table varies, then one of a stage that varied
+    the same, then by all fields that differ. On a draw the winner of the last stage that trained
     another network, which is the study's answer; without one, the earliest.
     """
     best: tuple[StageRecord, ConfigurationRecord] | None = None
-    fewest = (0, 0, True)
+    fewest = (0, True, 0)
     for placed in places(study).values():
         measured = _measurements(study, placed.configuration, cited)
         if not measured:
             continue
         asked = {path.rpartition(".")[2] for path in placed.stage.vary}
-        differences = count_differences(cited.protocol, measured[0].protocol, varied)
-        count = (*differences, asked.isdisjoint(varied))
+        own, every = count_differences(cited.protocol, measured[0].protocol, varied)
+        count = (own, asked.isdisjoint(varied), every)
         is_answer = placed.rank == 0 and not placed.stage.after_training
         is_other = best is None or not set(best[1].cells) & set(placed.configuration.cells)
         if best is None or count < fewest or (count == fewest and is_answer and is_other):
