@@ -79,6 +79,15 @@ def detections(
             help="Which class number has which name: data.yaml, CSV, JSON or a name per line.",
         ),
     ] = None,
+    found_class_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--found-classes",
+            metavar="FILE",
+            help="The same for numbers of PREDICTIONS that are others than GT's, such as category "
+            "ids of COCO results against YOLO's.",
+        ),
+    ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +100,10 @@ def detections(
     only: Annotated[
         Path | None,
         typer.Option(
-            "--only", metavar="FILE", help="Score these pictures alone: a name per line."
+            "--only",
+            metavar="FILE",
+            help="Score these pictures alone: a name per line, or at its beginning as in VOC's "
+            "ImageSets.",
         ),
     ] = None,
     gt_format: Annotated[
@@ -107,7 +119,8 @@ def detections(
         typer.Option(
             "--gt-corners",
             help="What corners of GT are: edges; pixels (the first and last of the box, from 0); "
-            "pixels_from_1. When not given: pixels_from_1 of VOC's XML, edges of text.",
+            "pixels_from_1; shares of the picture. When not given: pixels_from_1 of VOC's XML, "
+            "edges of text.",
         ),
     ] = None,
     found_corners: Annotated[
@@ -118,13 +131,22 @@ def detections(
             "VOC's results, edges of text.",
         ),
     ] = None,
+    found_names: Annotated[
+        str | None,
+        typer.Option(
+            "--found-names",
+            help="By what PREDICTIONS name pictures: files or ids (of GT). When not given: ids in "
+            "COCO results and a trial's predictions, files in all others.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score boxes of any tool against the true ones, by the rule that you name.
 
-    Formats are told by content, and said. Pictures are matched by name or number, classes by name
-    (--classes names numbers). Every true picture is scored: one without detections has all of its
-    objects missed. docs/metrics.md defines the rules and every metric.
+    Formats are told by content, and said. Pictures are matched by name or number, all by their
+    files or all by their ids; classes by name (--classes names numbers; those of YOLO and of COCO
+    are never taken for each other). Every true picture is scored: one without detections has all
+    of its objects missed. docs/metrics.md defines the rules and every metric.
 
     Exit status: 0 all scored; 1 something was left out: a detection in a picture or of a class
     that the truth does not have; or a picture has no file of detections; 2 nothing can be scored.
@@ -140,6 +162,7 @@ def detections(
 
     from studies.cli.scoring_boxes_output import box_scores_json, print_box_scores
     from studies.scoring.boxes.found_files import FOUND_FORMATS
+    from studies.scoring.boxes.naming import NAMED_BY
     from studies.scoring.boxes.records import CORNERS
     from studies.scoring.boxes.scoring import RULES, Question
     from studies.scoring.boxes.truth_files import TRUTH_FORMATS
@@ -155,12 +178,14 @@ def detections(
             threshold=threshold,
             with_errors=errors,
             class_list=class_list,
+            found_class_list=found_class_list,
             pictures=pictures,
             only=only,
             truth_format=_choice("--gt-format", gt_format, TRUTH_FORMATS),
             found_format=_choice("--found-format", found_format, FOUND_FORMATS),
             truth_corners=_choice("--gt-corners", gt_corners, CORNERS),
             found_corners=_choice("--found-corners", found_corners, CORNERS),
+            found_names=_choice("--found-names", found_names, NAMED_BY),
         )
     )
     if as_json:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from studies.scoring.boxes.lines import (
+    check_pixels,
     found_line,
     line_form,
     lines_of,
@@ -96,7 +97,7 @@ def _folder_format(folder: Path) -> FoundFormat | None:
     texts = list(text_files(folder).values())
     if any(voc_results_class(file) for file in texts):
         return "voc_results"
-    return line_form(texts) if texts else None
+    return line_form(texts, "found") if texts else None
 
 
 def _file_format(file: Path) -> FoundFormat | None:
@@ -166,7 +167,14 @@ def _text(files: FoundFiles) -> Found:
             label, score, box = found_line(file, number, line, corners=files.corners or "edges")
             boxes.append(FoundBox(named(label, files.numbers), score, box))
         images.append(FoundImage(name, tuple(boxes)))
-    return Found(KINDS["text"], tuple(images), is_per_image=True)
+    if files.corners is None:
+        check_pixels((box.box_xyxy for each in images for box in each.boxes), files.place, "found")
+    return Found(
+        KINDS["text"],
+        tuple(images),
+        is_normalised=files.corners == "shares",
+        is_per_image=True,
+    )
 
 
 READERS: Mapping[FoundFormat, Callable[[FoundFiles], Found]] = MappingProxyType(

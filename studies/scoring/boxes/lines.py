@@ -10,8 +10,9 @@ A class may be of several words, but in YOLO's form, where it is a number.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,6 +22,7 @@ from data_pipeline.errors import DataError
 from studies.scoring.boxes.records import Corners, UnusableBoxesError, edges, is_box
 
 LineForm: TypeAlias = Literal["text", "yolo"]
+Side: TypeAlias = Literal["gt", "found"]
 RULES = {
     "truth": "'class x1 y1 x2 y2' or, with corners that are shares, YOLO's 'class x y w h'",
     "text truth": "'class x1 y1 x2 y2' with x1 <= x2 and y1 <= y2, and no score",
@@ -32,6 +34,7 @@ VOC_RESULTS = re.compile(r"comp\d+_det_[^_]+_(?P<name>.+)\.txt")
 DIFFICULT = "difficult"
 BEYOND = 1.5  # a share is not so large, however imprecise; a coordinate nearly always is
 LOOKED_AT = 2000  # lines, to tell which form files are in
+MARGIN = 0.01  # share of the picture by which rounding may put YOLO's boxes out of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +52,40 @@ def voc_results_class(file: Path) -> str | None:
     return match["name"] if match else None
 
 
-def line_form(files: Sequence[Path]) -> LineForm:
-    """Tell whether files hold YOLO's form: numbered classes and shares alone."""
-    seen = 0
-    for file in files:
-        for _, line in lines_of(file):
-            if not _may_be_yolo(line):
-                return "text"
-            seen += 1
-            if seen >= LOOKED_AT:
-                return "yolo"
-    return "yolo" if seen else "text"
+def line_form(files: Sequence[Path], side: Side) -> LineForm:
+    """Tell whether files hold YOLO's form: numbered classes and shares alone.
+
+    Raises:
+        UnusableBoxesError: Every line may be of the text form too, with shares as corners.
+    """
+    rows: list[tuple[float, ...]] = []
+    for line in islice((line for file in files for _, line in lines_of(file)), LOOKED_AT):
+        row = _yolo_row(line)
+        if row is None:
+            return "text"
+        rows.append(row)
+    if rows and _may_be_corners(rows, side):
+        form = RULES["text truth" if side == "gt" else "text found"]
+        raise UnusableBoxesError(
+            f"shares in {files[0].parent} must be YOLO's or of corners, but every line may be "
+            f"YOLO's 'class x y w h' as well as {form}; say which by --{side}-format yolo, or by "
+            f"--{side}-format text --{side}-corners shares"
+        )
+    return "yolo" if rows else "text"
+
+
+def check_pixels(boxes: Iterable[Box], place: Path, side: Side) -> None:
+    """Raise if there are boxes and all of them are shares, though nobody said so.
+
+    Raises:
+        UnusableBoxesError: No corner is beyond the first pixel.
+    """
+    farthest = max((value for box in boxes for value in box), default=math.inf)
+    if farthest < BEYOND:
+        raise UnusableBoxesError(
+            f"corners in {place} must be in pixels, but none is beyond {farthest:g}; say "
+            f"--{side}-corners shares, or --{side}-corners edges if they are in pixels"
+        )
 
 
 def lines_of(file: Path) -> list[tuple[int, str]]:
@@ -94,8 +120,7 @@ def true_line(file: Path, number: int, line: str, *, corners: Corners) -> tuple[
         UnusableBoxesError: It is none; the message says where, and what it must be.
     """
     box = _text_box(line, numbers=4)
-    has_score = box is not None and " " in box.name and _number(box.name.split()[-1]) is not None
-    if box is None or not box.name or has_score or not is_box(_four(box.numbers)):
+    if box is None or not box.name or _ends_in_score(box.name) or not is_box(_four(box.numbers)):
         raise wrong_line(file, number, line, rule=RULES["text truth"])
     return box.name, edges(_four(box.numbers), corners), box.is_difficult
 
@@ -144,12 +169,36 @@ def _text_box(line: str, *, numbers: int) -> TextBox | None:
     return TextBox(" ".join(parts[:-numbers]), found, is_difficult)
 
 
-def _may_be_yolo(line: str) -> bool:
-    parts = line.split()
+def _ends_in_score(name: str) -> bool:
+    """Tell whether the class of a true box ends in what looks like a score; 'type 2' does not."""
+    *words, last = name.split()
+    value = _number(last)
+    return bool(words) and "." in last and value is not None and 0 <= value <= 1
+
+
+def _yolo_row(line: str) -> tuple[float, ...] | None:
+    """Return the numbers behind the class if all are shares and it is a number."""
+    label, *parts = line.split()
     values = [_number(part) for part in parts]
-    if len(parts) < 5 or not parts[0].isdecimal() or None in values:
+    shares = tuple(value for value in values if value is not None and 0 <= value < BEYOND)
+    is_row = label.isdecimal() and len(parts) >= 4 and len(shares) == len(parts)
+    return shares if is_row else None
+
+
+def _may_be_corners(rows: Sequence[tuple[float, ...]], side: Side) -> bool:
+    """Tell whether each row may end in x1 y1 x2 y2.
+
+    A true row has nothing that tells it from YOLO's of an object that is large and left above; so
+    one must, as YOLO's, be out of the picture.
+    """
+    length = 4 if side == "gt" else 5
+    if any(len(row) != length or row[-4] >= row[-2] or row[-3] >= row[-1] for row in rows):
         return False
-    return all(value is not None and 0 <= value < BEYOND for value in values[1:])
+    return side == "found" or any(
+        abs(middle - 0.5) + size / 2 > 0.5 + MARGIN
+        for row in rows
+        for middle, size in zip(row[:2], row[2:], strict=True)
+    )
 
 
 def _number(text: str) -> float | None:

@@ -1,19 +1,15 @@
-"""Bring true boxes and detections of the same picture together, and both into its pixels.
-
-A picture has the same name on both sides if the id of the truth is that of the detections, or its
-file's name without an ending, or both are the same number ("000000000139" and 139).
-"""
+"""Bring true boxes and detections of the same picture together, and both into its pixels."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_pipeline.datasets.records import Box, ImageRecord, has_area, in_pixels
+from data_pipeline.datasets.records import Box, has_area, in_pixels
 from models.metrics.scored_images import Objects, ScoredImage
+from studies.scoring.boxes.naming import NamedBy, NameRule, places_of
 from studies.scoring.boxes.picture_sizes import PictureSizes
 from studies.scoring.boxes.records import Found, FoundImage, TrueImage, Truth, UnusableBoxesError
 
@@ -39,6 +35,7 @@ def pair(
     sizes: PictureSizes,
     *,
     only: Sequence[str] = (),
+    named_by: NamedBy | None = None,
     needs_pixels: bool,
 ) -> Paired:
     """Match pictures and classes by their names.
@@ -47,13 +44,14 @@ def pair(
         truth: The ground truth.
         found: The detections.
         sizes: Asked where one side has shares and the other pixels.
-        only: Pictures to be scored; (): all.
+        only: Lines that name the pictures to be scored, whole or by their first word; (): all.
+        named_by: By what detections name pictures; None: as is usual with their format.
         needs_pixels: Boxes must be in pixels, though both sides have shares.
 
     Raises:
         UnusableBoxesError: No picture or no class agrees, or a size is not known.
     """
-    detections, extra = _by_truth(truth, found)
+    detections, extra = _by_truth(truth, found, named_by)
     chosen = _chosen(truth, only)
     paired = Paired(truth.class_names, extra=extra)
     for index in chosen:
@@ -68,13 +66,21 @@ def pair(
     return paired
 
 
-def _by_truth(truth: Truth, found: Found) -> tuple[dict[int, FoundImage], list[str]]:
+def _by_truth(
+    truth: Truth, found: Found, named_by: NamedBy | None
+) -> tuple[dict[int, FoundImage], list[str]]:
     """Return the detections of each true picture, by its place, and the names of others."""
-    places = _places([image.record for image in truth.images])
+    rule = NameRule(
+        "ids" if found.has_ids else "files",
+        "PREDICTIONS",
+        "say which by --found-names files or --found-names ids",
+        named_by,
+    )
+    names = [(image.name,) for image in found.images]
+    places = places_of(names, [image.record for image in truth.images], rule)
     detections: dict[int, FoundImage] = {}
     extra = []
-    for image in found.images:
-        place = next((places[name] for name in _names(image.name) if name in places), None)
+    for image, place in zip(found.images, places, strict=True):
         if place is None:
             extra.append(image.name)
         elif place in detections:
@@ -92,40 +98,20 @@ def _by_truth(truth: Truth, found: Found) -> tuple[dict[int, FoundImage], list[s
     return detections, extra
 
 
-def _places(records: Sequence[ImageRecord]) -> Mapping[str, int]:
-    """Return where each picture is by all of its names that are of no other."""
-    places: dict[str, int] = {}
-    counts: Counter[str] = Counter()
-    for index, record in enumerate(records):
-        names = dict.fromkeys([*_names(record.image_id), *_names(record.file_name)])
-        counts.update(list(names))
-        places |= dict.fromkeys(names, index)
-    unique = {name: place for name, place in places.items() if counts[name] == 1}
-    return {**unique, **{record.image_id: index for index, record in enumerate(records)}}
-
-
-def _names(name: str) -> Iterable[str]:
-    """Return what a picture may be called, the most exact name first."""
-    path = PurePosixPath(name)
-    yield name
-    is_file = path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-    stem = path.stem if is_file else path.name
-    yield stem
-    if stem.isdecimal():
-        yield str(int(stem))
-
-
 def _chosen(truth: Truth, only: Sequence[str]) -> list[int]:
+    """Return the places of the pictures that lines name; VOC's lists have a number behind it."""
     if not only:
         return list(range(len(truth.images)))
-    places = _places([image.record for image in truth.images])
-    chosen = []
-    for name in only:
-        place = next((places[each] for each in _names(name) if each in places), None)
+    rule = NameRule("files", "--only", "write the names of files with their endings")
+    names = [(line, line.split()[0]) for line in only]
+    places = places_of(names, [image.record for image in truth.images], rule)
+    for line, place in zip(only, places, strict=True):
         if place is None:
-            raise UnusableBoxesError(f"--only names picture '{name}', which GT does not have")
-        chosen.append(place)
-    return sorted(set(chosen))
+            raise UnusableBoxesError(
+                f"--only must name pictures of GT, a line each, got '{line}', which GT does not "
+                "have; correct it"
+            )
+    return sorted({place for place in places if place is not None})
 
 
 def _size(
@@ -193,7 +179,7 @@ def _check_classes(paired: Paired, found: Found) -> None:
         raise UnusableBoxesError(
             f"GT and PREDICTIONS ({found.kind}) must have a class in common, got "
             f"{_some(paired.class_names)} and {_some(list(paired.unknown))}; where classes are "
-            "numbers, say their names by --classes"
+            "numbers, say their names by --classes, or those of PREDICTIONS by --found-classes"
         )
 
 

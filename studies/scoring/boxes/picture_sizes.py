@@ -28,10 +28,14 @@ class PictureSizes:
         files = self.files()
         file = files.get(name) or self._short.get(Path(name).name)
         if self.folder is None or file is None:
-            where = "there is no folder of pictures" if self.folder is None else str(self.folder)
+            missing = (
+                "no folder of pictures was named, nor is one beside GT"
+                if self.folder is None
+                else f"{self.folder} has no picture of this name"
+            )
             raise UnusableBoxesError(
                 f"the size of picture '{name}' must be known, for its boxes are shares of it, but "
-                f"{where} has none of this name; name the folder of the pictures by --images"
+                f"{missing}; name the folder of the pictures by --images"
             )
         try:
             return image_size(self.folder / file, turned=self.is_turned)

@@ -6,14 +6,15 @@ UnusableBoxesError    files cannot be read, or do not belong together
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from data_pipeline.datasets.records import Box, ImageRecord
 
 # What x1, y1, x2, y2 of a text file are. edges: distances from the picture's left and upper edge;
-# pixels: the first and last pixel of the box, from 0; pixels_from_1: the same, from 1, as in VOC.
-Corners: TypeAlias = Literal["edges", "pixels", "pixels_from_1"]
-CORNERS: tuple[Corners, ...] = ("edges", "pixels", "pixels_from_1")
+# pixels: the first and last pixel of the box, from 0; pixels_from_1: the same, from 1, as in VOC;
+# shares: as edges, divided by the picture's width and height.
+Corners: TypeAlias = Literal["edges", "pixels", "pixels_from_1", "shares"]
+CORNERS: tuple[Corners, ...] = get_args(Corners)
 
 
 class UnusableBoxesError(Exception):
@@ -35,7 +36,7 @@ class Truth:
     kind: str  # its format, for people
     images: tuple[TrueImage, ...]
     class_names: tuple[str, ...]  # in label order; also such as have no box
-    numbers: Mapping[int, str] = field(default_factory=dict)  # class number -> name, if it has any
+    category_ids: Mapping[int, str] = field(default_factory=dict)  # COCO's, to class names
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Found:
     kind: str  # its format, for people
     images: tuple[FoundImage, ...]
     is_normalised: bool = False  # boxes are shares of width and height
+    has_ids: bool = False  # pictures are named by their ids, and not by their files
     is_per_image: bool = False  # each picture has a file: one without was not predicted
     without_score: int = 0  # boxes that do not say how sure they are; they count as 1
 
@@ -71,7 +73,7 @@ def edges(corners_xyxy: Box, corners: Corners) -> Box:
     """Return the edges of a box."""
     x1, y1, x2, y2 = corners_xyxy
     match corners:
-        case "edges":
+        case "edges" | "shares":
             return corners_xyxy
         case "pixels":
             return x1, y1, x2 + 1, y2 + 1

@@ -37,7 +37,8 @@ def coco_results(file: Path, numbers: Mapping[int, str], *, kind: str) -> Found:
     for number, entry in enumerate(_entries(file)):
         image, box = _found_box(file, number, entry, numbers)
         boxes[image].append(box)
-    return Found(kind, tuple(FoundImage(name, tuple(found)) for name, found in boxes.items()))
+    images = tuple(FoundImage(name, tuple(found)) for name, found in boxes.items())
+    return Found(kind, images, has_ids=True)
 
 
 def visionstudy_results(place: Path, *, kind: str) -> Found:

@@ -45,7 +45,7 @@ def saved_truth(file: Path, kind: str) -> Truth:
         )
         record = ImageRecord(image.image_id, image.image_id, image.size_hw, objects)
         images.append(TrueImage(record, image.pixel_area))
-    return Truth(kind, tuple(images), saved.class_names, dict(enumerate(saved.class_names)))
+    return Truth(kind, tuple(images), saved.class_names)
 
 
 def saved_found(file: Path, kind: str) -> Found:
@@ -67,7 +67,7 @@ def saved_found(file: Path, kind: str) -> Found:
             )
         )
         images.append(FoundImage(image.image_id, boxes, image.size_hw))
-    return Found(kind, tuple(images))
+    return Found(kind, tuple(images), has_ids=True)
 
 
 def _saved(file: Path) -> SavedBoxes:

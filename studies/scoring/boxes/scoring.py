@@ -18,8 +18,9 @@ from models.metrics.pr_curves import pr_curves
 from models.metrics.precision_recall import count_truths
 from models.metrics.scored_images import ScoredImage
 from models.metrics.voc_ap import IOU, Rule, voc_scores
-from studies.scoring.boxes.class_lists import read_class_list
+from studies.scoring.boxes.class_lists import numbers_of_found, read_class_list
 from studies.scoring.boxes.found_files import FoundFiles, FoundFormat, found_format, read_found
+from studies.scoring.boxes.naming import NamedBy
 from studies.scoring.boxes.pairing import Paired, pair
 from studies.scoring.boxes.picture_sizes import PictureSizes, pictures_beside
 from studies.scoring.boxes.records import Corners, Found, Truth, UnusableBoxesError
@@ -40,13 +41,15 @@ class Question:
     iou: float | None = None  # None: as the rule has it
     threshold: float | None = None  # least score for precision, recall and confusion; None: none
     with_errors: bool = False  # kinds of errors too
-    class_list: Path | None = None
+    class_list: Path | None = None  # of GT's numbers, and of PREDICTIONS' if they are the same
+    found_class_list: Path | None = None  # of PREDICTIONS' numbers, where they are others
     pictures: Path | None = None
     only: Path | None = None  # list of pictures
     truth_format: TruthFormat | None = None  # None: by what is in the files
     found_format: FoundFormat | None = None
     truth_corners: Corners | None = None
     found_corners: Corners | None = None
+    found_names: NamedBy | None = None  # by what detections name pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,13 @@ def score_boxes(question: Question) -> BoxScores:
     found_form = question.found_format or found_format(question.found)
     _check_corners("--gt-corners", question.truth_corners, truth_form)
     _check_corners("--found-corners", question.found_corners, found_form)
-    listed = {} if question.class_list is None else read_class_list(question.class_list)
+    listed, found_listed = (
+        {} if file is None else read_class_list(file, option)
+        for option, file in (
+            ("--classes", question.class_list),
+            ("--found-classes", question.found_class_list),
+        )
+    )
     sizes = PictureSizes(
         question.pictures or pictures_beside(question.truth), is_turned=truth_form == "yolo"
     )
@@ -106,10 +115,15 @@ def score_boxes(question: Question) -> BoxScores:
         TruthFiles(question.truth, listed, tuple(sizes.files()), question.truth_corners),
         truth_form,
     )
-    numbers = listed or truth.numbers
+    numbers = numbers_of_found(truth, (truth_form, found_form), listed, found_listed)
     found = read_found(FoundFiles(question.found, numbers, question.found_corners), found_form)
     paired = pair(
-        truth, found, sizes, only=_only(question.only), needs_pixels=question.rule == "coco"
+        truth,
+        found,
+        sizes,
+        only=_only(question.only),
+        named_by=question.found_names,
+        needs_pixels=question.rule == "coco" and question.iou is None,  # by sizes of objects
     )
     return _scores(question, truth, found, paired)
 
@@ -172,16 +186,22 @@ def _check_corners(option: str, corners: Corners | None, form: str) -> None:
             f"{option} says what corners in VOC's files and in text lines are, and has no effect "
             f"on format '{form}', which says it itself; remove it"
         )
-    if corners == "pixels" and form == "voc":
+    if corners in ("pixels", "shares") and form == "voc":
         raise UnusableBoxesError(
-            f"{option} must be edges or pixels_from_1 for VOC's XML, got pixels; correct it"
+            f"{option} must be edges or pixels_from_1 for VOC's XML, got {corners}; correct it"
+        )
+    if corners == "shares" and form == "voc_results":
+        raise UnusableBoxesError(
+            f"{option} must be edges, pixels or pixels_from_1 for VOC's results, got shares; "
+            "correct it"
         )
 
 
 def _only(file: Path | None) -> list[str]:
+    """Return the lines of a list of pictures."""
     if file is None:
         return []
     try:
-        return [line.split()[0] for _, line in numbered_lines(file)]
+        return [line for _, line in numbered_lines(file)]
     except DataError as error:
         raise UnusableBoxesError(f"--only: {error}") from error

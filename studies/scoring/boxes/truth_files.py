@@ -26,7 +26,7 @@ from data_pipeline.datasets.voc_xml import read_annotation
 from data_pipeline.datasets.yolo_labels import RULE, objects_in
 from data_pipeline.errors import DataError
 from data_pipeline.faults import Fault
-from studies.scoring.boxes.lines import line_form, lines_of, true_line
+from studies.scoring.boxes.lines import check_pixels, line_form, lines_of, true_line
 from studies.scoring.boxes.records import Corners, TrueImage, Truth, UnusableBoxesError
 from studies.scoring.boxes.saved import is_saved, saved_truth
 
@@ -66,7 +66,7 @@ def truth_format(place: Path) -> TruthFormat:
             return "voc"
         texts = text_files(place)
         if texts:
-            return line_form(list(texts.values()))
+            return line_form(list(texts.values()), "gt")
     elif place.is_file():
         if is_saved(place):
             return "saved"
@@ -97,6 +97,15 @@ def read_truth(files: TruthFiles, form: TruthFormat) -> Truth:
     return replace(truth, class_names=tuple(dict.fromkeys([*truth.class_names, *others])))
 
 
+def category_ids_in(file: Path) -> Mapping[int, str]:
+    """Read the categories of COCO annotations, id -> name; {}: it has none.
+
+    Raises:
+        DataError: It is no JSON object, or a category has no name.
+    """
+    return _numbered(_category_names(file))
+
+
 def text_files(folder: Path) -> dict[str, Path]:
     """Return the text files in a folder and below it by name, without lists of classes."""
     return {
@@ -107,17 +116,23 @@ def text_files(folder: Path) -> dict[str, Path]:
 
 
 def _coco(files: TruthFiles) -> Truth:
-    categories = [
-        element.value for element in json_elements(files.place) if element.key == "categories"
-    ]
-    names = category_names(files.place, [each for each in categories if each != []])
+    names = _category_names(files.place)
     images = _records(coco_records(files.place))
     return Truth(
         KINDS["coco"],
         tuple(sorted(images, key=_by_number)),  # as pycocotools, which matters for equal scores
         tuple(dict.fromkeys(names.values())),
-        {int(number): name for number, name in names.items() if number.isdecimal()},
+        _numbered(names),
     )
+
+
+def _category_names(file: Path) -> Mapping[str, str]:
+    categories = [element.value for element in json_elements(file) if element.key == "categories"]
+    return category_names(file, [each for each in categories if each != []])
+
+
+def _numbered(names: Mapping[str, str]) -> Mapping[int, str]:
+    return {int(number): name for number, name in names.items() if number.isdecimal()}
 
 
 def _open_images(files: TruthFiles) -> Truth:
@@ -160,7 +175,7 @@ def _yolo(files: TruthFiles) -> Truth:
     for name in dict.fromkeys([*texts, *files.pictures]):
         objects = _yolo_objects(texts[name], files.numbers) if name in texts else ()
         images.append(TrueImage(ImageRecord(name, name, None, objects, is_normalised=True)))
-    return Truth(KINDS["yolo"], tuple(images), tuple(files.numbers.values()), files.numbers)
+    return Truth(KINDS["yolo"], tuple(images), tuple(files.numbers.values()))
 
 
 def _yolo_objects(file: Path, numbers: Mapping[int, str]) -> tuple[ObjectRecord, ...]:
@@ -181,8 +196,14 @@ def _text(files: TruthFiles) -> Truth:
             )
             label = named(label, files.numbers)
             objects.append(ObjectRecord(label, box, is_difficult=is_difficult))
-        images.append(TrueImage(ImageRecord(name, name, None, tuple(objects))))
-    return Truth(KINDS["text"], tuple(images), tuple(files.numbers.values()), files.numbers)
+        record = ImageRecord(
+            name, name, None, tuple(objects), is_normalised=files.corners == "shares"
+        )
+        images.append(TrueImage(record))
+    if files.corners is None:
+        boxes = (box.box_xyxy for each in images for box in each.record.objects)
+        check_pixels(boxes, files.place, "gt")
+    return Truth(KINDS["text"], tuple(images), tuple(files.numbers.values()))
 
 
 def named(label: str, numbers: Mapping[int, str]) -> str:

@@ -90,6 +90,8 @@ def test_what_has_no_counterpart_is_named_and_exits_1(score: Verb, tmp_path: Pat
         (("--found-format", "yolo"), "must be 'class x y w h'"),
         (("--gt-corners", "edge"), "unknown --gt-corners 'edge'; did you mean 'edges'?"),
         (("--classes", "nowhere.names"), "cannot read nowhere.names"),
+        (("--found-classes", "nowhere.names"), "--found-classes: cannot read nowhere.names"),
+        (("--found-names", "file"), "unknown --found-names 'file'; did you mean 'files'?"),
     ],
 )
 def test_what_is_wrong_is_a_sentence_and_exits_2(

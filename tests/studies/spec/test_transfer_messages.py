@@ -9,6 +9,7 @@ from studies.spec.load import LoadedStudy, load_study
 from studies.spec.problems import StudyFileError
 from studies.spec.schema import CellSettings
 from studies.spec.settings import fingerprint, with_changes
+from studies.spec.start_checks import find_nothing, start_fault
 
 Heads = Callable[..., list[str]]
 DOCS = Path(__file__).parents[3] / "docs" / "transfer.md"
@@ -116,6 +117,34 @@ class TestNoEpochs:
     def test_a_stage_is_told_so_too(self, problems_after: Heads) -> None:
         message = f"10:32: search.tree.0.vary.training.epochs.0: {UNTRAINED}"
         assert problems_after(RATES, "training.epochs: [0, 1]") == [message]
+
+    @pytest.mark.parametrize(
+        ("model", "pretrained"),
+        [("faster_rcnn_resnet", "imagenet"), ("mask_rcnn", "coco"), ("unet_encoder", "imagenet")],
+    )
+    def test_pretrained_weights_without_the_last_layers_are_not_either(
+        self, model: str, pretrained: str
+    ) -> None:
+        fault = start_fault(self.untrained(model, pretrained), "s", find_nothing)
+        assert fault is not None
+        assert fault.path == "training.epochs"
+        assert f"'{pretrained}' has none for the last layers of '{model}'" in fault.message
+
+    @pytest.mark.parametrize(
+        ("model", "pretrained"),
+        [("faster_rcnn_resnet", "coco"), ("yolov2", "voc"), ("rcnn", "imagenet")],
+    )
+    def test_those_that_know_classes_or_are_fitted_are(self, model: str, pretrained: str) -> None:
+        assert start_fault(self.untrained(model, pretrained), "s", find_nothing) is None
+
+    def untrained(self, model: str, pretrained: str) -> CellSettings:
+        return CellSettings.model_validate(
+            {
+                "model": {"name": model, "pretrained": pretrained},
+                "data": {"dataset": "none"},
+                "training": {"epochs": 0},
+            }
+        )
 
     @pytest.mark.parametrize("model", [MODEL, NOOP])
     def test_fewer_are_refused(self, model: str, problems: Heads, study_text: str) -> None:

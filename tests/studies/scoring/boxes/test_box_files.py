@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,58 @@ def test_formats_of_detections_are_told_by_content(found: Write, form: str) -> N
 
 
 def test_lines_of_numbered_classes_in_pixels_are_no_yolo(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("0 0.9 0 0 1 1\n")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n")
     assert found_format(tmp_path) == "yolo"
     (tmp_path / "b.txt").write_text("0 0.9 10 20 30 40\n")
     assert found_format(tmp_path) == "text"
+
+
+def test_shares_that_may_be_corners_too_are_not_guessed_at(tmp_path: Path) -> None:
+    """One of YOLO's boxes that is no corners says what all are."""
+    truth = write(tmp_path / "truth", "0 0.5 0.5 0.2 0.2", "1 0.3 0.3 0.2 0.2")
+    found = write(tmp_path / "found", "0 0.9 0.4 0.4 0.6 0.6", "1 0.8 0.2 0.2 0.4 0.4")
+    with pytest.raises(UnusableBoxesError, match="'class x y w h' as well as 'class score x1"):
+        score_boxes(Question(truth, found, rule="voc10"))
+    with pytest.raises(UnusableBoxesError, match="by --found-format yolo, or by --found-format t"):
+        found_format(found)
+    write(tmp_path / "found", "0 0.9 0.4 0.4 0.6 0.6", "1 0.5 0.5 0.2 0.2 0.9")
+    assert found_format(found) == "yolo"
+
+
+def test_true_shares_that_leave_the_picture_as_yolos_may_be_corners(tmp_path: Path) -> None:
+    folder = write(tmp_path / "truth", "0 0.5 0.5 0.9 0.8")
+    assert truth_format(folder) == "yolo"  # an object that fills most of the picture
+    write(folder, "0 0.5 0.5 0.9 0.8", "0 0.7 0.6 0.8 0.9")
+    with pytest.raises(UnusableBoxesError, match="--gt-format text --gt-corners shares"):
+        truth_format(folder)
+
+
+def test_corners_may_be_shares_where_that_is_said(truth: Write, tmp_path: Path) -> None:
+    found = write(tmp_path / "found", "car 0.9 0.05 0.1 0.25 0.5", "bus 0.9 0.5 0.2 0.9 0.8")
+    question = Question(truth("coco"), found, rule="voc10")
+    with pytest.raises(UnusableBoxesError, match=r"none is beyond 0\.9; say --found-corners sha"):
+        score_boxes(question)
+    scores = score_boxes(replace(question, found_corners="shares"))
+    assert {each.name: each.ap for each in scores.classes} == {"bus": 1.0, "car": 0.5}
+
+
+def test_true_corners_may_be_shares_where_that_is_said(found: Write, tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", "car 0.05 0.1 0.25 0.47")
+    question = Question(truth, write(tmp_path / "found", "car 0.9 0.05 0.1 0.25 0.47"), iou=0.5)
+    with pytest.raises(UnusableBoxesError, match="say --gt-corners shares, or --gt-corners edges"):
+        score_boxes(question)
+    both = replace(question, truth_corners="shares", found_corners="shares")
+    assert score_boxes(both).metrics["ap_at_iou"] == pytest.approx(1.0)
+    with pytest.raises(UnusableBoxesError, match="must be edges, pixels or pixels_from_1 for VOC"):
+        score_boxes(replace(question, found=found("voc_results"), found_corners="shares"))
+
+
+def test_a_class_may_end_in_a_number(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", "type 2 10 10 50 50")
+    found = write(tmp_path / "found", "type 2 0.9 10 10 50 50")
+    scores = score_boxes(Question(truth, found))
+    assert scores.paired.class_names == ("type 2",)
+    assert scores.metrics["ap"] == pytest.approx(1.0)
 
 
 def test_a_class_may_be_of_several_words(tmp_path: Path) -> None:

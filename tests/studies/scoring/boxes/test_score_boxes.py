@@ -128,8 +128,28 @@ def test_shares_on_both_sides_need_no_picture(
 ) -> None:
     question = Question(truth("yolo"), found("yolo"), rule="voc10", class_list=class_list)
     assert score_boxes(question).metrics["voc10_map"] == pytest.approx(0.5)
-    with pytest.raises(UnusableBoxesError, match="name the folder of the pictures by --images"):
+    with pytest.raises(UnusableBoxesError) as error:
         score_boxes(replace(question, rule="coco"))
+    assert str(error.value) == (
+        "the size of picture 'square' must be known, for its boxes are shares of it, but no "
+        "folder of pictures was named, nor is one beside GT; name the folder of the pictures by "
+        "--images"
+    )
+    empty = truth("yolo").parent / "empty"
+    empty.mkdir()
+    with pytest.raises(UnusableBoxesError, match="empty has no picture of this name; name the"):
+        score_boxes(replace(question, rule="coco", pictures=empty))
+
+
+def test_cocos_rule_at_one_iou_needs_no_picture(
+    score: Callable[..., BoxScores], truth: Write, found: Write, class_list: Path
+) -> None:
+    """Sizes of objects are asked for by the twelve numbers alone."""
+    asked = {"iou": 0.5, "with_errors": True, "threshold": 0.5}
+    without = score_boxes(Question(truth("yolo"), found("yolo"), class_list=class_list, **asked))  # type: ignore[arg-type]
+    within = score("yolo", "text", **asked)
+    assert without.metrics == pytest.approx(within.metrics)
+    assert without.errors == within.errors
 
 
 def test_pictures_are_looked_for_beside_labels(
@@ -161,5 +181,7 @@ def test_only_the_named_pictures_are_scored(
     assert [image.image_id for image in scores.paired.images] == ["street"]
     assert scores.is_whole
     only.write_text("steret\n")
-    with pytest.raises(UnusableBoxesError, match="--only names picture 'steret'"):
+    with pytest.raises(
+        UnusableBoxesError, match=r"--only must name pictures of GT, .* got 'steret'"
+    ):
         score("voc", "text", only=only)
