@@ -37,7 +37,7 @@ quickstart: setup ## run a small study on generated images and write its report
 
 # A process per core, of one thread: torch would otherwise start a thread per core in each.
 test: setup ## run the tests, a process per core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## check format, style, types, imports and code shape
 	$(BIN)/ruff format --check .

@@ -31,7 +31,9 @@ from data_pipeline.datasets.settings.pictures import (
 )
 from data_pipeline.datasets.settings.videos import HMDB51Data, UCF101Data
 from data_pipeline.errors import MissingDataError, UnsupportedTaskError
+from data_pipeline.hashing import hash_of
 from data_pipeline.settings import DataSettings
+from data_pipeline.video.flow_weights import flow_weights, flow_weights_problems, weights_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def resolve(reference: str) -> Callable[..., Any]:
 
 def check_data(settings: DataSettings) -> list[str]:
     """Return a sentence for everything that keeps the data from being used; [] is ready."""
-    return list(resolve(DATASETS[settings.dataset].check)(settings))
+    found = list(resolve(DATASETS[settings.dataset].check)(settings))
+    return found + flow_weights_problems(settings)
 
 
 def prepare_data(settings: DataSettings) -> None:
@@ -158,12 +161,16 @@ def label_names(settings: DataSettings, task: str) -> tuple[str, ...]:
 def data_fingerprint(settings: DataSettings) -> str:
     """Hash what is on disk and can change a result.
 
+    Weights that optical flow is estimated with belong to it, by their content.
+
     Raises:
         DataError: A file that says what there is cannot be read.
     """
+    weights = flow_weights(settings)
     try:
-        return str(resolve(DATASETS[settings.dataset].fingerprint)(settings))
+        listed = str(resolve(DATASETS[settings.dataset].fingerprint)(settings))
     except OSError as error:
         raise MissingDataError(
             f"cannot read {error.filename}: {error.strerror}; restore it or correct data.root"
         ) from error
+    return listed if weights is None else hash_of([listed, weights_sha256(weights)])

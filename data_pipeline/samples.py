@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IGNORE = 255  # label of pixels that are neither trained on nor scored
 COLOURS = 3  # channels of a clip before those of flow
+CHANNELS_WITH_FLOW = 5
 STILL = 128  # byte of no motion in flow
 STEPS = 127  # bytes from there to the largest motion that is told apart, each way
 

@@ -82,10 +82,15 @@ class DataSource:
     def training_images(self, batch_size: int) -> EpochLoader:
         """Return the training split in the order of its image ids, not augmented.
 
+        Of a video there is one clip, as validation has with one view and crop: in its middle.
+
         Raises:
             MissingDataError: The split holds no image of the classes.
         """
-        return self._loader(self._needed("train"), batch_size, None)
+        split = self._needed("train")
+        if isinstance(split, VideoSplit):
+            split = split.middles()
+        return self._loader(split, batch_size, None)
 
     def validation(self, batch_size: int) -> EpochLoader:
         """Return the validation split in the order of its image ids.

@@ -4,4 +4,4 @@
 that old results are not mistaken for new ones.
 """
 
-NUMERICS = 3
+NUMERICS = 4

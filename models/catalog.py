@@ -20,7 +20,12 @@ from models.metrics.names import (
     SEGMENTATION_METRICS,
 )
 from models.noop_settings import NoopSettings
-from models.reference_settings import ConstantBoxesSettings, ConstantSettings, OtsuSettings
+from models.reference_settings import (
+    IDLE_WITHOUT_GRADIENTS,
+    ConstantBoxesSettings,
+    ConstantSettings,
+    OtsuSettings,
+)
 from models.segmentation.catalog import SEGMENTERS
 from models.settings import LOSSES_OF_SETTINGS, SOFTMAX_LOSSES, TrainingSettings
 from models.video.catalog import VIDEO_NETWORKS
@@ -55,6 +60,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters={},
             builder=None,
             trainer="models.references:train",
+            idle_training=IDLE_WITHOUT_GRADIENTS,
             scorer="models.references:score_test",
         ),
         "otsu": ModelEntry(
@@ -65,6 +71,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters={},
             builder=None,
             trainer="models.references:train",
+            idle_training=IDLE_WITHOUT_GRADIENTS,
             scorer="models.references:score_test",
         ),
         "constant_boxes": ModelEntry(
@@ -75,6 +82,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters={},
             builder=None,
             trainer="models.references:train",
+            idle_training=IDLE_WITHOUT_GRADIENTS,
             scorer="models.references:score_test",
         ),
         "noop": ModelEntry(

@@ -8,6 +8,7 @@ from models.settings import Loss, ModelSettings, TrainingSettings
 
 SizeRule = Callable[[Any, int], str | None]
 ClipRule = Callable[[Any, "ClipShape"], str | None]
+ObjectiveRule = Callable[[Any, str], str | None]
 TRAINING_LOOP = "models.training:train"  # of every network whose weights are learned by steps
 
 
@@ -45,6 +46,8 @@ class ModelEntry:
     # the loader then loads those too where the network has as many.
     pretrained_classes: Mapping[str, str] = field(default_factory=dict)
     clip_rule: ClipRule | None = None  # (settings, clip) -> None, or what must hold and what to do
+    objective_rule: ObjectiveRule | None = None  # (settings, "val/loss") -> as above
+    idle_training: tuple[str, ...] = ()  # fields of `training` that it makes nothing of
     needs_square: bool = False  # its input has the sides of `data.image_size`, whatever the task
 
 

@@ -23,8 +23,21 @@ def with_last_epoch(training: TrainingSettings, epoch_macs: float) -> TrainingSe
     Args:
         training: Of a cell.
         epoch_macs: Multiply-accumulates of one epoch; 0 where nothing is computed.
+
+    Raises:
+        ValueError: the warm-up would not be over.
     """
     if training.macs_limit is None or not epoch_macs:
         return training
     fitting = max(1, math.ceil(training.macs_limit / epoch_macs - ROUNDING))
-    return training.model_copy(update={"epochs": min(training.epochs, fitting)})
+    epochs = min(training.epochs, fitting)
+    warmup = training.warmup
+    # With 0 epochs nothing is trained, and settings without a limit are checked by themselves.
+    if warmup is not None and epochs < training.epochs and warmup.epochs >= epochs:
+        raise ValueError(
+            f"training.warmup.epochs must be below the {epochs} of {training.epochs} epochs that "
+            f"training.macs_limit {training.macs_limit:g} leaves at {epoch_macs:g} each, or the "
+            f"learning rate is never reached; got {warmup.epochs:g}; shorten the warm-up, or "
+            "raise macs_limit"
+        )
+    return training.model_copy(update={"epochs": epochs})

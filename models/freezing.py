@@ -30,6 +30,22 @@ def freeze(network: nn.Module, transfer: TransferSettings | None) -> None:
             module.register_forward_pre_hook(_keep_statistics)
 
 
+def frozen_weights(network: nn.Module, transfer: TransferSettings | None) -> set[str]:
+    """Return the names of the weights that `freeze` freezes.
+
+    Weights that a network never trains, as those of a fixed upsampling, are none of them.
+    """
+    if transfer is None:
+        return set()
+    frozen = {id(module) for module in _frozen(network, transfer)}
+    return {
+        f"{layer}.{name}" if layer else name
+        for layer, module in network.named_modules()
+        if id(module) in frozen
+        for name, _ in module.named_parameters(recurse=False)
+    }
+
+
 def parameter_groups(
     network: nn.Module, training: TrainingSettings
 ) -> Iterator[nn.Parameter] | list[dict[str, Any]]:

@@ -4,6 +4,9 @@ The file lies where torch.hub and torchvision keep theirs, `TORCH_HOME/hub/check
 it is shared with other programs and can be put there by hand. A network's builder never loads
 it: only a training that starts from the beginning does, and none that resumes, scores or counts.
 
+In a rehearsal the loaders write to a network on the "meta" device as they always do, but no file
+is fetched or opened. So what they would leave as it is can be told before anything is downloaded.
+
     PretrainedWeightsError   they cannot be had, or are those of another network
 """
 
@@ -12,7 +15,9 @@ import hashlib
 import logging
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -38,6 +43,7 @@ UNREADABLE = (
     KeyError,
     pickle.PickleError,
 )
+_REHEARSES = ContextVar("rehearses", default=False)
 BY_HAND = "put the file there by hand, or set model.pretrained: none"
 
 
@@ -70,6 +76,22 @@ class LoadedWeights:
     url: str
 
 
+@contextmanager
+def rehearsal() -> Iterator[None]:
+    """Have loaders write to networks on the "meta" device, without any file."""
+    token = _REHEARSES.set(True)
+    try:
+        with torch.device("meta"):  # for what a loader builds on the way
+            yield
+    finally:
+        _REHEARSES.reset(token)
+
+
+def is_rehearsal() -> bool:
+    """Tell whether no file is read at the moment."""
+    return _REHEARSES.get()
+
+
 def as_they_are(name: str) -> str | None:
     """Keep a weight under its name."""
     return name
@@ -92,7 +114,11 @@ def load_into(
         PretrainedWeightsError: the file cannot be had, is damaged, or fits another network.
         OSError: the disk is full.
     """
-    content, loaded = read_fetched(source, _read)
+    content, loaded = read_fetched(source, _read, blank=dict[str, Tensor])
+    if _REHEARSES.get():
+        for weight in module.state_dict().values():
+            weight.zero_()
+        return loaded
     named = {rename(name): weights for name, weights in content.items()}
     weights = {name: value for name, value in named.items() if name is not None}
     try:
@@ -107,18 +133,21 @@ def load_into(
 
 
 def read_fetched(
-    source: WeightsSource, read: Callable[[Path], ContentT]
+    source: WeightsSource, read: Callable[[Path], ContentT], *, blank: Callable[[], ContentT]
 ) -> tuple[ContentT, LoadedWeights]:
     """Read a file of whatever form, downloading it where it is not in the cache.
 
     Args:
         source: Of the file.
         read: Returns what is in it, or raises PretrainedWeightsError where it is damaged.
+        blank: Returns what is taken for its content in a rehearsal.
 
     Raises:
         PretrainedWeightsError: the file cannot be had, or is damaged.
         OSError: the disk is full.
     """
+    if _REHEARSES.get():
+        return blank(), LoadedWeights(source.name, "", source.url)
     file = fetch(source, read)
     digest = _checked_digest(file, source)
     return read(file), LoadedWeights(source.name, digest, source.url)

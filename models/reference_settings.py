@@ -4,7 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.settings import ModelSettings
+from models.settings import LOSSES_OF_SETTINGS, ModelSettings, TrainingSettings
+
+# What training minimises is reported of references too; everything else is about how it learns.
+IDLE_WITHOUT_GRADIENTS = tuple(
+    name for name in TrainingSettings.model_fields if name not in ("loss", *LOSSES_OF_SETTINGS)
+)
 
 
 class ConstantSettings(ModelSettings):

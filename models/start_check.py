@@ -6,13 +6,15 @@ import torch
 from torch import nn
 
 from models.freezing import freeze, parameter_groups
+from models.pretrained import rehearsal
 from models.session import StartingWeights
-from models.settings import TrainingSettings
-from models.transfer import fit_weights, read_weights
+from models.settings import ModelSettings, TrainingSettings
+from models.starting import put_start
 
 
 def check_start(
     build: Callable[[], nn.Module],
+    model: ModelSettings,
     training: TrainingSettings,
     start: StartingWeights | None,
     *,
@@ -22,16 +24,18 @@ def check_start(
 
     Args:
         build: Builds the network.
+        model: Its settings, which say what it is pretrained on; nothing is downloaded.
         training: Says what learns.
         start: What the network starts from; None: nothing of an earlier training.
         class_names: In label order.
 
     Raises:
-        TransferError: A layer is not there, or the weights are not, or are of another network.
+        TransferError: A layer is not there, or the weights are not, or are of another network; or
+            random weights would be kept as they are, or scored.
     """
     with torch.device("meta"):
         network = build()
     freeze(network, training.transfer)
     parameter_groups(network, training)
-    if start is not None:
-        fit_weights(network, read_weights(start), start, class_names)
+    with rehearsal():
+        put_start(network, model, training, start, class_names=class_names)

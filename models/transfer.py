@@ -132,7 +132,8 @@ def fit_weights(
     own = network.state_dict()
     layers = {rows.layer: rows for rows in class_rows_of(network)}
     rows_of = {name: layers.get(name.rpartition(".")[0]) for name in own}
-    shared = [name for name in own if name in weights]
+    # Single values of a layer of classes say what it was fitted to, which are other classes.
+    shared = [n for n in own if n in weights and (rows_of[n] is None or own[n].ndim > 0)]
     alike = [name for name in shared if own[name].shape == weights[name].shape]
     _require_same_shapes(own, weights, start, [n for n in shared if rows_of[n] is None])
     _require_enough(own, start, {n for n in own if rows_of[n] is None}, set(alike))
@@ -152,17 +153,18 @@ def fit_weights(
     )
 
 
-def require_no_frozen_noise(network: nn.Module, fit: Fit) -> None:
+def require_no_frozen_noise(noise: Iterable[str]) -> None:
     """Refuse to keep weights as they are that were drawn at random.
 
+    Args:
+        noise: Names of weights that do not learn, and that nothing was put into.
+
     Raises:
-        TransferError: Weights that nothing was copied to do not learn.
+        TransferError: There are any.
     """
-    frozen = {name for name, weights in network.named_parameters() if not weights.requires_grad}
-    noise = [name for name in fit.new if name in frozen]
-    if noise:
+    if names := list(noise):
         raise TransferError(
-            f"weights that do not learn must come from somewhere, but {_some(noise)} are new; "
+            f"weights that do not learn must come from somewhere, but {some(names)} are new; "
             "use mode fine_tuning, with a freeze_to before them"
         )
 
@@ -264,7 +266,7 @@ def _require_same_shapes(
     if others:
         raise TransferError(
             f"{start.name}: weights must be of the network that the study trains, got "
-            f"{_some(others)}; set model as the run had it"
+            f"{some(others)}; set model as the run had it"
         )
 
 
@@ -281,7 +283,8 @@ def _require_enough(
         )
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 

@@ -2,48 +2,76 @@
 
 Clips of one video are alike in place, person and light, so a network that has seen some of them
 knows the others: its score is no estimate for new videos. Computed from the settings of cells; a
-dataset of videos is one with `data.clip`.
+dataset of videos is one with `data.clip`. Folds are made of whole recordings, whatever the policy:
+with them the test split alone leaks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reports.lineage import Placed, places
 from reports.measurements import cells_of, mean, value_of
 from reports.notation import join_words, metric_name, plural, score, signed
-from trackers.records import ConfigurationRecord, JsonValue, StudyRecord
+from trackers.records import CellRecord, ConfigurationRecord, JsonValue, StudyRecord
 
 POLICY = "data.split.policy"
 CUTS_GROUPS = ("random", "stratified")
+FOLDS = "data.split.folds"
 SPLIT = "data.split"
+OF_TEST = "test/"  # that metrics of the test split begin with
 FRAMES_OF_DRIVES = ("camvid",)  # datasets of pictures that come from a few recordings
 
 
-def is_leaky(settings: Mapping[str, JsonValue]) -> bool:
-    """Say whether a cell's split cuts groups.
+def is_leaky(settings: Mapping[str, JsonValue], metric: str) -> bool:
+    """Say whether groups are cut between a cell's training and what it is scored on.
 
     Args:
         settings: Dotted path -> value.
+        metric: `val/…` or `test/…`, which tells the split that is scored.
     """
-    has_groups = "data.clip.frames" in settings or settings.get("data.dataset") in FRAMES_OF_DRIVES
-    return has_groups and settings.get(POLICY) in CUTS_GROUPS
+    return _cuts_groups(settings) and (_cuts_validation(settings) or metric.startswith(OF_TEST))
 
 
 def is_leaky_configuration(study: StudyRecord, configuration: ConfigurationRecord) -> bool:
-    """Say whether any cell of a configuration has a split that cuts groups."""
-    return any(is_leaky(cell.settings) for cell in cells_of(study, configuration))
+    """Say whether what any cell of a configuration is compared by comes from a leaky split."""
+    return any(is_leaky(cell.settings, study.metric) for cell in cells_of(study, configuration))
 
 
 def leak_warning(study: StudyRecord) -> str | None:
     """Name the leaky splits of a study and what is scored on them; None where there are none."""
-    leaky = [cell for cell in study.cells.values() if is_leaky(cell.settings)]
-    if not leaky:
-        return None
-    policies = join_words(sorted({str(cell.settings[POLICY]) for cell in leaky}))
-    count = "every cell" if len(leaky) == len(study.cells) else plural(len(leaky), "cell")
-    return (
-        f"Leaky split: {policies} puts parts of one recording into training and into what is "
-        f"scored, so the scores of {count} are far too high and say nothing of new recordings."
-    )
+    leaky = [cell for cell in study.cells.values() if _cuts_groups(cell.settings)]
+    whole = [cell for cell in leaky if _cuts_validation(cell.settings)]
+    sentences = [
+        *_warning(study, whole, "training and into what is scored", "the scores"),
+        *_warning(
+            study,
+            [cell for cell in leaky if cell not in whole],
+            "the test split and into what the networks were made with (validation, by folds, "
+            "keeps recordings whole)",
+            "the test scores",
+        ),
+    ]
+    return " ".join(sentences) or None
+
+
+def _warning(
+    study: StudyRecord, leaky: Sequence[CellRecord], between: str, scores: str
+) -> Iterator[str]:
+    if leaky:
+        policies = join_words(sorted({str(cell.settings[POLICY]) for cell in leaky}))
+        count = "every cell" if len(leaky) == len(study.cells) else plural(len(leaky), "cell")
+        yield (
+            f"Leaky split: {policies} puts parts of one recording into {between}, so {scores} of "
+            f"{count} are far too high and say nothing of new recordings."
+        )
+
+
+def _cuts_groups(settings: Mapping[str, JsonValue]) -> bool:
+    has_groups = "data.clip.frames" in settings or settings.get("data.dataset") in FRAMES_OF_DRIVES
+    return has_groups and settings.get(POLICY) in CUTS_GROUPS
+
+
+def _cuts_validation(settings: Mapping[str, JsonValue]) -> bool:
+    return settings.get(FOLDS) is None
 
 
 def leak_gaps(study: StudyRecord) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ class VideoSplit:
     def _per_video(self) -> int:
         return self._clip.views * self._clip.crops if self._is_scored else 1
 
+    def middles(self) -> "VideoSplit":
+        """Return the same videos with one sample each: the middle square of the middle view."""
+        clip = self._clip.model_copy(update={"views": 1, "crops": 1})
+        return VideoSplit(self._decoder, clip, self._side, is_scored=True, cache=self._cache)
+
     def keep(self, *, processes: int, progress: Progress | None) -> None:
         """Build what is missing of the cache."""
         if self._cache is not None:

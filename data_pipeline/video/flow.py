@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipeline.datasets.settings.flow import Flow
-from data_pipeline.samples import COLOURS, STEPS, STILL
+from data_pipeline.samples import CHANNELS_WITH_FLOW, COLOURS, STEPS, STILL
 
 LEAST_SIDE = 16  # pixels that DIS's patches of 8 at half the size need
 
@@ -84,7 +84,7 @@ class ClipFlow:
         return np.append(np.diff(indices) == self.stride, False)
 
     def _added(self, frames: Frames, has_next: NDArray[np.bool_], step: int) -> Frames:
-        whole = np.full((*frames.shape[:3], COLOURS + 2), STILL, np.uint8)
+        whole = np.full((*frames.shape[:3], CHANNELS_WITH_FLOW), STILL, np.uint8)
         whole[..., :COLOURS] = frames
         for place in np.flatnonzero(has_next):
             motion = moved_between(frames[place], frames[place + step], self.settings)

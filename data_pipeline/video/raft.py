@@ -21,7 +21,7 @@ from torchvision.models.optical_flow import (  # type: ignore[import-untyped]
 )
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
-from data_pipeline.hashing import file_sha256
+from data_pipeline.video.flow_weights import weights_sha256
 
 PUBLISHED = Raft_Small_Weights.C_T_V2
 MULTIPLE = 8  # that the sides of a frame must be of
@@ -35,7 +35,7 @@ def raft_version(weights: Path | None) -> str:
         MissingDataError: The file is not there.
     """
     libraries = f"torch {torch.__version__} torchvision {torchvision.__version__}"
-    return f"{libraries} weights {PUBLISHED.name if weights is None else _digest(weights)}"
+    return f"{libraries} weights {PUBLISHED.name if weights is None else weights_sha256(weights)}"
 
 
 def raft_motion(
@@ -96,7 +96,7 @@ def _published() -> dict[str, Tensor]:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    _digest(file)
+    weights_sha256(file)  # says which file cannot be read
     try:
         state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except (EOFError, ValueError, pickle.PickleError) as error:
@@ -104,16 +104,6 @@ def _read(file: Path) -> dict[str, Tensor]:
             f"{file} must hold weights, got something else ({error}); correct clip.flow.weights"
         ) from error
     return state
-
-
-def _digest(file: Path) -> str:
-    try:
-        return file_sha256(file)
-    except OSError as error:
-        raise MissingDataError(
-            f"cannot read the weights of RAFT at {file}: {error.strerror}; correct "
-            "clip.flow.weights"
-        ) from error
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """What all detectors have in common: batches, precision, and losses of single images.
 
 Images keep the size they come in: torchvision's own transform would bring every image to 800
-pixels, whatever size a study asks for. They are padded to what the network's stride asks for.
+pixels, whatever size a study asks for. They are padded to what the network's stride asks for; a
+training batch to its largest image, which costs one pass for all. In evaluation mode an image is
+padded by itself: zeros beside it count in group normalisation and lend the borders other
+neighbours, and a score must not depend on which images share its batch.
 
 In mixed precision that is the precision of the layers that make the maps. What follows computes
 boxes, and half precision has no room for the coordinates of pixels.
@@ -9,7 +12,7 @@ boxes, and half precision has no room for the coordinates of pixels.
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -22,6 +25,7 @@ from models.detection.outputs import Detection, Learned, Scored, Target, Targets
 SAMPLING_SEED = 0  # of what a validation loss is taken of, where a network samples
 
 Maps = dict[str, Tensor]  # name -> (b, c, h, w)
+Passed = Learned | list[Detection] | Scored
 
 
 class Detector(nn.Module):
@@ -33,15 +37,29 @@ class Detector(nn.Module):
 
     stride = 32  # pixels; height and width of a batch are padded to multiples of it
 
-    def forward(
-        self, images: Sequence[Tensor], targets: Targets | None = None
-    ) -> Learned | list[Detection] | Scored:
+    def forward(self, images: Sequence[Tensor], targets: Targets | None = None) -> Passed:
         """Find the objects, or learn how to.
 
         Args:
             images: (3, h, w) float32 each; sizes may differ.
             targets: Of these images; needed in training mode.
         """
+        if self.training:
+            return self._passed(images, targets)
+        groups = alike(images, self.stride)
+        return in_order(
+            groups,
+            [
+                self._passed(
+                    [images[index] for index in group],
+                    targets and Targets([targets.of_images[index] for index in group]),
+                )
+                for group in groups
+            ],
+        )
+
+    def _passed(self, images: Sequence[Tensor], targets: Targets | None) -> Passed:
+        """Run images of which each is padded to the largest."""
         batch = padded(images, self.stride)
         maps = self.maps(batch.tensors)
         with torch.autocast(batch.tensors.device.type, enabled=False):
@@ -100,12 +118,53 @@ def padded(images: Sequence[Tensor], stride: int) -> ImageList:
         stride: Pixels; the tensor's sides are multiples of it.
     """
     sizes = [(each.shape[-2], each.shape[-1]) for each in images]
-    height, width = (math.ceil(max(side) / stride) * stride for side in zip(*sizes, strict=True))
+    height, width = (_padded_side(max(side), stride) for side in zip(*sizes, strict=True))
     tensors = [
         functional.pad(each, (0, width - each.shape[-1], 0, height - each.shape[-2]))
         for each in images
     ]
     return ImageList(torch.stack(tensors), sizes)
+
+
+def alike(images: Sequence[Tensor], stride: int) -> list[list[int]]:
+    """Return the places of images (3, h, w) that are padded to the same size, group by group."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        size_hw = tuple(_padded_side(side, stride) for side in image.shape[-2:])
+        groups.setdefault(size_hw, []).append(index)
+    return list(groups.values())
+
+
+def in_order(groups: Sequence[Sequence[int]], passed: Sequence[Passed]) -> Passed:
+    """Put what evaluation mode returned of each group of images in the images' order.
+
+    Args:
+        groups: Places of the images of each group.
+        passed: Detections of each group, or `Scored` of each.
+    """
+    if len(passed) == 1:
+        return passed[0]  # all images are of one group, in order
+    places = [index for group in groups for index in group]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    scored = [each for each in passed if isinstance(each, Scored)]
+    if not scored:
+        found = [detection for each in passed if isinstance(each, list) for detection in each]
+        return [found[place] for place in order]
+    detections = [detection for each in scored for detection in each.detections]
+    return Scored(
+        [detections[place] for place in order],
+        _joined([each.losses for each in scored], order),
+        _joined([each.measures for each in scored], order),
+    )
+
+
+def _joined(parts: Sequence[Mapping[str, Tensor]], order: Sequence[int]) -> dict[str, Tensor]:
+    """Return (b, …) of each name, of parts with some of the rows each."""
+    return {name: torch.cat([each[name] for each in parts])[list(order)] for name in parts[0]}
+
+
+def _padded_side(side: int, stride: int) -> int:
+    return math.ceil(side / stride) * stride
 
 
 @contextmanager

@@ -28,7 +28,8 @@ from torchvision.ops.feature_pyramid_network import (  # type: ignore[import-unt
 from models.detection.backbones import group_norm, resnet_pyramid
 from models.detection.detector import Maps
 from models.detection.focal_pyramid import STAGES, FocalPyramid, load_pyramid
-from models.detection.one_stage import BOXES, NONE, SCORES, Numbers
+from models.detection.matching import NONE
+from models.detection.one_stage import BOXES, SCORES, Numbers
 from models.detection.one_stage_settings import FCOSSettings
 from models.detection.outputs import Losses, Target
 from models.pretrained import LoadedWeights

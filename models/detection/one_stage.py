@@ -16,12 +16,12 @@ from torchvision.models.detection.image_list import ImageList  # type: ignore[im
 from torchvision.ops import box_iou  # type: ignore[import-untyped]
 
 from models.detection.detector import Detector, Maps, padded
+from models.detection.matching import NONE, matched_where_overlapping
 from models.detection.one_stage_settings import DetectionLimits
 from models.detection.outputs import Detection, Learned, Losses, Target
 from models.detection.suppression import Candidates, best_of_all, joined, suppressed
 
 SCORES, BOXES = "scores", "boxes"  # kinds of numbers
-NONE = Matcher.BELOW_LOW_THRESHOLD  # a box that has no object
 
 Numbers = Mapping[str, Tensor]  # kind -> (boxes, columns) of an image
 
@@ -159,8 +159,4 @@ def objects_of(matcher: Matcher, objects: Tensor, anchors: Tensor) -> Tensor:
     """
     if not len(objects):
         return anchors.new_full((len(anchors),), NONE, dtype=torch.int64)
-    overlaps = box_iou(objects, anchors)
-    matched: Tensor = matcher(overlaps)
-    # An object that no box overlaps would have all of those that overlap nothing.
-    matched[overlaps.amax(dim=0) == 0] = NONE
-    return matched
+    return matched_where_overlapping(matcher, box_iou(objects, anchors))

@@ -5,7 +5,8 @@
     evaluation mode, targets   images, targets ──► `Scored`: detections; losses, measures per image
 
 The last one lets a validation loss cost no second pass through the backbone. It changes neither
-the network nor the random state, and an image's losses do not depend on the images beside it.
+the network nor the random state. In evaluation mode, neither what is found in an image nor its
+losses depend on the images beside it.
 """
 
 from collections.abc import Sequence

@@ -12,6 +12,7 @@ from torchvision.models.detection.rpn import (  # type: ignore[import-untyped]
 )
 from torchvision.ops import box_iou  # type: ignore[import-untyped]
 
+from models.detection.matching import OverlapMatcher
 from models.detection.outputs import Target
 from models.detection.region_settings import ProposalSettings
 
@@ -89,6 +90,11 @@ def proposal_network(
         after,
         settings.proposal_nms,
         score_thresh=settings.proposal_threshold,
+    )
+    network.proposal_matcher = OverlapMatcher(
+        settings.anchor_foreground_iou,
+        settings.anchor_background_iou,
+        allow_low_quality_matches=True,
     )
     network.box_coder = BoxCoder(settings.anchor_box_weights)
     return network

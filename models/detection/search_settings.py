@@ -14,7 +14,7 @@ class SearchSettings(FrozenSettings):
         "fast",
         description="fast: areas of two colour spaces, grouped in 8 ways (about a second for a "
         "picture of 300 pixels); quality: of five, in 80 ways, ten times as slow. A picture is "
-        "searched once in a training, and once more where augmentation changed its pixels: "
+        "searched once in a workspace, and once more where augmentation changed its pixels: "
         "combine it with flips alone.",
     )
     search_side: int | None = Field(

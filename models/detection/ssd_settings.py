@@ -32,6 +32,8 @@ class MultiBoxSettings(DetectionLimits, PretrainedModelSettings):
 
     usual_ratios: ClassVar[tuple[Ratios, ...]]  # of each map
     usual_scales: ClassVar[Mapping[str, Scales]]  # of each map and one more
+    coco_scales: ClassVar[str] = "coco"  # those of them that weights of COCO were trained with
+    other_scales: ClassVar[str] = "voc"  # those of them that all others start from
 
     aspect_ratios: tuple[Ratios, ...] | None = Field(
         None,
@@ -41,9 +43,10 @@ class MultiBoxSettings(DetectionLimits, PretrainedModelSettings):
         "squares. No more maps are made than are named here: small images have room for fewer. "
         "null: the paper's.",
     )
-    scales: str | Scales = Field(
+    scales: str | Scales | None = Field(
+        None,
         description="Side of each map's square default boxes as share of the image's, and one "
-        "number more: a map's second square is between its own and the next one's."
+        "number more: a map's second square is between its own and the next one's.",
     )
     foreground_iou: Share = Field(
         0.5,
@@ -74,7 +77,10 @@ class MultiBoxSettings(DetectionLimits, PretrainedModelSettings):
     @property
     def box_scales(self) -> Scales:
         """Return the scale of each map, and one more."""
-        named = self.usual_scales[self.scales] if isinstance(self.scales, str) else self.scales
+        chosen = self.scales
+        if chosen is None:
+            chosen = self.coco_scales if str(self.pretrained) == "coco" else self.other_scales
+        named = self.usual_scales[chosen] if isinstance(chosen, str) else chosen
         return named[: len(self.ratios) + 1]
 
     @model_validator(mode="after")
@@ -85,16 +91,27 @@ class MultiBoxSettings(DetectionLimits, PretrainedModelSettings):
                 f"aspect_ratios must be of at most {most} maps, as many as {self.name} has, got "
                 f"{maps}; give {most} or fewer"
             )
-        if not isinstance(self.scales, str) and len(self.scales) != maps + 1:
+        if isinstance(self.scales, tuple) and len(self.scales) != maps + 1:
             raise ValueError(
                 f"scales must be {maps + 1} numbers, one more than there are maps, got "
                 f"{len(self.scales)}; give {maps + 1}"
             )
-        boxes, usual = ([len(each) for each in of] for of in (self.ratios, self.usual_ratios))
-        if str(self.pretrained) == "coco" and boxes != usual:
+        return self
+
+    @model_validator(mode="after")
+    def _boxes_are_those_of_pretrained_layers(self) -> "MultiBoxSettings":
+        if str(self.pretrained) != "coco":
+            return self
+        if self.ratios != self.usual_ratios:
             raise ValueError(
-                f"pretrained 'coco' has {usual} aspect_ratios of its maps, got {boxes}; give as "
-                "many, or set pretrained: imagenet"
+                "aspect_ratios must be those that pretrained 'coco' was trained with, "
+                f"{self.usual_ratios}, got {self.ratios}; remove them, or set pretrained: imagenet"
+            )
+        trained = self.usual_scales[self.coco_scales]
+        if self.box_scales != trained:
+            raise ValueError(
+                f"scales must be those that pretrained 'coco' was trained with, {trained}, got "
+                f"{self.box_scales}; remove them, or set pretrained: imagenet"
             )
         return self
 
@@ -104,11 +121,12 @@ class SSDSettings(VggSettings, MultiBoxSettings):
 
     windows: ClassVar[tuple[Window, ...]]  # of the layers that make the maps from the third on
 
-    scales: Literal["voc", "coco"] | Scales = Field(
-        "voc",
+    scales: Literal["voc", "coco"] | Scales | None = Field(
+        None,
         description="Side of each map's square default boxes as share of the image's, and one "
         "number more: a map's second square is between its own and the next one's. voc, coco: "
-        "as the paper has them for these datasets.",
+        "as the paper has them for these datasets; null: coco with weights of COCO, which know "
+        "no others, else voc.",
     )
     trainable_layers: int | None = Field(
         None,
@@ -178,6 +196,7 @@ class SSDLiteSettings(MultiBoxSettings):
     usual_scales: ClassVar[Mapping[str, Scales]] = {
         "torchvision": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
     }
+    coco_scales = other_scales = "torchvision"
 
     name: Literal["ssdlite"] = "ssdlite"
     pretrained: Literal["none", "imagenet", "coco"] = Field(  # type: ignore[assignment]  # one more than the base has

@@ -100,7 +100,7 @@ def load_classifier(network: FCN, _: FCNSettings) -> tuple[LoadedWeights, ...]:
 def _as_linear(convolution: nn.Conv2d) -> nn.Linear:
     """Return a fully connected layer that shares the weights of a convolution."""
     layer = nn.Linear(1, 1, device="meta")
-    layer.weight = nn.Parameter(convolution.weight.data.flatten(1))
+    layer.weight = nn.Parameter(convolution.weight.detach().flatten(1))
     layer.bias = convolution.get_parameter("bias")
     return layer
 

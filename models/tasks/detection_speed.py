@@ -1,9 +1,10 @@
 """How long a network takes for an image: measured when it is scored, one image at a time.
 
 That is the forward pass from an image on the device to its boxes, those of low scores and
-overlapping ones taken out; reading, resizing and copying the image are not in it. It says what a
-user would wait for on that machine, beside whatever else ran there: it is no metric, and no part
-of a result that must repeat.
+overlapping ones taken out; reading, resizing and copying the image are not in it. Regions that a
+network has searched for are, although those of these images are known by then: a new image's are
+not. It says what a user would wait for on that machine, beside whatever else ran there: it is no
+metric, and no part of a result that must repeat.
 """
 
 import itertools
@@ -14,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from models.detection.selective_search.kept_boxes import searching_anew
 
 
 def forward_times(network: nn.Module, images: Sequence[Tensor]) -> dict[str, Any]:
@@ -34,7 +37,8 @@ def forward_times(network: nn.Module, images: Sequence[Tensor]) -> dict[str, Any
     with torch.no_grad():
         on_device = [image.to(device) for image in images]
         _seconds(network, on_device[0], device)
-        seconds = [_seconds(network, image, device) for image in on_device]
+        with searching_anew():
+            seconds = [_seconds(network, image, device) for image in on_device]
     network.train(was_training)
     is_cuda = device.type == "cuda"
     return {

@@ -25,7 +25,7 @@ class SortSettings(FrozenSettings):
     """Settings of SORT: overlap with where a Kalman filter expects the box, and nothing else."""
 
     name: Literal["sort"] = "sort"
-    least_score: float | None = Field(None, description=LEAST_SCORE)
+    least_score: float | None = Field(None, allow_inf_nan=False, description=LEAST_SCORE)
     least_iou: float = Field(
         0.3,
         gt=0,
@@ -53,7 +53,7 @@ class DeepSortSettings(FrozenSettings):
     """Settings of DeepSORT: appearance first, under a gate of motion, then overlap."""
 
     name: Literal["deepsort"] = "deepsort"
-    least_score: float | None = Field(0.3, description=LEAST_SCORE)
+    least_score: float | None = Field(0.3, allow_inf_nan=False, description=LEAST_SCORE)
     use_appearance: bool = Field(
         True,
         description="true: the cascade compares descriptors of what is in the boxes, which every "

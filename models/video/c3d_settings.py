@@ -11,6 +11,9 @@ from models.video.widths import Width
 
 C3D_PARAMETERS, C3D_PARAMETERS_PER_CHANNEL = 77_995_776, 4_097  # without and of the last layer
 STRIDE = 32  # pixels of a frame for each of the last map: five halvings
+# With fewer, the last two convolutions have one pixel and maybe one frame: of a batch of one clip
+# there is a single value for a batch normalisation to normalise.
+LEAST_NORMALISED = 17
 SPAN = 16  # frames of a clip for each of the last map: four halvings
 
 
@@ -49,6 +52,12 @@ class C3DSettings(ModelSettings):
 def c3d_size_rule(settings: C3DSettings, image_size: int) -> str | None:
     """Return None where the last map of frames of this side has the grid, else what must hold."""
     fitting = -(-image_size // STRIDE)
+    if settings.batch_norm and image_size < LEAST_NORMALISED:
+        return (
+            f"image size of {settings.name} must be at least {LEAST_NORMALISED} with "
+            f"model.batch_norm, which needs several values to normalise, got {image_size}; use "
+            f"{LEAST_NORMALISED} or more, or model.batch_norm: false"
+        )
     if fitting == settings.grid:
         return None
     most = settings.grid * STRIDE

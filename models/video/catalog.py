@@ -86,6 +86,7 @@ from models.video.two_stream_settings import (
     stream_fusion_clip_rule,
     stream_fusion_size_rule,
     two_stream_clip_rule,
+    two_stream_objective_rule,
     two_stream_size_rule,
 )
 
@@ -246,6 +247,7 @@ VIDEO_NETWORKS: Mapping[str, ModelEntry] = MappingProxyType(
             trainer="models.video.two_stream_trainer:train",
             pretrain="models.video.stream_weights:load_two_stream",
             clip_rule=two_stream_clip_rule,
+            objective_rule=two_stream_objective_rule,
         ),
         "two_stream_fusion": ModelEntry(
             tasks=frozenset({"action_recognition"}),

@@ -73,7 +73,7 @@ def vgg16_layers() -> dict[str, str]:
 def _imagenet() -> tuple[nn.Module, LoadedWeights]:
     with torch.device("meta"):  # nothing is drawn: every value comes from the file
         tower: Tower = vgg16_tower(3, 1, width=1, dropout=0.0)
-    trunk = tower.trunk.to_empty(device="cpu")
+    trunk = tower.trunk.to_empty(device=torch.get_default_device())
     return trunk, load_into(
         trunk, vgg16_source(batch_norm=False), rename=rename_by(vgg16_layers())
     )

@@ -2,6 +2,7 @@
 
 Simonyan & Zisserman 2014. The streams learn apart, each by a cross entropy of its own, and their
 softmax scores are fused: by their mean, or by an SVM once that is fitted (`two_stream_trainer`).
+The loss is that of the streams, whoever fuses them.
 """
 
 import torch
@@ -48,23 +49,26 @@ class TwoStream(nn.Module):
         towers = {name: getattr(self, name, None) for name in ("spatial", "temporal")}
         return {name: tower for name, tower in towers.items() if tower is not None}
 
-    def forward(self, clips: Tensor) -> Tensor | Votes:
-        """Return the votes of the streams, or of the SVM where it is fitted.
+    def forward(self, clips: Tensor) -> Votes:
+        """Return the votes of the streams, and of the SVM where it is fitted.
 
         Args:
             clips: (b, 3 or 5, t, h, w).
 
         Returns:
-            (b, streams, classes) votes; or the SVM's margins (b, classes), which order classes
-            as it does but are no calibrated probabilities.
+            (b, streams, classes) votes. Behind them the SVM's margins, where it is fitted: they
+            alone decide, ordering classes as it does without being calibrated, and the streams
+            alone have the loss, as in training.
         """
         if self.training:
             self._forget_svm()
         logits = self.stream_logits(clips)
+        learning = (1.0,) * logits.shape[1]
         if self.is_fused and not self.training:
             margins: Tensor = self.svm(stacked_scores(logits))
-            return margins
-        return Votes(logits, loss_weights=(1.0,) * logits.shape[1], weights=(1.0,))
+            votes = torch.cat([logits, margins.unsqueeze(1)], dim=1)
+            return Votes(votes, (*learning, 0.0), (*(0.0,) * len(learning), 1.0))
+        return Votes(logits, loss_weights=learning, weights=(1.0,))
 
     @property
     def is_fused(self) -> bool:

@@ -64,8 +64,8 @@ class TwoStreamSettings(PretrainedVideoSettings):
     fusion: Literal["average", "svm"] = Field(
         "average",
         description="Of the streams' softmax scores. average: their mean; svm: a multi-class "
-        "linear SVM on both, stacked and each scaled to length 1, fitted to a clip of each "
-        "training video when the streams have learned.",
+        "linear SVM on both, stacked and each scaled to length 1, fitted to the middle of "
+        "each training video when the streams have learned.",
     )
     svm_c: float | None = Field(
         None, gt=0, description="C of the SVM: how much errors count; null: 1, with svm."
@@ -165,6 +165,21 @@ def two_stream_clip_rule(settings: TwoStreamSettings, clip: ClipShape) -> str | 
             "data.clip.frames: 1"
         )
     return None
+
+
+def two_stream_objective_rule(settings: TwoStreamSettings, objective: str) -> str | None:
+    """Return None where a metric is of what decides, in epochs as in the end; else what to do."""
+    metric = objective.partition("/")[2]
+    if settings.fusion != "svm" or metric not in ("loss", "log_loss"):
+        return None
+    reason = {
+        "loss": "is the streams' own, whatever the SVM makes of them",
+        "log_loss": "would be of margins, which are no probabilities",
+    }[metric]
+    return (
+        f"a study with model.fusion 'svm' must be chosen by another metric than {objective}, "
+        f"which {reason}; choose by top1, or use fusion 'average'"
+    )
 
 
 def stream_fusion_clip_rule(settings: TwoStreamFusionSettings, clip: ClipShape) -> str | None:

@@ -1,11 +1,12 @@
 """Two streams that learn, then the SVM that fuses their scores where the settings ask for it.
 
     learning   the ordinary loop (`models.training`); epochs are scored by the streams' average
-    fitting    one pass over a clip of each training video; the SVM goes into the best weights
+    fitting    one pass over the middle of each training video; the SVM goes into the best weights
     scoring    with it
 
 What is finished is not done again by a later attempt: epochs by their checkpoints, fitting by the
-weights' file, which says whether it is fitted. The time limit is one of learning.
+weights' file, which says whether it is fitted, and to how many clips. The time limit is one of
+learning.
 """
 
 import logging
@@ -52,17 +53,19 @@ def train(session: TrainingSession) -> TrainingResult:
             raise TypeError(f"this trainer must be given two streams, got {type(network)}")
         weights = session.folder / tuned.files["weights"]
         load_weights(network, weights)
-        macs = 0.0
         # Of weights that did not learn here the SVM is another training's, of other classes maybe.
         if not network.is_fused or not session.training.epochs:
-            macs = _fit(session, bench, network)
+            _fit(session, bench, network)
             save_weights(network, weights)
+        # Of this attempt or an earlier one, which may have ended before it could say so.
+        macs = bench.macs_per_image * int(network.svm.looked_at)
         return _scored(session, bench, replace(tuned, train_macs=tuned.train_macs + macs))
 
 
-def _fit(session: TrainingSession, bench: Workbench, network: TwoStream) -> float:
-    """Fit the SVM; return the multiply-accumulates of looking at the training videos."""
+def _fit(session: TrainingSession, bench: Workbench, network: TwoStream) -> None:
+    """Fit the SVM, and note at how many clips that looked."""
     scores, labels = _training_scores(session, bench, network)
+    network.svm.looked_at.fill_(len(labels))
     classes = len(bench.data.class_names)
     if len(np.unique(labels)) < 2:
         logger.warning("the training videos are of one class; the streams are averaged instead")
@@ -70,7 +73,6 @@ def _fit(session: TrainingSession, bench: Workbench, network: TwoStream) -> floa
         weight, bias = fit_svm(scores, labels, classes=classes, cost=_cost(network))
         network.svm.settle(torch.from_numpy(weight), torch.from_numpy(bias), 1.0)
         logger.info("fitted an SVM to the streams' scores of %d clips", len(labels))
-    return bench.macs_per_image * len(labels)
 
 
 def fit_svm(
@@ -105,13 +107,13 @@ def fit_svm(
 def _training_scores(
     session: TrainingSession, bench: Workbench, network: TwoStream
 ) -> tuple[Scores, NDArray[np.int64]]:
-    """Return (n, 2 * classes) stacked scores and (n,) labels of the training clips."""
+    """Return (n, 2 * classes) stacked scores and (n,) labels of the training videos' middles."""
     source = bench.data.training_images(micro_batch_size(session))
     source.prepare()
     steps, epochs = len(source), session.training.epochs
     scores, labels = [], []
     network.eval()
-    with torch.no_grad(), bench.fabric.autocast():
+    with torch.no_grad():
         for step, batch in enumerate(source.epoch(1), start=1):
             if session.should_stop():
                 raise Interrupted(
@@ -120,7 +122,9 @@ def _training_scores(
                 )
             session.report_progress(epochs, step, steps)
             moved = bench.task.to_device(batch, bench.device)
-            logits = network.stream_logits(scaled_clips(moved.clips))
+            clips = scaled_clips(moved.clips)
+            with bench.fabric.autocast():  # of the network alone, not of flow that is computed
+                logits = network.stream_logits(clips)
             scores.append(stacked_scores(logits).double().cpu().numpy())
             labels.append(moved.labels.cpu().numpy())
     return np.concatenate(scores), np.concatenate(labels)

@@ -18,6 +18,7 @@ from reports.notation import (
     sentence_case,
     short_label,
 )
+from reports.validation_sets import differing_settings, validation_sentence
 from trackers.records import CandidateRecord, DecisionRecord, JsonValue, StudyRecord
 
 LEAKY = ", of a leaky split: no estimate for new recordings"
@@ -61,10 +62,19 @@ def _value_words(winner: Placed) -> str:
     return f"{score(candidate.mean)} ({percent(decision.confidence)} interval {span}, {count})"
 
 
-def certainty_sentence(winners: tuple[Placed, ...]) -> str:
+def certainty_sentence(study: StudyRecord, winners: tuple[Placed, ...]) -> str:
     """Say whether the winner can be told from the rest of its last stage."""
     if not winners:
         return "The tables below show what has been measured so far."
+    stages = {winner.stage.name: winner.stage for winner in winners}.values()
+    settings = [
+        path for stage in stages for path in differing_settings(study, stage.configurations)
+    ]
+    caution = validation_sentence(study, dict.fromkeys(settings))
+    return f"{_certainty(winners)} {caution}".rstrip()
+
+
+def _certainty(winners: tuple[Placed, ...]) -> str:
     if len(winners) == 1:
         return _rival_sentence(winners[0])
     tied = [w.configuration.group for w in winners if len(tied_with(w.decision)) > 1]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.leaky_splits import is_leaky
+from reports.leaky_splits import OF_TEST, is_leaky
 from reports.lineage import places
 from reports.measurements import finite
 from reports.notation import CLASS_METRICS, configuration_label, metric_name, plural
@@ -124,7 +124,7 @@ def _row(
         seed=cell.seed if cell else None,
         values=tuple(finite(record.metrics.get(name)) for name in metrics),
         class_name=class_name,
-        is_leaky=cell is not None and is_leaky(cell.settings),
+        is_leaky=cell is not None and is_leaky(cell.settings, OF_TEST),
     )
 
 

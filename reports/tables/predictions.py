@@ -11,6 +11,7 @@ from reports.winners import Winner, final_winners, winners
 from trackers.records import CellRecord, StudyRecord
 
 STRIP, THRESHOLD_STRIP = "predictions_strip", "predictions_thresholds"
+WITHOUT_THRESHOLD = ("action_recognition", "image_classification")  # the most probable class wins
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -56,6 +57,7 @@ def _caption(study: StudyRecord, cell: CellRecord, winner: Winner) -> str:
     who = f"{winner.group}, {winner.label}" if winner.group else winner.label
     won = f"Winner of {join_words(winner.stages)}: {who}" if winner.stages else sentence_case(who)
     threshold = cell.settings.get("evaluation.threshold")
-    at = f" at threshold {threshold}" if threshold is not None else ""
+    has_one = threshold is not None and study.task not in WITHOUT_THRESHOLD
+    at = f" at threshold {threshold}" if has_one else ""
     value = score(value_of(cell, study.metric))
     return f"{won}, seed {cell.seed} ({metric_name(study.metric)} {value}{at})."

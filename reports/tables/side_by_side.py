@@ -1,21 +1,24 @@
 """Detectors side by side: the same pictures through every network that a stage compares.
 
-A stage compares networks where it varies the model, or what its weights start from.
+A stage compares networks where it varies the model, or what its weights start from, whole or one
+setting of them, and more than one of what it tried was trained.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports import theme
 from reports.kept_json import kept_json
-from reports.measurements import cells_of, finite, mean, value_of
+from reports.measurements import cells_of, finite, mean, rank, value_of
 from reports.notation import metric_name, short_labels
 from reports.tables.protocols import class_slug
 from trackers.records import CellRecord, ConfigurationRecord, Outcome, StageRecord, StudyRecord
 
 ROLE, SPEED = "probe_detections", "detection_speed"
-COMPARED = ("model", "model.name", "training.transfer")  # settings whose stage is shown
+COMPARED = ("model", "training.transfer")  # settings whose stage is shown, and theirs in turn
+MOST_DETECTORS = 12  # of a stage, the best; beyond, no eye compares them, and the page is large
 MOST_BOXES = 40  # of a picture, the highest scores
 GENERAL = ("ap", "ap50", "thesis_map")  # metrics of all classes, where they were measured
 
@@ -30,6 +33,7 @@ class DrawnBox:
     height: float
     label: str  # "car", or "car 0.93"
     colour: str
+    is_ignored: bool = False  # crowds, groups and difficult ones: neither right nor wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ class SideBySide:
     detectors: tuple[ComparedDetector, ...]
     rows: tuple[PictureRow, ...]
 
+    @property
+    def has_ignored(self) -> bool:
+        """Whether any true box is neither right nor wrong to find."""
+        return any(box.is_ignored for row in self.rows for box in row.truth.boxes)
+
 
 def side_by_side(study: StudyRecord) -> tuple[SideBySide, ...]:
     """Set the detectors of every stage that compares networks beside each other."""
@@ -84,10 +93,15 @@ def side_by_side(study: StudyRecord) -> tuple[SideBySide, ...]:
 
 
 def _of_stage(study: StudyRecord, stage: StageRecord) -> SideBySide | None:
-    compared = [each for each in stage.configurations if any(p in each.varied for p in COMPARED)]
-    kept = [(each, content) for each in compared if (content := _kept(study, each, ROLE))]
-    if len(kept) < 2:
+    kept = [
+        (each, content)
+        for each in stage.configurations
+        if _network_settings(each) and (content := _kept(study, each, ROLE))
+    ]
+    networks = {json.dumps(_network_settings(each), sort_keys=True) for each, _ in kept}
+    if len(networks) < 2:
         return None
+    kept = [kept[place] for place in _best_places(study, [each for each, _ in kept])]
     names = tuple(kept[0][1]["class_names"])
     metrics = _metrics(study, [each for each, _ in kept], names)
     labels = short_labels([each.varied for each, _ in kept])
@@ -101,6 +115,24 @@ def _of_stage(study: StudyRecord, stage: StageRecord) -> SideBySide | None:
         ),
         rows=_rows([content for _, content in kept]),
     )
+
+
+def _network_settings(configuration: ConfigurationRecord) -> dict[str, Any]:
+    """Return what a configuration varies of its network and of what that starts from."""
+    return {
+        path: value
+        for path, value in configuration.varied.items()
+        if any(path == name or path.startswith(f"{name}.") for name in COMPARED)
+    }
+
+
+def _best_places(study: StudyRecord, configurations: Sequence[ConfigurationRecord]) -> list[int]:
+    """Return which configurations are shown, in their order."""
+    values = [
+        mean(value_of(cell, study.metric) for cell in cells_of(study, each))
+        for each in configurations
+    ]
+    return sorted(rank(values, study.direction)[:MOST_DETECTORS])
 
 
 def _complete(study: StudyRecord, configuration: ConfigurationRecord) -> list[CellRecord]:
@@ -160,10 +192,17 @@ def _rows(contents: Sequence[Mapping[str, Any]]) -> tuple[PictureRow, ...]:
             _found(images[image_id], content) if image_id in images else None
             for images, content in zip(by_image, contents, strict=True)
         )
-        names = contents[0]["class_names"]
-        boxes = _boxes(first["truth"], names, labels=[names[i] for i in first["truth"]["labels"]])
-        rows.append(PictureRow(image_id, _picture(first, boxes), found))
+        truth = _truth(first["truth"], contents[0]["class_names"])
+        rows.append(PictureRow(image_id, _picture(first, truth), found))
     return tuple(rows)
+
+
+def _truth(objects: Mapping[str, Any], names: Sequence[str]) -> tuple[DrawnBox, ...]:
+    boxes = _boxes(objects, names, labels=[names[label] for label in objects["labels"]])
+    return tuple(
+        replace(box, label=f"{box.label} (not counted)", is_ignored=True) if is_ignored else box
+        for box, is_ignored in zip(boxes, objects["is_ignored"], strict=True)
+    )
 
 
 def _found(image: Mapping[str, Any], content: Mapping[str, Any]) -> DrawnPicture:

@@ -16,6 +16,7 @@ from reports.measurements import (
     value_of,
 )
 from reports.notation import configuration_label
+from reports.validation_sets import differing_settings, validation_sentence
 from trackers.records import CellRecord, DecisionRecord, StageRecord, StudyRecord
 
 
@@ -65,6 +66,7 @@ class StageTable:
     decisions: tuple[DecisionRecord, ...]
     axis: tuple[float, float]  # the span that the interval marks are drawn on
     planned: int  # cells of this stage
+    caution: str  # that its configurations have different validation sets; "": they have not
 
     @property
     def has_groups(self) -> bool:
@@ -95,6 +97,9 @@ def _table(study: StudyRecord, stage: StageRecord, placed: Sequence[Placed]) -> 
         decisions=stage.decisions,
         axis=_axis(rows),
         planned=max(stage.planned_cells, len({c for p in placed for c in p.configuration.cells})),
+        caution=validation_sentence(
+            study, differing_settings(study, [p.configuration for p in placed])
+        ),
     )
 
 

@@ -71,7 +71,7 @@ def summarise(study: StudyRecord) -> Summary:
     return Summary(
         sentences=(
             winner_sentence(study, winners, found),
-            certainty_sentence(winners),
+            certainty_sentence(study, winners),
             cost_sentence(outcomes, seconds, cost),
         ),
         winners=tuple(_card(study, winner, found) for winner in winners),

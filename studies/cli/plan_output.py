@@ -40,10 +40,12 @@ def summary(spec: StudySpec, forecast: Forecast) -> str:
     if len(left) < len(to_train):
         parts.append(f"{len(to_train) - len(left)} done")
     if forecast.timed is not None and forecast.seconds is not None:
-        batch = f"{forecast.timed.seconds:.3g} s per batch of {forecast.timed.images}"
-        parts.append(
-            f"about {duration(forecast.seconds)} on {forecast.timed.device} ({batch}, measured)"
+        timed = forecast.timed
+        decoding_s = timed.fetch_s * timed.images
+        batch = (
+            f"{timed.seconds:.3g} s per batch of {timed.images}, {decoding_s:.3g} s to decode it"
         )
+        parts.append(f"about {duration(forecast.seconds)} on {timed.device} ({batch}, measured)")
     if forecast.disk_bytes is not None:
         parts.append(f"at most {forecast.disk_bytes / GIB:.2f} GiB of disk")
     return "; ".join(parts)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Overrides, StudyFile, Workspace
-from studies.cli.reading import read_study, warn_of_split
+from studies.cli.reading import read_study, warn_of_data
 from studies.running.workspace import WorkspaceFolder, open_workspace
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def plan(
     """
     place = open_workspace(workspace)
     loaded = read_study(study, overrides, place=place)
-    warn_of_split(loaded.spec)
+    warn_of_data(loaded.spec)
     # Lazy: they load SQLAlchemy and more, which `visionstudy --help` must not wait for.
     from rich.console import Console
 

@@ -108,7 +108,10 @@ def predict(
         typer.Option("--probabilities", help="Write a grey 16-bit PNG per class as well."),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Do again what is done, and replace other runs'.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Do again what is done, and write over what is of others."
+        ),
     ] = False,
     actions: Actions = None,
     every: Every = None,

@@ -122,7 +122,7 @@ def predict_named_videos(
     wanted = _wishes(plain, options)
     _say(_who(cast), quiet=as_json)
     done = _predicted(cast, given, folder, wishes=wanted, device=device, quiet=as_json)
-    _say(map(_line, done), quiet=as_json)
+    _say(_lines(done), quiet=as_json)
     if as_json:
         typer.echo(_json(done, cast, folder, device=str(device)))
     _exit(done)
@@ -140,7 +140,7 @@ def _exit(done: "Sequence[PredictedVideo]") -> None:
     Raises:
         typer.Exit: It was.
     """
-    if any(video.record is not None and video.record.was_stopped for video in done):
+    if any(map(_was_stopped, done)):
         raise typer.Exit(INTERRUPTED)
     if any(video.record is None for video in done):
         raise typer.Exit(UNREAD)
@@ -177,7 +177,8 @@ def _wishes(plain: "Wishes", options: VideoOptions) -> "VideoWishes":
     from studies.predicting.ground_plane import CalibrationError, read_calibration
     from studies.predicting.video_wishes import VideoWishes
 
-    trackers = {None: None, "sort": SortSettings(), "deepsort": DeepSortSettings()}
+    # The detector's least score holds already; DeepSORT's own would hide what was asked for.
+    trackers = {None: None, "sort": SortSettings(), "deepsort": DeepSortSettings(least_score=None)}
     weights, file = options.appearance, options.distances
     try:
         calibration = None if file is None else read_calibration(file)
@@ -246,6 +247,18 @@ def _who(cast: "Cast") -> Iterator[str]:
         yield from run_lines(run)
 
 
+def _was_stopped(video: "PredictedVideo") -> bool:
+    return video.is_left or (video.record is not None and video.record.was_stopped)
+
+
+def _lines(videos: "Sequence[PredictedVideo]") -> Iterator[str]:
+    """Say what came of each video, and how many are left."""
+    yield from (_line(video) for video in videos if not video.is_left)
+    left = sum(video.is_left for video in videos)
+    if left:
+        yield f"stopped; {left:,} of {len(videos):,} videos left: the same command goes on"
+
+
 def _line(video: "PredictedVideo") -> str:
     """Say what came of a video."""
     # Lazy: as above.
@@ -279,7 +292,7 @@ def _entry(video: "PredictedVideo") -> dict[str, Any]:
         "source": str(video.file),
         "frames": 0 if record is None else record.frames,
         "was_done": video.was_done,
-        "was_stopped": record is not None and record.was_stopped,
+        "was_stopped": _was_stopped(video),
         "note": video.note,
         "seconds": video.seconds,
         "found": None if record is None else record.content["found"],

@@ -55,12 +55,12 @@ def _find_start(place: WorkspaceFolder) -> "FindStart":
     return Starts(place).complaint
 
 
-def warn_of_split(spec: "StudySpec") -> None:
-    """Say on stderr how splits that the study tries flatter its scores, if one does."""
+def warn_of_data(spec: "StudySpec") -> None:
+    """Say on stderr how splits and clips that the study tries may mislead, if they do."""
     # Lazy: as above.
-    from studies.spec.split_policies import warnings_of_splits
+    from studies.spec.study_warnings import study_warnings
 
-    for warning in warnings_of_splits(spec):
+    for warning in study_warnings(spec):
         typer.echo(f"warning: {warning}", err=True)
 
 

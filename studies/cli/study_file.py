@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from studies.cli.options import Overrides, StudyFile
-from studies.cli.reading import read_study, warn_of_split
+from studies.cli.reading import read_study, warn_of_data
 
 
 def validate(
@@ -21,7 +21,7 @@ def validate(
     Everything that is wrong is listed at once, by line and column, with status 2. Trains nothing.
     """
     spec = read_study(study, overrides, check_data=data).spec
-    warn_of_split(spec)
+    warn_of_data(spec)
     stages = ", ".join(stage.stage for stage in spec.search.tree)
     search = f"stages: {stages}" if stages else "one joint search"
     typer.echo(f"{study}: in order: study '{spec.study}', {search}")

@@ -1,5 +1,7 @@
 """`visionstudy track`: give the boxes of a detector identities."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +58,8 @@ def track(
             "--pictures",
             metavar="PATH",
             help="The video, or a folder of its pictures, a picture per frame in the order of "
-            "their names: what deepsort compares. Without it, it compares motion alone.",
+            "their names, 9 before 10: what deepsort compares. Without it, it compares motion "
+            "alone.",
         ),
     ] = None,
     appearance: Annotated[
@@ -88,6 +91,7 @@ def track(
     from studies.tracking.mot_text import UnusableTracksError, write_mot
 
     check_result_file("--output", output)
+    _check_no_input(output, (detections, pictures, weights))
     for option, value in (("--appearance", appearance), ("--weights", weights)):
         if value is not None and pictures is None:
             raise fail(f"{option} has no effect without --pictures; name them or leave it out")
@@ -106,8 +110,37 @@ def track(
         f"wrote {output}: {followed.tracks:,} tracks of {len(followed.boxes):,} boxes, from "
         f"{followed.detections:,} detections in {followed.frames:,} frames"
     )
-    if method == "deepsort" and pictures is None:
-        typer.echo("motion alone was compared: --pictures names no pictures to compare")
+    for note in _notes(wish, followed):
+        typer.echo(note)
+
+
+def _notes(wish: "Wish", followed: "Followed") -> Iterator[str]:
+    """Say what may not be as it was meant."""
+    best, least = followed.best_score, wish.tracker.least_score
+    if best is not None and least is not None and best < least:
+        yield (
+            f"no detection was followed: least_score is {least:g}, and the largest confidence in "
+            f"{wish.detections} {best:g}; lower it by --set least_score=…"
+        )
+    if wish.tracker.name == "deepsort" and wish.pictures is None:
+        yield "motion alone was compared: --pictures names no pictures to compare"
+
+
+def _check_no_input(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        typer.Exit: It would be.
+    """
+    if not output.is_file():  # a new file, or a device such as /dev/stdout
+        return
+    for file in filter(None, inputs):
+        with suppress(OSError):  # it is not there: said where it is read
+            if output.samefile(file):
+                raise fail(
+                    f"--output must be another file than {file}, which is read, got {output}; "
+                    "name another"
+                )
 
 
 def _followed(wish: "Wish") -> "Followed":

@@ -10,6 +10,7 @@ from studies.predicting.colours import Colour
 
 TEXT_SHARE = 1 / 1000  # of the longer side: scale of OpenCV's font
 LEAST_SCALE = 0.35  # that can still be read
+LETTER_HEIGHT = 28  # of the highest at scale 1, pixels
 Box: TypeAlias = tuple[float, float, float, float]
 
 
@@ -48,4 +49,4 @@ def draw_outline(pixels: NDArray[np.uint8], box_xyxy: Box, colour: Colour, width
 def words_place(pixels: NDArray[np.uint8], box_xyxy: Box) -> tuple[int, int]:
     """Return where words at a box's upper left corner begin: x and y of their base line."""
     left, top = round(box_xyxy[0]), round(box_xyxy[1])
-    return left + 2, max(round(14 * text_scale(pixels)) + 4, top - 4)
+    return left + 2, max(round(LETTER_HEIGHT * text_scale(pixels)) + 2, top - 4)

@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, PositiveInt, ValidationError, model_validator
 from ruamel.yaml.error import MarkedYAMLError
 
 from data_pipeline.settings import FrozenSettings
@@ -33,8 +33,8 @@ class CalibrationError(ValueError):
 class Rectangle(FrozenSettings):
     """A rectangle on the ground, of known lengths."""
 
-    width_m: float = Field(gt=0, description="From points 1 to 2, metres.")
-    length_m: float = Field(gt=0, description="From points 2 to 3, metres.")
+    width_m: FiniteFloat = Field(gt=0, description="From points 1 to 2, metres.")
+    length_m: FiniteFloat = Field(gt=0, description="From points 2 to 3, metres.")
 
 
 class Calibration(FrozenSettings):
@@ -54,13 +54,15 @@ class Calibration(FrozenSettings):
         description="In place of `ground`: the points are the corners of a rectangle, near left, "
         "near right, far right, far left.",
     )
-    picture: tuple[int, int] | None = Field(
+    picture: tuple[PositiveInt, PositiveInt] | None = Field(
         None,
         description="Width and height, pixels, of the picture that the points were measured in; "
         "null: the video's.",
     )
-    limit_m: float = Field(2.0, gt=0, description="Smallest distance that is allowed, metres.")
-    gap_s: float = Field(
+    limit_m: FiniteFloat = Field(
+        2.0, gt=0, description="Smallest distance that is allowed, metres."
+    )
+    gap_s: FiniteFloat = Field(
         0.5,
         ge=0,
         description="An event goes on when its two are apart or out of sight for no longer.",

@@ -1,6 +1,6 @@
 """What every task's writer of predictions does alike."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -36,6 +36,18 @@ class Writer(Protocol):
 
     def finish(self, folder: Path, images: Sequence[dict[str, Any]]) -> None:
         """Write what is of all pictures together; may add to what is said of each."""
+
+
+def of_all_pictures(files: Container[str]) -> tuple[str, ...]:
+    """Return the files of all pictures together, where one has files of such roles."""
+    return (RESULTS, TABLE) if "objects" in files else ()
+
+
+def written_in(writer: Writer) -> list[str]:
+    """Return the files and folders that a writer leaves in the output folder."""
+    files = writer.files("any", (1, 1))
+    folders = {file.partition("/")[0] for file in files.values()}
+    return sorted(folders.union(of_all_pictures(files)))
 
 
 def make_folder(folder: Path) -> None:

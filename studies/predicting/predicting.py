@@ -25,9 +25,9 @@ from studies.predicting.choosing import ChosenRun
 from studies.predicting.label_maps import LabelMaps
 from studies.predicting.networks import Networks, View, open_networks
 from studies.predicting.objects import Objects
-from studies.predicting.outputs import FOLDERS, Writer, make_folder
+from studies.predicting.outputs import FOLDERS, Writer, make_folder, written_in
 from studies.predicting.pictures import Picture, find_pictures
-from studies.predicting.record import PredictionsRecord, open_record, stamp
+from studies.predicting.record import PredictionsRecord, check_folder, open_record, stamp
 from studies.predicting.wishes import Wishes
 
 MOST_HELD_BYTES = 150_000_000  # of a batch's pictures; a larger picture is the last of its batch
@@ -98,11 +98,14 @@ def predict(
     check_wishes(run, wishes)
     written = [folder / each for each in FOLDERS]
     find_pictures(given, {}, without=written)  # before the networks are built, which takes longer
+    writer = WRITERS[run.task](run, wishes)
+    if not wishes.overwrite:
+        check_folder(folder, written_in(writer))
     make_folder(folder)
     networks = open_networks(run, device)
     record = open_record(folder, run, wishes, precisions=networks.precisions)
     pictures = find_pictures(given, record.names(), without=written)
-    work = _Work(WRITERS[run.task](run, wishes), networks, record)
+    work = _Work(writer, networks, record)
     left = [each for each in pictures if wishes.overwrite or not work.is_done(each)]
     done, started_at = len(pictures) - len(left), time.monotonic()
     progress(done, len(pictures))

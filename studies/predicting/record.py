@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from models.label_maps import NONE
 from studies.predicting.choosing import ChosenRun, Member
 from studies.predicting.colours import class_colours
-from studies.predicting.outputs import RESULTS, TABLE, delete_files, write_file
+from studies.predicting.outputs import delete_files, of_all_pictures, write_file, writing
 from studies.predicting.pictures import Picture
 from studies.predicting.wishes import Wishes
 from studies.running.environment import describe_environment
@@ -141,6 +141,33 @@ def open_record(
     return record
 
 
+def check_folder(folder: Path, written: Iterable[str]) -> None:
+    """Refuse to write among files of which no record says that they are predictions.
+
+    Args:
+        folder: The output folder.
+        written: Files and folders that are going to be in it.
+
+    Raises:
+        OtherPredictionsError: It has no record, but one of these with something in it.
+        UnwritableOutputError: One cannot be looked into.
+    """
+    with writing(folder):
+        if (folder / FILE).exists():
+            return
+        taken = [name for name in written if _holds_something(folder / name)]
+    if taken:
+        raise OtherPredictionsError(
+            f"{folder} must hold no {' and no '.join(taken)} but of an earlier prediction, of "
+            f"which no {FILE} is there; name another folder, or write over what is there by "
+            "--overwrite"
+        )
+
+
+def _holds_something(place: Path) -> bool:
+    return place.is_file() or (place.is_dir() and any(place.iterdir()))
+
+
 def stamp(file: Path) -> list[int]:
     """Return a file's size in bytes and time of change, by which a change is noticed."""
     status = file.stat()
@@ -174,7 +201,7 @@ def _network(member: Member, precision: str) -> dict[str, Any]:
         "class": member.group,
         "seed": member.seed,
         "weights": member.weights.name,
-        "weights_sha256": _sha256(member.weights),
+        "weights_sha256": sha256(member.weights),
         "labels": list(member.class_names),
         "threshold": member.threshold,
         "precision": precision,
@@ -190,7 +217,8 @@ def versions() -> dict[str, Any]:
     return {name: facts[name] for name in ("visionstudy", *FACTS)}
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file of weights."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -224,8 +252,8 @@ def _read_to_replace(file: Path) -> dict[str, Any] | None:
 def _all_files(content: Mapping[str, Any]) -> set[str]:
     """Return what was written besides the record."""
     entries = [entry["files"] for entry in content["images"]]
-    together = {RESULTS, TABLE} if any("objects" in files for files in entries) else set()
-    return together.union(*(files.values() for files in entries))
+    together = (of_all_pictures(files) for files in entries)
+    return set().union(*together, *(files.values() for files in entries))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> set[str]:

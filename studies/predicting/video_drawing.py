@@ -14,6 +14,7 @@ from studies.predicting.video_objects import VideoObject
 SHOWN_ACTIONS = 3
 TOO_NEAR: Colour = (255, 0, 0)
 FAR_ENOUGH: Colour = (0, 200, 0)
+BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 Bytes = NDArray[np.uint8]
 
@@ -58,8 +59,14 @@ def _feet(found: VideoObject) -> tuple[int, int]:
 
 
 def _write(pixels: Bytes, words: str, place: tuple[int, int], scale: float) -> None:
-    """Write white on a black rim, which can be read on any picture."""
+    """Write white on black, which can be read on any picture.
+
+    A rim of a thicker font does not do: its letters may be wider, and run ahead of the white ones.
+    """
     width = max(1, round(scale))
     font, smooth = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
-    cv2.putText(pixels, words, place, font, scale, (0, 0, 0), width + 2, smooth)
+    (across, above), below = cv2.getTextSize(words, font, scale, width)
+    (left, line), rim = place, width + 1
+    corners = (left - rim, line - above - rim), (left + across + rim, line + below)
+    cv2.rectangle(pixels, *corners, BLACK, cv2.FILLED)
     cv2.putText(pixels, words, place, font, scale, WHITE, width, smooth)

@@ -3,7 +3,7 @@
 A layer is of one video and sees its frames in order. It remembers what it still needs alone.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -162,27 +162,35 @@ class ActionLayer:
         self._names = names
         self._windows = network.windows(file, stride)
         self._timeline: ActionTimeline | None = None
+        self._ahead: deque[ActionWindow] = deque()  # read; their last frames are not drawn yet
         self._sum: NDArray[np.float64] = np.zeros(len(names))
         self._count = 0
 
     def draw(self, frame: StreamedFrame, pixels: Bytes, tables: VideoTables) -> None:
         """Write the most probable actions of the window around the frame."""
         if self._timeline is None:
-            self._timeline = ActionTimeline(self._noted(tables))
+            self._timeline = ActionTimeline(self._read())
         window = self._timeline.at(frame.number)
+        self._note(frame.number, tables)
         draw_actions(pixels, self._names, window.probabilities)
 
     def end(self, tables: VideoTables) -> dict[str, Any]:  # noqa: ARG002  # of every layer
-        """Return the mean over the windows that were looked at."""
+        """Return the mean over the windows that lie in what was drawn; none: of no action."""
         self._windows.close()
         mean = self._sum / max(1, self._count)
-        best = np.argsort(-mean, kind="stable")
+        best = np.argsort(-mean, kind="stable") if self._count else ()
         shares = {self._names[label]: round(float(mean[label]), 6) for label in best}
         return {"actions": {"windows": self._count, "mean_probabilities": shares}}
 
-    def _noted(self, tables: VideoTables) -> Iterator[ActionWindow]:
+    def _read(self) -> Iterator[ActionWindow]:
         for window in self._windows:
+            self._ahead.append(window)
+            yield window
+
+    def _note(self, number: int, tables: VideoTables) -> None:
+        """Note the windows that end with a frame; a video that is stopped has no others."""
+        while self._ahead and self._ahead[0].end_frame <= number:
+            window = self._ahead.popleft()
             tables.add_window(window, self._names)
             self._sum += window.probabilities
             self._count += 1
-            yield window

@@ -1,17 +1,27 @@
-"""`prediction.json` of a video: what was found, by what, from what; written last."""
+"""`prediction.json` of a video: what was found, by what, from what.
+
+It is written when a video is begun, with the files that are going to be there, and anew when it is
+finished: so a killed run's files are told from anybody else's.
+"""
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from data_pipeline.video.streaming import StreamFacts
+from models.tracking.settings import AppearanceSettings
 from studies.predicting.outputs import delete_files, write_file
-from studies.predicting.record import OtherPredictionsError, described, stamp, versions
+from studies.predicting.record import OtherPredictionsError, described, sha256, stamp, versions
 from studies.predicting.video_files import RECORD, VideoFile
 from studies.predicting.video_wishes import Cast, VideoWishes
 
 FORMAT = 1
+BEGUN = "begun, not finished"
+READ = ("source", "stamp", "made_by", "frames", "was_stopped", "files")  # of an earlier record
+REPLACE = "name another folder, or replace {} by --overwrite"
 
 
 @dataclass(slots=True)
@@ -56,6 +66,40 @@ class VideoRecord:
         delete_files(self.video.folder, [RECORD, *files])
         self.content = {}
 
+    def begin(self, files: Mapping[str, str], *, is_replacing: bool) -> None:
+        """Note which files are going to be written, and delete those of before.
+
+        Args:
+            files: What is in it -> its name in the video's folder.
+            is_replacing: Also files that no record of ours names.
+
+        Raises:
+            OtherPredictionsError: There are such files, and they are not to be replaced.
+        """
+        known = self.content.get("files", {}).values()
+        foreign = [
+            name
+            for name in files.values()
+            if name not in known and os.path.lexists(self.video.folder / name)
+        ]
+        if foreign and not is_replacing:
+            raise OtherPredictionsError(
+                f"{self.video.folder} must hold no {' and no '.join(foreign)} but of an earlier "
+                f"prediction, of which no {RECORD} is there; {REPLACE.format('what is there')}"
+            )
+        self.forget()
+        self.content = {
+            "format": FORMAT,
+            "source": str(self.video.file),
+            "stamp": stamp(self.video.file),
+            "made_by": self.made_by,
+            "note": BEGUN,
+            "frames": 0,
+            "was_stopped": True,
+            "files": dict(files),
+        }
+        self.save()
+
     def add(self, facts: StreamFacts, note: str | None, **found: Any) -> None:  # noqa: ANN401  # as JSON has it
         """Note what was found of a video."""
         height, width = facts.size_hw
@@ -88,16 +132,34 @@ def open_video_record(
         OtherPredictionsError: It holds something else, and that is not to be replaced.
     """
     record = VideoRecord(video, _made_by(cast, wishes, precisions))
-    before = _read(video.folder / RECORD)
+    file = video.folder / RECORD
+    before = _read_to_replace(file) if wishes.plain.overwrite else _read(file)
     if before is None:
         return record
-    if before.get("made_by") != record.made_by and not wishes.plain.overwrite:
-        raise OtherPredictionsError(
-            f"{video.folder} must hold predictions of these runs under these settings or none, "
-            "but holds others; name another folder, or replace them by --overwrite"
-        )
+    if not wishes.plain.overwrite:
+        _check_same(record, before)
     record.content = before
     return record
+
+
+def _check_same(record: VideoRecord, before: Mapping[str, Any]) -> None:
+    """Refuse what was found in another video, by other runs or under other settings.
+
+    Raises:
+        OtherPredictionsError: It is such.
+    """
+    folder, file = record.video.folder, record.video.file
+    if before["source"] != str(file):
+        raise OtherPredictionsError(
+            f"{folder} must hold predictions of {file} or none, but holds those of "
+            f"{before['source']}; {REPLACE.format('them')}"
+        )
+    # Of a run that was killed there is no frame to lose, whatever its settings were.
+    if before["made_by"] != record.made_by and before["frames"]:
+        raise OtherPredictionsError(
+            f"{folder} must hold predictions of these runs under these settings or none, "
+            f"but holds others; {REPLACE.format('them')}"
+        )
 
 
 def _made_by(cast: Cast, wishes: VideoWishes, precisions: tuple[str, ...]) -> dict[str, Any]:
@@ -111,12 +173,22 @@ def _made_by(cast: Cast, wishes: VideoWishes, precisions: tuple[str, ...]) -> di
         **runs,
         "every": wishes.used_every if cast.objects else None,
         "tracker": tracker and tracker.model_dump(mode="json"),
-        "appearance": wishes.appearance and wishes.appearance.model_dump(mode="json"),
+        "appearance": _appearance(wishes.appearance),
         "action_stride": wishes.action_stride,
         "calibration": calibration and calibration.model_dump(mode="json"),
     }
     plain: dict[str, Any] = json.loads(json.dumps(made_by))
     return plain
+
+
+def _appearance(settings: AppearanceSettings | None) -> dict[str, Any] | None:
+    """Say what describes boxes; weights by what is in their file, which may change."""
+    if settings is None:
+        return None
+    said = settings.model_dump(mode="json")
+    if settings.name == "network" and settings.weights is not None:
+        said["weights_sha256"] = sha256(settings.weights)
+    return said
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -127,8 +199,21 @@ def _read(file: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise OtherPredictionsError(
-            f"{file} must be JSON of an earlier prediction, but is not ({error}); delete it"
+            f"{file} must be JSON of an earlier prediction, but is not ({error}); "
+            f"{REPLACE.format('it')}"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise OtherPredictionsError(f"{file} must be of format {FORMAT}; delete it")
-    return content
+    is_ours = isinstance(content, dict) and content.get("format") == FORMAT
+    if not (is_ours and content.keys() >= set(READ) and isinstance(content["files"], dict)):
+        raise OtherPredictionsError(
+            f"{file} must be of format {FORMAT} and whole; {REPLACE.format('it')}"
+        )
+    found: dict[str, Any] = content
+    return found
+
+
+def _read_to_replace(file: Path) -> dict[str, Any] | None:
+    """Return what a record holds; None also where it is nothing of ours."""
+    try:
+        return _read(file)
+    except OtherPredictionsError:
+        return None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from studies.predicting.distances import NearEvent
 from studies.predicting.video_actions import ActionWindow
 from studies.predicting.video_objects import VideoObject
+from studies.tracking.mot_text import LEAST_SIDE
 
 OBJECTS, TRACKS, ACTIONS, DISTANCES = "objects.csv", "tracks.txt", "actions.csv", "distances.csv"
 COLUMNS = {
@@ -125,7 +126,8 @@ def _metres(position_m: NDArray[np.float64]) -> tuple[object, object]:
 def _mot_line(number: int, each: VideoObject) -> tuple[object, ...]:
     """Return frame, id, left, top, width, height, score, and -1 thrice for a place in space."""
     left, top, right, bottom = each.box_xyxy
-    box = (left + FIRST, top + FIRST, right - left, bottom - top)
+    sides = (max(right - left, LEAST_SIDE), max(bottom - top, LEAST_SIDE))
+    box = (left + FIRST, top + FIRST, *sides)
     score = round(each.score, SHARE_DIGITS)
     rounded = (round(value, PIXEL_DIGITS) for value in box)
     return (number + FIRST, each.track, *rounded, score, -1, -1, -1)

@@ -3,8 +3,8 @@
     file ──► frame ──► layers (objects, distances, actions) ──► video.mp4
                           └──► objects.csv, tracks.txt, actions.csv, distances.csv
 
-`prediction.json` is written last; a folder without it, or one that says so, is not complete. Sound
-is left out: nothing of it is looked at.
+`prediction.json` is begun first and written last; a folder without it, or one that says so, is not
+complete. Sound is left out: nothing of it is looked at.
 """
 
 import time
@@ -26,7 +26,7 @@ from models.tracking.tracker import build_tracker
 from studies.predicting.ground_plane import ground_plane
 from studies.predicting.networks import open_networks
 from studies.predicting.objects import least_drawn_score
-from studies.predicting.outputs import make_folder, writing
+from studies.predicting.outputs import UnwritableOutputError, make_folder, writing
 from studies.predicting.predicting import Progress, UnusableWishError
 from studies.predicting.video_actions import NetworkActions
 from studies.predicting.video_files import VIDEO, VideoFile, find_videos
@@ -56,10 +56,11 @@ class PredictedVideo:
     """What came of a video."""
 
     file: Path
-    record: VideoRecord | None  # None: it could not be read
+    record: VideoRecord | None  # None: it could not be read, or is left
     was_done: bool  # before
     note: str | None  # what is not as it should be, or why it could not be read
     seconds: float
+    is_left: bool = False  # somebody stopped before it was begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def predict_videos(
     device: torch.device,
     hooks: Hooks,
 ) -> Iterator[PredictedVideo]:
-    """Predict videos, one after the other.
+    """Predict videos, one after the other; after a wish to stop, the others are left.
 
     Args:
         cast: Who looks at them.
@@ -107,8 +108,11 @@ def predict_videos(
     eyes = open_eyes(cast, wishes, device)
     for video in videos:
         if hooks.is_stopped():
-            return
-        yield predict_video(video, eyes, wishes=wishes, hooks=hooks)
+            yield PredictedVideo(
+                video.file, None, was_done=False, note="not begun", seconds=0.0, is_left=True
+            )
+        else:
+            yield predict_video(video, eyes, wishes=wishes, hooks=hooks)
 
 
 def predict_video(
@@ -123,11 +127,11 @@ def predict_video(
     if record.is_complete and not wishes.plain.overwrite:
         return PredictedVideo(video.file, record, was_done=True, note=record.note, seconds=0.0)
     started_at = time.monotonic()
-    record.forget()
     try:
         with streamed(video.file) as frames:
             make_folder(video.folder)
             layers = _layers(video.file, eyes, wishes, frames.facts)
+            record.begin(_files(layers), is_replacing=wishes.plain.overwrite)
             found = _go_through(
                 frames,
                 layers,
@@ -136,7 +140,11 @@ def predict_video(
                 hooks=hooks,
             )
             record.add(frames.facts, frames.note, **found)
+    except UnwritableOutputError as error:  # the other videos may go elsewhere
+        seconds = time.monotonic() - started_at
+        return PredictedVideo(video.file, None, was_done=False, note=str(error), seconds=seconds)
     except DataError as error:
+        record.forget()  # what is there is of another video, or half of this one
         seconds = time.monotonic() - started_at
         return PredictedVideo(video.file, None, was_done=False, note=str(error), seconds=seconds)
     record.save()
@@ -244,14 +252,19 @@ def _go_through(
             if was_stopped := hooks.is_stopped():
                 break
         found = {key: value for layer in layers for key, value in layer.end(tables).items()}
-    files = {Path(name).stem: name for name in (VIDEO, *written)}
     return {
         "frames": done,
         "last_frame_s": time_s,
         "was_stopped": was_stopped,
-        "files": files,
+        "files": _files(layers),
         "found": found,
     }
+
+
+def _files(layers: Sequence[Layer]) -> dict[str, str]:
+    """Return what is in each file -> its name."""
+    tables = [table for layer in layers for table in layer.tables]
+    return {Path(name).stem: name for name in (VIDEO, *tables)}
 
 
 def _object_names(eyes: Eyes) -> Sequence[str]:

@@ -19,10 +19,12 @@ from data_pipeline.hashing import hash_of
 from data_pipeline.integrity.checking import check_splits, unusable
 from data_pipeline.settings import DataSettings, Limit
 from data_pipeline.splitting.splits import SPLITS, SplitName
+from data_pipeline.video.looping import frame_counts, loops_by_counts
 from studies.running.data_record import data_record, noun
 from studies.running.progress import View
 from studies.spec.schema import StudySpec
 from studies.spec.split_policies import warnings_of_splits
+from studies.spec.tried_data import tried_data
 
 MOST_UNUSABLE = 0.2  # share of a split; above, a copy was cut short rather than a file damaged
 NEEDED: tuple[SplitName, ...] = ("train", "val")
@@ -42,8 +44,8 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
         view: Told how far it is, and what is left out.
 
     Returns:
-        Facts for the study's record: what was left out in words, a hash of what is used, and how
-        a split flatters scores, if one does; {} for a study without data.
+        Facts for the study's record: what was left out in words, a hash of what is used, how a
+        split flatters scores and a clip exceeds videos, if one does; {} for a study without data.
 
     Raises:
         DataError: The dataset cannot be listed, or too little of a split can be used.
@@ -67,11 +69,22 @@ def preflight(spec: StudySpec, page: Path, view: View) -> Mapping[str, str]:
     for name, dataset in splits.items():
         _require_enough(spec, name, count=len(dataset), lost=len(lost[name]), page=page)
     _require_every_class(spec, by_class, lost)
+    loops = _loops(spec, splits)
+    for warning in loops:
+        view.say(warning)
     return {
         "data_left_out": _fact(splits, lost, spec.task),
         "data_used": _used(splits, lost),
         **({"split_warning": "; ".join(warnings)} if warnings else {}),
+        **({"clip_warning": "; ".join(loops)} if loops else {}),
     }
+
+
+def _loops(spec: StudySpec, splits: Splits) -> list[str]:
+    """Warn of each clip that the study tries and that many of its videos are too short for."""
+    counts = frame_counts(splits["train"].items)
+    loops = (loops_by_counts(data, counts) for data in tried_data(spec))
+    return list(dict.fromkeys(filter(None, loops)))
 
 
 def _used(splits: Splits, lost: Lost) -> str:

@@ -7,7 +7,7 @@ epochs do not depend on it, the time does, and the plan says so.
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -42,6 +42,9 @@ class TimedBatch:
     checkpoint_bytes: int  # weights and optimizer state
     frames: int = 1  # of a clip; 1: a picture
     scored: int = 1  # clips of a video among the validation images: views times crops
+    fetch_s: float = 0.0  # to decode and change one picture or clip, optical flow included
+    keep_s: float = 0.0  # to decode what the cache keeps of one picture or video
+    loaders: int = 1  # processes that decode side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def forecast(
         proposals=proposals or {},
     )
     tree, decided = _assume_winners(spec, results, regrow)
+    timed = _shared(timed, spec.data, workers)
     rows = _rows(tree, results, decided=decided, timed=timed)
     to_train = [row for row in rows if not row.is_reused and row.needs_trial and _is_open(row)]
     unknown = {each.stage.name: count for each in tree.stages if (count := _unknown(each))}
@@ -112,7 +116,7 @@ def forecast(
         unknown_cells=unknown,
         timed=timed,
         epochs=sum(row.epochs for row in to_train) + to_propose * spec.training.epochs,
-        seconds=sum(estimates) / workers if timed else None,
+        seconds=sum(estimates, start=_keeping_s(to_train, timed)) / workers if timed else None,
         disk_bytes=_disk_bytes(timed, cells=len(estimates), workers=workers) if timed else None,
     )
 
@@ -200,21 +204,66 @@ def time_one_batch(spec: StudySpec) -> TimedBatch | None:
 def estimate_s(cell: PlannedCell, timed: TimedBatch | None) -> float | None:
     """Scale the timed batch to a cell: by images, pixels, frames and epochs.
 
-    Validation costs a third of training.
+    Validation costs a third of training. What the cache keeps is decoded once for all cells, and
+    is none of a cell's; what it does not keep is decoded each time, on a GPU meanwhile.
     """
     if cell.source is not None:
         return 0.0
     if timed is None:
         return None
-    data = cell.settings.data
-    train = min(timed.train_images, data.limit.train or timed.train_images)
+    data, epochs = cell.settings.data, cell.settings.training.epochs
     clip = clip_shape(data) or ClipShape(frames=1)
-    samples = timed.val_images // timed.scored
-    val = min(samples, data.limit.val or samples) * clip.scored
-    pixels = (data.image_size / timed.image_size) ** 2 * clip.frames / timed.frames
-    per_image = timed.seconds / timed.images * pixels
-    epochs = cell.settings.training.epochs
-    return per_image * ((train + val / 3) * epochs if epochs else val / 3)
+    train, samples = _samples(data, timed)
+    val = samples * clip.scored
+    size = _pixels(data, timed) * clip.frames / timed.frames
+    steps = timed.seconds / timed.images * size
+    steps_s = steps * ((train + val / 3) * epochs if epochs else val / 3)
+    if data.cache != "off":
+        return steps_s
+    fetching_s = timed.fetch_s * size / timed.loaders * ((train + val) * epochs or val)
+    return max(steps_s, fetching_s) if timed.device.startswith("cuda") else steps_s + fetching_s
+
+
+def _shared(timed: TimedBatch | None, data: DataSettings, workers: int) -> TimedBatch | None:
+    """Leave each trial its share of the cores to decode with, unless the study says how many."""
+    if timed is None or data.workers != "auto":
+        return timed
+    return replace(timed, loaders=max(1, timed.loaders // workers))
+
+
+def _keeping_s(to_train: Sequence[PlannedRow], timed: TimedBatch | None) -> float:
+    """Estimate how long it takes to decode what the cache keeps for all cells, once each."""
+    if timed is None:
+        return 0.0
+    kept = {
+        _kept_form(row.cell.settings.data): row.cell.settings.data
+        for row in to_train
+        if row.cell.settings.data.cache != "off"
+    }
+    samples = sum(_pixels(data, timed) * sum(_samples(data, timed)) for data in kept.values())
+    return timed.keep_s / timed.loaders * samples
+
+
+def _kept_form(data: DataSettings) -> str:
+    """Name what is kept: cells with the same name share it."""
+    form = data.model_dump(mode="json", exclude={"augment", "normalize", "cache", "workers"})
+    clip = form.pop("clip", None)
+    if clip is not None:
+        form["side"] = clip["shorter_side"]
+        form["flow"] = clip["flow"] and [clip["flow"], clip["stride"]]
+    return json.dumps(form, sort_keys=True)
+
+
+def _samples(data: DataSettings, timed: TimedBatch) -> tuple[int, int]:
+    """Return how many pictures or videos a cell trains on, and how many it validates on."""
+    val = timed.val_images // timed.scored
+    train = min(timed.train_images, data.limit.train or timed.train_images)
+    return train, min(val, data.limit.val or val)
+
+
+def _pixels(data: DataSettings, timed: TimedBatch) -> float:
+    """Return how many times as many pixels a picture has as the timed one."""
+    return float((data.image_size / timed.image_size) ** 2)
 
 
 def _is_open(row: PlannedRow) -> bool:

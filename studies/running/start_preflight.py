@@ -1,5 +1,7 @@
 """Before a trial starts: are the weights there that cells start from, and do they fit?
 
+Published weights are not looked at, but for which layers they are is known without them.
+
 Each stage is tried on the base settings. What only comes together when a stage above has decided
 is found by the trial itself, before its first step.
 """
@@ -10,6 +12,8 @@ from typing import Any
 
 from data_pipeline.catalog import label_names
 from models.catalog import MODELS, TASKS
+from models.entries import TRAINING_LOOP
+from models.pretrained_settings import names_weights
 from models.resolve import resolve
 from models.session import StartingWeights
 from studies.running.progress import View
@@ -19,7 +23,7 @@ from studies.spec.settings import base_settings, for_all_classes, for_class, wit
 from studies.tree.stages import Stage, groups_of, stages_of
 
 START_FACT = "weights of "  # before what a study names, in the record of its environment
-TOUCHING = ("training.transfer", "training.loss", "model", "data.classes")
+TOUCHING = ("training.transfer", "training.loss", "training.epochs", "model", "data.classes")
 HASH_DIGITS = 12
 
 
@@ -42,6 +46,8 @@ def starting_facts(spec: StudySpec, starts: Starts) -> dict[str, str]:
 def check_starts(spec: StudySpec, starts: Starts, view: View) -> None:
     """Build every network that starts from something, without its values, and try what it names.
 
+    A network without `training.transfer` is tried where it is scored without an epoch.
+
     Raises:
         UnusableStartError: Weights are not there or do not fit, or a layer is unknown.
         DataError: The classes of the data cannot be told.
@@ -59,18 +65,26 @@ def starting_settings(spec: StudySpec) -> Iterator[CellSettings]:
     """Yield the settings that differ in what a network starts from, or in the network."""
     seen: set[str] = set()
     for settings in _variants(spec):
-        if settings.training.transfer is None:
+        transfer = settings.training.transfer
+        if transfer is None and not _scores_pretrained(settings):
             continue
         content: dict[str, Any] = {
             "model": settings.model.model_dump(mode="json"),
-            "transfer": settings.training.transfer.model_dump(mode="json"),
+            "transfer": transfer and transfer.model_dump(mode="json"),
             "loss": settings.training.loss,
+            "learns": settings.training.epochs > 0,
             "classes": list(settings.data.classes),
         }
         key = json.dumps(content, sort_keys=True)
         if key not in seen:
             seen.add(key)
             yield settings
+
+
+def _scores_pretrained(settings: CellSettings) -> bool:
+    """Tell whether published weights are scored as they are."""
+    is_trained = MODELS[settings.model.name].trainer == TRAINING_LOOP
+    return is_trained and not settings.training.epochs and names_weights(settings.model)
 
 
 def _variants(spec: StudySpec) -> Iterator[CellSettings]:
@@ -109,7 +123,12 @@ def _require_fit(settings: CellSettings, task: str, start: StartingWeights | Non
     builder = resolve(MODELS[settings.model.name].builder or "")
     try:
         check_start(
-            lambda: builder(settings.model, channels), settings.training, start, class_names=names
+            lambda: builder(settings.model, channels),
+            settings.model,
+            settings.training,
+            start,
+            class_names=names,
         )
     except TransferError as error:
-        raise UnusableStartError(f"training.transfer: {error}") from error
+        setting = "transfer" if settings.training.transfer is not None else "epochs"
+        raise UnusableStartError(f"training.{setting}: {error}") from error

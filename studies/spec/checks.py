@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from data_pipeline.catalog import DATASETS, check_data, class_names
 from data_pipeline.errors import DataError
 from data_pipeline.settings import DataSettings
+from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from models.catalog import MODELS, TASKS
 from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER, TOP, TOP5_METRICS
 from models.pretrained_settings import pretrained_fault
@@ -13,6 +14,7 @@ from studies.spec.assembly_checks import assembly_findings
 from studies.spec.clip_checks import clip_fault
 from studies.spec.draft import Draft
 from studies.spec.idle_settings import idle_settings
+from studies.spec.model_checks import idle_training_findings, objective_fault
 from studies.spec.problems import Finding, closest, did_you_mean
 from studies.spec.settings import with_changes
 from studies.spec.shape_checks import shape_fault
@@ -27,6 +29,7 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     """
     yield from _task_findings(draft)
     yield from _idle_findings(draft)
+    yield from idle_training_findings(draft)
     yield from _size_findings(draft)
     yield from _shape_findings(draft)
     yield from _clip_findings(draft)
@@ -157,6 +160,8 @@ def _objective_findings(draft: Draft) -> Iterator[Finding]:
             ("objective", "metric"),
             f"a lower {split}/{metric} is better; add `direction: minimize` to the objective",
         )
+    elif draft.model and (message := objective_fault(draft.model, draft.objective.metric)):
+        yield Finding(("objective", "metric"), message)
     asked = ASKED_FOR.get(metric)
     if asked and draft.evaluation and asked not in draft.evaluation.also:
         also = ", ".join((*draft.evaluation.also, asked))
@@ -197,7 +202,10 @@ def _data_findings(draft: Draft) -> Iterator[Finding]:
     settings = with_changes(draft.base, {"data.classes": list(dict.fromkeys(meant))}).data
     key = "root" if "root" in type(draft.data).model_fields else "dataset"
     for message in check_data(settings):
-        yield Finding(("data", key), message.removeprefix(f"data.{key} "))
+        is_of_flow = message.startswith(FLOW_WEIGHTS)
+        place = FLOW_WEIGHTS.removeprefix("data.") if is_of_flow else key
+        loc = ("data", *place.split("."))
+        yield Finding(loc, message.removeprefix(f"data.{place} "))
 
 
 def _classes_on_disk(settings: DataSettings) -> tuple[str, ...] | None:

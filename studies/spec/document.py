@@ -7,13 +7,14 @@ Strings may name environment variables as `${NAME}` or `${NAME:-default}`.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from studies.spec.problems import Finding, Loc, Plain, Problem, StudyFileError, dotted
@@ -82,7 +83,8 @@ def read_document(path: Path, environ: Mapping[str, str]) -> Document:
     document = Document(str(path), _read_text(path))
     yaml = YAML(typ="safe", pure=True)
     try:
-        root = yaml.compose(document.text)
+        with _marked():
+            root = yaml.compose(document.text)
     except MarkedYAMLError as error:
         raise StudyFileError([_syntax_problem(document, error)]) from error
     if not isinstance(root, MappingNode):
@@ -99,7 +101,27 @@ def parse_value(text: str) -> Plain:
     Raises:
         MarkedYAMLError: The text is not YAML.
     """
-    return YAML(typ="safe", pure=True).load(text)
+    with _marked():
+        return YAML(typ="safe", pure=True).load(text)
+
+
+@contextmanager
+def _marked() -> Iterator[None]:
+    """Turn all that text which is not YAML raises into one error: some kinds have no mark.
+
+    A control character is a `ReaderError`, a day that no month has a `ValueError`, and brackets
+    in a thousand brackets a `RecursionError`.
+
+    Raises:
+        MarkedYAMLError: The text is not YAML.
+    """
+    try:
+        yield
+    except MarkedYAMLError:
+        raise
+    except (YAMLError, ValueError, RecursionError) as error:
+        problem = next(iter(str(error).splitlines()), type(error).__name__)
+        raise MarkedYAMLError(problem=problem) from error
 
 
 def _read_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from studies.spec.checks import known_classes, study_findings
 from studies.spec.document import Document, read_document
 from studies.spec.draft import Draft, read_draft
+from studies.spec.flow_checks import flow_findings
 from studies.spec.label_checks import label_findings, network_labels
 from studies.spec.overrides import apply_overrides
 from studies.spec.problems import Problem, StudyFileError
@@ -59,6 +60,8 @@ def load_study(
     find = find_start or (missing_file if check_data else find_nothing)
     draft.report(list(start_findings(draft, find)))
     draft.report(list(stage_findings(draft, classes, labels, find)))
+    if check_data:
+        draft.report(list(flow_findings(draft)))
     problems = _problems(document, draft, overrides)
     if problems:
         raise StudyFileError(problems)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 import data_pipeline
 import models
+from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from studies.spec.problems import Plain
 from studies.spec.schema import CellSettings, StudySpec
 from trackers.records import JsonValue
@@ -95,7 +96,8 @@ def fingerprint(
     """Hash what can change a cell's result.
 
     Settings marked `affects_result: False` (where the data lies, how many processes load it) are
-    left out. 1 and 1.0 give the same hash, as do 1e-4 and 0.0001.
+    left out, and so is where weights of optical flow lie: their content is part of `data`.
+    1 and 1.0 give the same hash, as do 1e-4 and 0.0001.
 
     Args:
         settings: Of the cell.
@@ -114,6 +116,8 @@ def fingerprint(
         for path, value in flatten_json(affecting).items()
         if not any(path == prefix or path.startswith(f"{prefix}.") for prefix in without)
     }
+    if kept.get(FLOW_WEIGHTS) is not None:
+        kept[FLOW_WEIGHTS] = "of the data"
     if start:
         kept["training.transfer.init_from"] = start
     facts = {

@@ -14,6 +14,7 @@ from models.settings import SOFTMAX_LOSSES
 from studies.spec.clip_checks import clip_fault
 from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
+from studies.spec.model_checks import objective_fault
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings, Range
 from studies.spec.settings import canonical, nested_with_changes, with_changes
@@ -86,16 +87,19 @@ class SettingsTrial:
         task: str | None,
         labels: NetworkLabels,
         *,
+        objective: str | None,
         study: str,
         find: FindStart,
     ) -> None:
         self.base = base
         self.task = task
         self.labels = labels
+        self.objective = objective
         self.study = study
         self.find = find  # looks for what a training starts from
         self.above: list[Step] = []
         size_rule = MODELS[base.model.name].size_rule
+        self.base_is_chosen_well = objective_fault(base.model, objective) is None
         self.base_fits = size_rule(base.model, base.data.image_size) is None
 
     def value_findings(self, loc: Loc, path: str, values: list[Any] | Range) -> Iterator[Finding]:
@@ -201,6 +205,11 @@ class SettingsTrial:
             idle = dict(idle_settings(self.task, settings.training, settings.evaluation))
             for path in (path for path in changes if path in idle):
                 return Complaint(path, idle[path])
+        # What the base's model is not to be chosen by, is said once, at the objective.
+        if self.base_is_chosen_well and any(path.startswith("model") for path in changes):
+            message = objective_fault(settings.model, self.objective)
+            if message:
+                return Complaint("model.fusion" if "model.fusion" in changes else "model", message)
         if "evaluation.threshold" in changes and settings.training.loss in SOFTMAX_LOSSES:
             return Complaint(
                 "evaluation.threshold", NO_THRESHOLD.format(loss=settings.training.loss)

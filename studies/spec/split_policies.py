@@ -1,39 +1,41 @@
-"""Every way of splitting that a study tries, and what each will do to its scores; torch-free."""
+"""What the splits that a study tries will do to its scores and winners; torch-free."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from data_pipeline.splitting.split_warnings import split_warnings
 from studies.spec.schema import StageSpec, StudySpec
+from studies.spec.tried_data import tried_data
 
-POLICY, SPLIT = "data.split.policy", "data.split"
+SPLITS = ("data.split", "data.split_list")  # what decides which samples validate
 
 
 def warnings_of_splits(spec: StudySpec) -> list[str]:
-    """Return a sentence for each split, of the base settings or a stage's, that flatters."""
-    found = []
-    for policy in dict.fromkeys(_policies(spec)):
-        split = spec.data.split.model_copy(update={"policy": policy})
-        found += split_warnings(spec.data.model_copy(update={"split": split}))
-    return found
+    """Return a sentence for each split that flatters, and for each stage that hands one down."""
+    flattering = [warning for data in tried_data(spec) for warning in split_warnings(data)]
+    return [*dict.fromkeys(flattering), *_handed_down(spec)]
 
 
-def _policies(spec: StudySpec) -> Iterator[str]:
-    yield spec.data.split.policy
-    for stage in spec.search.tree:
-        yield from _tried(stage.vary)
-        yield from _tried(_as_lists(stage))
-    if spec.search.joint is not None:
-        yield from _tried(spec.search.joint.space)
+def _handed_down(spec: StudySpec) -> Iterator[str]:
+    """Warn of stages whose winner, maybe but the easiest validation set, is inherited."""
+    trained = [stage for stage in spec.search.tree if not stage.after_training]
+    for number, stage in enumerate(trained):
+        paths = [path for path in stage.vary if _decides_split(path)]
+        heirs = [each.stage for each in trained[number + 1 :] if not _holds(each, paths)]
+        if paths and heirs:
+            varied = ", ".join(paths)
+            yield (
+                f"stage '{stage.stage}' varies {varied}: each of its configurations is validated "
+                "on other samples, so that it may choose the easiest of them and no better "
+                f"network, and stage '{heirs[0]}' below it inherits that choice; make it the last "
+                f"stage that trains, or hold {varied} by `with` in the stages below"
+            )
 
 
-def _as_lists(stage: StageSpec) -> dict[str, list[Any]]:
-    return {path: [value] for path, value in stage.with_.items()}
+def _decides_split(path: str) -> bool:
+    return any(path == split or path.startswith(f"{split}.") for split in SPLITS)
 
 
-def _tried(lists: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the policies among lists of values; a range holds none."""
-    yield from (str(value) for value in lists.get(POLICY, ()))
-    for part in lists.get(SPLIT, ()):
-        if isinstance(part, Mapping) and "policy" in part:
-            yield str(part["policy"])
+def _holds(stage: StageSpec, paths: list[str]) -> bool:
+    """Whether a stage replaces what it would inherit, by itself or as part of a whole."""
+    own = (*stage.with_, *stage.vary)
+    return all(any(path == key or path.startswith(f"{key}.") for key in own) for path in paths)

@@ -51,7 +51,12 @@ def stage_findings(
     yield from _threshold_findings(draft)
     if draft.base is not None:
         trial = SettingsTrial(
-            draft.base, draft.task, labels, study=str(draft.values.get("study")), find=find_start
+            draft.base,
+            draft.task,
+            labels,
+            objective=draft.objective.metric if draft.objective else None,
+            study=str(draft.values.get("study")),
+            find=find_start,
         )
         yield from _setting_findings(draft, draft.base, trial)
 

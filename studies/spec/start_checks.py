@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from models.catalog import MODELS
 from models.entries import TRAINING_LOOP
 from models.pretrained_settings import names_weights
-from models.settings import OF_RUN
+from models.settings import OF_RUN, ModelSettings
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding
 from studies.spec.schema import CellSettings
@@ -61,8 +61,27 @@ def start_fault(settings: CellSettings, study: str, find_start: FindStart) -> St
             "0 epochs score the weights that a network starts from, and these are random; set "
             "training.transfer.init_from or model.pretrained, or train for at least 1 epoch",
         )
+    if not settings.training.epochs and source is None and not _knows_classes(model):
+        return StartFault(
+            "training.epochs",
+            "0 epochs score the weights that a network starts from, and pretrained "
+            f"'{getattr(model, 'pretrained', '')}' has none for the last layers of "
+            f"'{model.name}', which would be random; set training.transfer.init_from or weights "
+            "that know the classes (pretrained: coco, where a detector has it), or train for at "
+            "least 1 epoch",
+        )
     message = find_start(settings, study) if source is not None else None
     return StartFault("training.transfer.init_from", message) if message else None
+
+
+def _knows_classes(model: ModelSettings) -> bool:
+    """Tell whether a model's pretrained weights end in rows of classes that are known by name.
+
+    A trainer of its own may fit the last layers without any epoch, as R-CNN's does.
+    """
+    entry = MODELS[model.name]
+    is_named = str(getattr(model, "pretrained", "")) in entry.pretrained_classes
+    return is_named or entry.trainer != TRAINING_LOOP
 
 
 def missing_file(settings: CellSettings, _study: str) -> str | None:

@@ -42,6 +42,7 @@ class Followed:
     boxes: MotBoxes
     detections: int
     frames: int  # from the first of the video to the last with a detection
+    best_score: float | None  # of a detection; None: there is none
 
     @property
     def tracks(self) -> int:
@@ -77,7 +78,8 @@ def follow(wish: Wish, progress: Progress = lambda done, total: None) -> Followe
             )
             rows += [(frame, each) for each in shown]
             progress(frame, last)
-    return Followed(_table(rows), detections=len(found), frames=last)
+    best = float(found.scores.max()) if len(found) else None
+    return Followed(_table(rows), detections=len(found), frames=last, best_score=best)
 
 
 def _appearance(wish: Wish) -> Appearance | None:

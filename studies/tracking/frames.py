@@ -1,5 +1,6 @@
 """The pictures of a video, in order: a folder of them, or a video file."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +19,14 @@ Picture = NDArray[np.uint8]  # (h, w, 3) RGB
 
 @contextmanager
 def each_picture(source: Path) -> Iterator[Iterator[Picture]]:
-    """Open a video or a folder; the pictures of a folder come by name.
+    """Open a video or a folder; the pictures of a folder come by name, 10 after 9.
 
     Raises:
         UnusableTracksError: There is no picture, or one cannot be read.
     """
     try:
         if source.is_dir():
-            names = list(pictures_in(source).values())
+            names = sorted(pictures_in(source).values(), key=_counted)
             if not names:
                 raise UnusableTracksError(
                     f"{source} must hold the pictures of a video, got none; name another folder"
@@ -36,3 +37,9 @@ def each_picture(source: Path) -> Iterator[Iterator[Picture]]:
                 yield (frame.pixels() for frame in stream)
     except DataError as error:
         raise UnusableTracksError(str(error)) from error
+
+
+def _counted(name: str) -> tuple[tuple[tuple[str, int], ...], str]:
+    """Return what sorts names by the numbers in them, whatever their width."""
+    parts = re.findall(r"(\D*)(\d*)", name)
+    return tuple((text, int(digits or -1)) for text, digits in parts), name

@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal["detections", "tracks", "truth"]
 FORM = "'frame,id,x,y,width,height[,confidence,…]'"
 LAST_FRAME = 10_000_000  # four days of video; a larger number is a mistake
 FIRST_PIXEL = 1.0
+LEAST_SIDE = 0.01  # pixels; what is written has two decimals, and a side of 0 is not read back
 
 
 class UnusableTracksError(Exception):
@@ -84,7 +85,8 @@ def write_mot(boxes: MotBoxes) -> str:
     lines = []
     for row in order:
         x1, y1, x2, y2 = boxes.boxes_xyxy[row]
-        place = f"{x1 + FIRST_PIXEL:.2f},{y1 + FIRST_PIXEL:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+        width, height = max(x2 - x1, LEAST_SIDE), max(y2 - y1, LEAST_SIDE)
+        place = f"{x1 + FIRST_PIXEL:.2f},{y1 + FIRST_PIXEL:.2f},{width:.2f},{height:.2f}"
         known = f"{boxes.frames[row]},{boxes.ids[row]},{place},{boxes.scores[row]:.6g}"
         lines.append(f"{known},-1,-1,-1\n")
     return "".join(lines)

@@ -36,7 +36,7 @@ def films(folder: Path, *, cache: str = "auto", **clip: Any) -> StreetActionsDat
         "drawn_in": folder,
         "cache": cache,
         "workers": 0,
-        "clip": {"frames": 3, **clip},
+        "clip": {"frames": 3, "stride": 1, **clip},
     }
     return StreetActionsData.model_validate(values)
 

@@ -5,8 +5,10 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from data_pipeline.video.mp4 import FRAGMENT_FRAMES, mp4_writer
@@ -89,3 +91,41 @@ with mp4_writer(Path({str(file)!r}), (48, 64), rate=Fraction(25), tick=Fraction(
 def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         written(tmp_path / "nowhere" / "a.mp4", (48, 64), [0])
+
+
+def test_a_colon_in_a_relative_path_is_no_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("take:1").mkdir()
+    written(Path("take:1") / "a.mp4", (48, 64), [0])
+    assert (tmp_path / "take:1" / "a.mp4").stat().st_size > 0
+
+
+def test_what_ffmpeg_refuses_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"a\.mp4"):  # no encoder of H.264 takes sides so long
+        written(tmp_path / "a.mp4", (2, 40_000), [0])
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "space", "luma"),
+    [
+        ((480, 64), Colorspace.ITU601, 16 + 0.299 * 200 * 219 / 255),
+        ((720, 128), Colorspace.ITU709, 16 + 0.2126 * 200 * 219 / 255),
+    ],
+)
+def test_the_file_says_how_its_colours_were_made(
+    tmp_path: Path, size_hw: tuple[int, int], space: Colorspace, luma: float
+) -> None:
+    file = tmp_path / "a.mp4"
+    red = np.zeros((*size_hw, 3), np.uint8)
+    red[..., 0] = 200
+    with mp4_writer(file, size_hw, rate=Fraction(25), tick=TICK) as video:
+        video.add(red, 0)
+    with av.open(str(file)) as container:
+        [frame] = container.decode(video=0)
+    assert (frame.colorspace, frame.color_range) == (space, ColorRange.MPEG)
+    assert np.asarray(frame.planes[0])[0] == pytest.approx(luma, abs=2)
+    with streamed(file) as frames:
+        [seen] = frames
+    assert np.abs(seen.pixels()[10, 10].astype(int) - (200, 0, 0)).max() < 6

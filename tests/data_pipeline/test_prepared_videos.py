@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from data_pipeline.cache.sample_cache import SampleCache
+from data_pipeline.datasets.settings.flow import Flow
 from data_pipeline.datasets.settings.videos import Clip
 from data_pipeline.faults import Fault
-from data_pipeline.loading.decoding import MOST_KEPT_FRAMES, VideoDecoder
+from data_pipeline.loading import decoding
+from data_pipeline.loading.decoding import VideoDecoder
 from data_pipeline.loading.loaders import EpochLoader, Shuffle
 from data_pipeline.loading.prepared_videos import VideoSplit
 from data_pipeline.samples import ClipBatch
+from data_pipeline.video.flow import ClipFlow
 
 HEIGHT, WIDTH = 12, 16
 
@@ -88,6 +92,19 @@ def test_scored_clips_are_every_view_and_crop_in_order(is_kept: bool, tmp_path: 
     assert len(split) == 12
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_middles_are_what_one_view_and_crop_score(is_kept: bool, tmp_path: Path) -> None:
+    videos = [Numbered(f"{count}", count) for count in (4, 9, 40)]
+    clip = Clip(frames=4, stride=2, views=3, crops=3)
+    folder = tmp_path if is_kept else None
+    drawn = split_of(videos, clip, is_scored=False, folder=folder)
+    single = clip.model_copy(update={"views": 1, "crops": 1})
+    scored = split_of(videos, single, is_scored=True, folder=folder)
+    for found, expected in zip(epoch(drawn.middles()), epoch(scored), strict=True):
+        assert found.video_ids == expected.video_ids
+        assert torch.equal(found.clips, expected.clips)
+
+
 def test_only_the_frames_of_a_clip_are_decoded_and_once_for_its_crops() -> None:
     video = Numbered("a", 50)
     epoch(split_of([video], Clip(frames=4, stride=2, crops=3), is_scored=True))
@@ -137,10 +154,24 @@ def test_kept_videos_are_decoded_once(tmp_path: Path) -> None:
     assert len(video.read) == 2 * 30  # once more to learn its size
 
 
-def test_very_long_video_is_decoded_clip_by_clip(tmp_path: Path) -> None:
-    videos = [Numbered("a", 20), Numbered("b", MOST_KEPT_FRAMES + 1)]
+@pytest.mark.parametrize(("flow", "most"), [(None, 200), (ClipFlow(Flow(), 1), 75)])
+def test_frames_of_a_kept_video_are_bound_by_their_bytes(
+    flow: ClipFlow | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "MOST_KEPT_BYTES", 200 * HEIGHT * WIDTH * 3)
+    videos = (Numbered("a", most), Numbered("b", most + 1))
+    kept = [VideoDecoder(videos, HEIGHT, flow).decode(index) for index in range(2)]
+    assert [sample is not None for sample in kept] == [True, False]
+    assert videos[1].read == [0]
+
+
+def test_very_long_video_is_decoded_clip_by_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "MOST_KEPT_BYTES", 200 * HEIGHT * WIDTH * 3)
+    videos = [Numbered("a", 200), Numbered("b", 201)]
     split = split_of(videos, Clip(frames=4), is_scored=True, folder=tmp_path)
     batches = epoch(split)
     assert split.are_kept().tolist() == [True, False]
-    assert len(videos[1].read) == 4
+    assert len(videos[1].read) == 4 + 1  # whose size decides
     assert batches[0].video_ids == ("a", "b")

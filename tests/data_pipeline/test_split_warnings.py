@@ -36,3 +36,14 @@ def test_frames_of_one_drive_cut_at_random_are_warned_of() -> None:
 )
 def test_sound_splits_are_not_warned_of(kind: type[RootedData], policy: str) -> None:
     assert split_warnings(with_policy(kind, policy)) == []
+
+
+@pytest.mark.parametrize("kind", [UCF101Data, CamVidData])
+@pytest.mark.parametrize("policy", ["random", "stratified"])
+def test_folds_keep_groups_whole_and_the_test_share_does_not(
+    kind: type[RootedData], policy: str
+) -> None:
+    split = {"policy": policy, "folds": 5}
+    [warning] = split_warnings(kind.model_validate({"root": "anywhere", "split": split}))
+    assert warning.startswith(f"data.split.policy '{policy}' is leaky for the test split: ")
+    assert "validation, by data.split.folds, keeps groups whole" in warning

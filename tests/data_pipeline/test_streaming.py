@@ -3,6 +3,7 @@
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_pipeline.errors import InvalidDataError, MissingDataError
 from data_pipeline.video.reading import frame_count, probe, read_frames
-from data_pipeline.video.streaming import streamed
+from data_pipeline.video.streaming import StreamedFrame, streamed
 from data_pipeline.video.writing import write_video
 
 XVID = "ucf101_mini/UCF-101/Punch/v_Punch_g03_c01.avi"  # a keyframe every 12 frames
@@ -155,3 +156,94 @@ def test_times_are_those_of_the_container(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     with streamed(file) as frames:
         assert [round(frame.time_s * 100) for frame in frames] == ticks
+
+
+def encoded(
+    file: Path, codec: Literal["mjpeg", "mpeg4"], times: list[int], b_frames: int = 0
+) -> Path:
+    """Write frames that get brighter, by 10 shades each, at times in 25ths of a second."""
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.codec_context.max_b_frames = b_frames
+        stream.bit_rate = 4_000_000
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for number, time in enumerate(times):
+            pixels = np.full((48, 64, 3), shade(number), np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file
+
+
+def shade(number: int) -> int:
+    return 20 + number * 10
+
+
+def without_packet(file: Path, number: int) -> Path:
+    """Fill a packet of an AVI file with zeros."""
+    with av.open(str(file)) as container:
+        packet = [each for each in container.demux(video=0) if each.size][number]
+        place, size = packet.pos, packet.size
+    assert place is not None
+    content = bytearray(file.read_bytes())
+    content[place + 8 : place + size] = bytes(size - 8)
+    file.write_bytes(content)
+    return file
+
+
+def shown(file: Path) -> tuple[list[int], list[int], str | None]:
+    """Return each frame's number, by its shade, and time in 25ths of a second, and the note."""
+
+    def number(frame: StreamedFrame) -> int:
+        return round((float(frame.pixels().mean()) - shade(0)) / 10)
+
+    with streamed(file) as frames:
+        seen = [(number(frame), round(frame.time_s * 25)) for frame in frames]
+        note = frames.note
+    numbers, times = zip(*seen, strict=True)
+    return list(numbers), list(times), note
+
+
+@pytest.mark.parametrize(
+    ("damaged", "expected"), [(5, [0, 1, 2, 3, 4, 4, 6, 7, 8]), (0, [1, 1, 2, 3, 4, 5, 6, 7, 8])]
+)
+def test_a_frame_stands_in_for_a_packet_that_does_not_decode(
+    tmp_path: Path, damaged: int, expected: list[int]
+) -> None:
+    file = without_packet(encoded(tmp_path / "a.avi", "mjpeg", list(range(9))), damaged)
+    assert frame_count(file) == 9
+    note = "1 frame is damaged; the last good one stands in"
+    assert shown(file) == (expected, list(range(9)), note)
+
+
+def test_avi_with_b_frames_keeps_the_time_of_frames_that_were_skipped(tmp_path: Path) -> None:
+    times = [*range(8), *range(20, 28)]
+    file = encoded(tmp_path / "a.avi", "mpeg4", times, b_frames=2)
+    assert shown(file) == (list(range(16)), times, None)
+
+
+def stamped(file: Path, stamps: list[int]) -> Path:
+    """Write frames one packet each, of which the container says `stamps`, in milliseconds."""
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number, stamp in enumerate(stamps):
+            pixels = np.full((48, 64, 3), shade(number), np.uint8)
+            [packet] = stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24"))
+            packet.time_base = Fraction(1, 1000)
+            packet.pts, packet.dts = stamp, number * 40 if stamp > 10**6 else stamp
+            container.mux(packet)
+    return file
+
+
+@pytest.mark.parametrize("late", [0, 1, 4])
+def test_a_lone_stamp_that_is_too_late_shifts_nothing_and_is_said(
+    tmp_path: Path, late: int
+) -> None:
+    stamps = [number * 40 for number in range(8)]
+    stamps[late] += 3_600_000
+    numbers, times, note = shown(stamped(tmp_path / "a.mkv", stamps))
+    assert (numbers, times) == (list(range(8)), list(range(8)))
+    assert note == "1 time stamp is wrong; such a frame comes a step after the one before"

@@ -71,6 +71,19 @@ def test_the_scripted_trainer_keeps_to_the_limit(attempts: Callable[..., Any]) -
     assert (result.epochs, result.train_macs) == (2, 240.0)
 
 
+def test_a_warmup_beyond_the_compute_is_refused_before_the_first_step(
+    attempts: Callable[..., Any], epoch_macs: float
+) -> None:
+    recipe = {"epochs": 50, "macs_limit": 2 * epoch_macs}
+    too_long = attempts(training={**recipe, "warmup": {"epochs": 5}})
+    with pytest.raises(
+        ValueError, match=r"below the 2 of 50 epochs .* got 5; shorten the warm-up"
+    ):
+        train(too_long.session())
+    assert not too_long.reports
+    assert train(attempts(training={**recipe, "warmup": {"epochs": 1.5}}).session()).epochs == 2
+
+
 def test_a_limit_never_adds_epochs() -> None:
     training = TrainingSettings(epochs=3, macs_limit=1e12)
     assert with_last_epoch(training, 1.0).epochs == 3

@@ -11,6 +11,7 @@ from torch.nn import functional
 from models.class_rows import ClassRows
 from models.detection.mask_rcnn import MaskRCNNNetwork, build_mask_rcnn
 from models.detection.settings import MaskRCNNSettings
+from models.fitted_linear import FittedLinear
 from models.named_layers import TransferError
 from models.segmentation.fcn import build_fcn
 from models.segmentation.settings import UNetSettings
@@ -170,6 +171,16 @@ def test_detector_with_added_classes_scores_regions_of_the_old_ones_alike(keep: 
     assert torch.equal(scores[1][:, :4], scores[0])
 
 
+def test_what_was_fitted_to_other_classes_is_to_be_fitted_anew(keep: Keep) -> None:
+    old, new = (Rows(3, ClassRows("last")) for _ in range(2))
+    fitted, fresh = FittedLinear(2, 3), FittedLinear(2, 3)
+    old.add_module("last", fitted)
+    new.add_module("last", fresh)
+    fitted.settle(torch.randn(3, 2), torch.randn(3), 0.5)
+    carry_over(new, keep(old), OLD)
+    assert not fresh.is_fitted
+
+
 def test_without_the_names_of_classes_the_last_layers_start_anew(keep: Keep) -> None:
     old, new = drawn(lambda: unet(3), 0), drawn(lambda: unet(3), 1)
     fresh = new.classify.weight.clone()
@@ -219,8 +230,8 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
 
 def test_weights_that_were_drawn_and_do_not_learn_are_refused(keep: Keep) -> None:
     old, new = unet(3), unet(3)
-    new.add_module("extra", nn.Linear(2, 2).requires_grad_(False))
+    new.add_module("extra", nn.Linear(2, 2))
     fit = carry_over(new, keep(old), OLD)
     assert fit.new == ("extra.weight", "extra.bias")
     with pytest.raises(TransferError, match=r"but extra.weight, extra.bias are new"):
-        require_no_frozen_noise(new, fit)
+        require_no_frozen_noise(fit.new)

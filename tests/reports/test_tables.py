@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.catalog import TASKS
 from reports.tables.held_out import held_out_table
 from reports.tables.ledger import ledger
-from reports.tables.predictions import prediction_strips
+from reports.tables.predictions import WITHOUT_THRESHOLD, prediction_strips
 from reports.tables.stages import stage_tables
 from reports.tables.training import training_tables
 from trackers.records import Outcome, StudyRecord
@@ -178,6 +179,23 @@ def test_a_strip_is_shown_once_and_only_if_it_is_a_picture(study: StudyRecord) -
     assert strip.caption.startswith("Winner of batch size: batch size 8, seed 0")
     gone = replace(study.cells["ba-8-0"], files={"predictions_strip": "/nowhere/strip.png"})
     assert prediction_strips(replace(study, cells={**study.cells, "ba-8-0": gone})) == ()
+
+
+def test_only_where_a_threshold_decides_it_is_named_with_a_strip(study: StudyRecord) -> None:
+    cell = study.cells["ba-8-0"]
+    cells = {**study.cells, cell.id: replace(cell, settings={"evaluation.threshold": 0.5})}
+    captions = {
+        task: prediction_strips(replace(study, task=task, cells=cells))[0].caption
+        for task in ("semantic_segmentation", *WITHOUT_THRESHOLD)
+    }
+    assert captions["semantic_segmentation"].endswith(" at threshold 0.5).")
+    for task in WITHOUT_THRESHOLD:
+        assert "threshold" not in captions[task]
+
+
+def test_tasks_without_a_threshold_are_those_that_make_nothing_of_one() -> None:
+    idle = {name for name, task in TASKS.items() if "evaluation.threshold" in task.idle_settings}
+    assert idle == set(WITHOUT_THRESHOLD) & set(TASKS)
 
 
 def test_losers_show_no_strip(study: StudyRecord) -> None:

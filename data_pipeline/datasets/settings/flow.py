@@ -28,7 +28,9 @@ class Flow(FrozenSettings):
         "frame; it is kept in 127 steps each way. Larger ones count as this.",
     )
     weights: Path | None = Field(
-        None, description="With raft: file of its weights; null: torchvision downloads them."
+        None,
+        description="With raft: file of its weights, whose content counts and not its place; "
+        "null: torchvision downloads them.",
     )
 
     @model_validator(mode="after")

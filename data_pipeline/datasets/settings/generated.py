@@ -38,6 +38,13 @@ class StreetScenesData(DataSettings):
     )
 
 
+class StreetClip(Clip):
+    """A clip that by default spans a whole generated video."""
+
+    frames: int = Field(16, ge=1, le=1024, description="Frames of a clip (T).")
+    stride: int = Field(2, ge=1, le=64, description="Every so many frames of the video (tau).")
+
+
 class StreetActionsData(VideoFields):
     """Generated short videos of street users, written to disk in the layout of UCF101."""
 
@@ -64,9 +71,9 @@ class StreetActionsData(VideoFields):
     video_rate: int = Field(12, ge=1, le=120, description="Frames per second.")
     video_width: int = Field(160, ge=64, le=2048, multiple_of=2, description="Width, pixels.")
     video_height: int = Field(120, ge=64, le=2048, multiple_of=2, description="Height, pixels.")
-    clip: Clip = Field(
-        default_factory=lambda: Clip(frames=16, stride=2),
-        description="Frames and squares of a clip; the default spans a whole video.",
+    clip: StreetClip = Field(
+        default_factory=StreetClip,
+        description="Frames and squares of a clip; the default spans a whole video of 32 frames.",
     )
     drawn_in: Path | None = Field(
         None,

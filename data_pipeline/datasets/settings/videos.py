@@ -24,7 +24,9 @@ class Clip(FrozenSettings):
         1, ge=1, le=100, description="Clips per video when scored, spread evenly; 1: the middle."
     )
     crops: Literal[1, 3] = Field(
-        1, description="Squares per clip when scored: the middle, or three along the longer side."
+        1,
+        description="Squares per clip when scored: the middle, or three along the longer side. "
+        "Where frames are square and `shorter_side` is `image_size`, the three are the same.",
     )
     flow: Flow | None = Field(
         None,
@@ -32,6 +34,22 @@ class Clip(FrozenSettings):
         "each frame to the clip's next one, pixels of the scaled frame; the last frame repeats "
         "those of the one before. {}: by OpenCV's DIS, up to 20 pixels; null: colours alone.",
     )
+
+    @property
+    def span(self) -> int:
+        """Frames of a video from a clip's first to its last one, both counted."""
+        return (self.frames - 1) * self.stride + 1
+
+    @model_validator(mode="after")
+    def _stride_takes_effect(self) -> "Clip":
+        # A default is nobody's mistake: settings are read again from all of their values.
+        unsaid = (1, type(self).model_fields["stride"].default)
+        if self.frames == 1 and self.stride not in unsaid:
+            raise ValueError(
+                f"stride has no effect on clips of a single frame, got {self.stride}; remove it, "
+                "or set frames above 1"
+            )
+        return self
 
 
 class VideoFields(DataSettings):
@@ -50,6 +68,15 @@ class VideoFields(DataSettings):
         return self
 
     @model_validator(mode="after")
+    def _frames_are_not_resized_as_pictures(self) -> "VideoFields":
+        if self.resize != "stretch":
+            raise ValueError(
+                f"resize has no effect on videos, got '{self.resize}'; remove it: frames are "
+                "scaled to clip.shorter_side and a square of image_size is cut"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _flow_is_of_the_clip(self) -> "VideoFields":
         fault = flow_fault(self.clip.frames, self.augment) if self.clip.flow else None
         if fault:
@@ -61,7 +88,21 @@ class UCF101Data(VideoFields, RootedData):
     """UCF101: AVI clips in a folder per action, official lists of three splits."""
 
     dataset: Literal["ucf101"] = Field("ucf101", description="UCF101 layout.")
-    split_list: Literal[1, 2, 3] = Field(1, description="Which of the three official splits.")
+    split_list: Literal[1, 2, 3] = Field(
+        1,
+        description="Which of the three official splits. Together the lists of each name the same "
+        "videos, so it is of split.policy given alone.",
+    )
+
+    @model_validator(mode="after")
+    def _split_list_takes_effect(self) -> "UCF101Data":
+        if self.split_list != 1 and self.split.policy != "given":
+            raise ValueError(
+                f"split_list {self.split_list} has no effect with split.policy "
+                f"'{self.split.policy}', which pools the lists of training and of testing, in "
+                "each official split the same videos; remove it, or use policy 'given'"
+            )
+        return self
 
 
 class HMDB51Data(VideoFields, RootedData):

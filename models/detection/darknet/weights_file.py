@@ -38,6 +38,11 @@ class Layout:
         """Count the numbers."""
         return sum(int(np.prod(shape)) for shape in self.shapes)
 
+    def blank(self) -> dict[str, Tensor]:
+        """Return weights of these shapes without values, on the device that is the default."""
+        pairs = zip(self.names, self.shapes, strict=True)
+        return {name: torch.empty(shape) for name, shape in pairs}
+
 
 def layout_of(network: DarknetLayers, layers: int | None = None) -> Layout:
     """Return how a file holds a network's weights.

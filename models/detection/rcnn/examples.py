@@ -3,11 +3,11 @@
 The images are gone through twice, without augmentation:
 
     first    true boxes, and some regions of each image, with the length of their features
-    second   all regions: of the background those that the first SVMs are wrongest about, and
-             what says how boxes are to be moved
+    second   the others too: of the background of both passes those that the first SVMs are
+             wrongest about, and what says how boxes are to be moved
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -81,13 +81,19 @@ class FirstExamples:
     svm_scale: float  # that brings features to the usual length
     box_scale: float  # the same of the features that boxes are moved by
     regions: int  # that were looked at
+    drawn: tuple[NDArray[np.int64], ...]  # of each image: which of its regions these are
+
+    def background_of(self, label: int, most_iou: float) -> Floats:
+        """Return the features (k, head_width) of the regions that are background to a class."""
+        features: Floats = self.background[self.overlaps[:, label] < most_iou]
+        return features
 
 
 @dataclass(frozen=True, slots=True)
 class HardExamples:
-    """What the second pass finds, of each class."""
+    """What both passes find, of each class."""
 
-    background: tuple[Pool, ...]
+    background: tuple[Pool, ...]  # no region twice
     moves: tuple[Pool, ...]  # with the four numbers by which a region's box is wrong
     regions: int
 
@@ -107,16 +113,19 @@ def first_examples(network: RCNN, batches: Batches, *, images: int) -> FirstExam
         images: In all of them.
     """
     classes, generator = len(network.svms.bias), np.random.default_rng(SEED)
-    each = min(MOST_FIRST, -(-network.settings.hard_negatives // images))
     objects: list[list[Floats]] = [[] for _ in range(classes)]
     background: list[Floats] = []
     overlaps: list[Floats] = []
+    drawn: list[NDArray[np.int64]] = []
     lengths = torch.zeros(2, dtype=torch.float64)
     regions = 0
-    for image in _images(network, batches):
+    for number, image in enumerate(_images(network, batches)):
         true, labels = image.target["boxes"], image.target["labels"]
-        drawn = torch.from_numpy(generator.permutation(len(image.regions))[:each])
-        some = image.regions[drawn.to(true.device)]
+        count = _first_of_image(number, images, network.settings.hard_negatives)
+        drawn.append(generator.permutation(len(image.regions))[:count])
+        if count == 0 and not len(true):  # more images than regions are asked for
+            continue
+        some = image.regions[torch.from_numpy(drawn[-1]).to(true.device)]
         looked = network.look(image.maps, [torch.cat([true, some])])
         for label in range(classes):
             objects[label].append(_array(looked.fc7[: len(true)][labels == label + 1]))
@@ -134,36 +143,31 @@ def first_examples(network: RCNN, batches: Batches, *, images: int) -> FirstExam
         svm_scale=fc7,
         box_scale=pool5,
         regions=regions,
+        drawn=tuple(drawn),
     )
 
 
-def hard_examples(network: RCNN, batches: Batches) -> HardExamples:
+def hard_examples(network: RCNN, batches: Batches, first: FirstExamples) -> HardExamples:
     """Look at all regions, and keep those that the SVMs are wrongest about.
 
     Args:
         network: Fine-tuned, in evaluation mode, with first SVMs.
-        batches: Of the whole training split, once.
+        batches: Of the whole training split, once, in the order of the first pass.
+        first: Its background has places in the pools already, and takes no second ones.
     """
     settings, generator = network.settings, np.random.default_rng(SEED)
     classes, pool5 = len(network.svms.bias), network.box_regression.weight.shape[1]
-    background = tuple(
-        Pool(settings.hard_negatives, network.svms.weight.shape[1]) for _ in range(classes)
-    )
+    background = _seeded(network, first)
     pairs = settings.box_pairs if settings.box_regression else 0
     moves = tuple(Pool(pairs, pool5, others=4) for _ in range(classes))
     regions = 0
-    for image in _images(network, batches):
-        for boxes in torch.split(image.regions, CHUNK):
+    for image, drawn in zip(_images(network, batches), first.drawn, strict=True):
+        for boxes, is_new in _chunks(image.regions, drawn):
             looked = network.look(image.maps, [boxes])
             regions += len(boxes)
-            margins = network.svms(looked.fc7)
             overlaps = class_overlaps(boxes, image.target, classes)
-            is_hard = (overlaps < settings.svm_negative_iou) & (margins > HARD)
-            for label, pool in enumerate(background):
-                rows = is_hard[:, label]
-                features = _array(looked.fc7[rows])
-                others = np.zeros((len(features), 0), np.float32)
-                pool.add(features, others, _array(margins[rows, label]).astype(np.float64))
+            is_background = (overlaps < settings.svm_negative_iou) & is_new[:, None]
+            _take_hard(network, background, looked.fc7, is_background)
             if pairs and len(image.target["boxes"]):
                 labels, near, deltas = _moves(network, boxes, image.target)
                 for label, pool in enumerate(moves):
@@ -171,6 +175,47 @@ def hard_examples(network: RCNN, batches: Batches) -> HardExamples:
                     features = _array(looked.pool5[rows])
                     pool.add(features, _array(deltas[rows]), generator.random(len(features)))
     return HardExamples(background, moves, regions)
+
+
+def _chunks(regions: Tensor, drawn: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield an image's regions, and whether each was left out by the first pass."""
+    is_new = torch.ones(len(regions), dtype=torch.bool, device=regions.device)
+    is_new[torch.from_numpy(drawn).to(regions.device)] = False
+    yield from zip(torch.split(regions, CHUNK), torch.split(is_new, CHUNK), strict=True)
+
+
+def _take_hard(network: RCNN, pools: Sequence[Pool], fc7: Tensor, is_background: Tensor) -> None:
+    """Add to each class's pool the background (n, classes) that is inside its SVM's margin."""
+    margins = network.svms(fc7)
+    is_hard = is_background & (margins > HARD)
+    for label, pool in enumerate(pools):
+        rows = is_hard[:, label]
+        _add_alone(pool, _array(fc7[rows]), _array(margins[rows, label]))
+
+
+def _first_of_image(number: int, images: int, most: int) -> int:
+    """Return how many regions of an image are looked at first: of all images at most `most`."""
+    return min(MOST_FIRST, (number + 1) * most // images - number * most // images)
+
+
+def _seeded(network: RCNN, first: FirstExamples) -> tuple[Pool, ...]:
+    """Return each class's pool, with the background of the first pass in it."""
+    settings = network.settings
+    pools = []
+    for label in range(len(first.objects)):
+        pool = Pool(settings.hard_negatives, network.svms.weight.shape[1])
+        features = first.background_of(label, settings.svm_negative_iou)
+        for start in range(0, len(features), CHUNK):
+            part = torch.from_numpy(features[start : start + CHUNK])
+            margins = network.svms(part.to(network.svms.weight.device))[:, label]
+            _add_alone(pool, part.numpy(), _array(margins))
+        pools.append(pool)
+    return tuple(pools)
+
+
+def _add_alone(pool: Pool, features: Floats, margins: Floats) -> None:
+    """Add regions of which nothing but the features is kept."""
+    pool.add(features, np.zeros((len(features), 0), np.float32), margins.astype(np.float64))
 
 
 def class_overlaps(boxes: Tensor, target: Target, classes: int) -> Tensor:

@@ -17,15 +17,15 @@ def fit_svms(network: RCNN, first: FirstExamples, hard: HardExamples | None = No
     Args:
         network: Is given the SVMs.
         first: True boxes and background of the first pass.
-        hard: Background of the second one, where that was gone.
+        hard: Background of both passes, where the second one was gone.
     """
     settings = network.settings
     svms: list[Linear] = []
     for label, objects in enumerate(first.objects):
-        is_background = first.overlaps[:, label] < settings.svm_negative_iou
-        background = first.background[is_background]
-        if hard is not None:
-            background = np.concatenate([background, hard.background[label].features])
+        if hard is None:
+            background = first.background_of(label, settings.svm_negative_iou)
+        else:
+            background = hard.background[label].features
         scale = np.float32(first.svm_scale)
         svms.append(fit_svm(objects * scale, background * scale, settings.svm_c))
     _settle(network.svms, svms, first.svm_scale)

@@ -7,7 +7,8 @@
     scoring       with these
 
 What is finished is not done again by a later attempt: epochs by their checkpoints, fitting by the
-weights' file, which says whether it is fitted. The time limit is one of fine-tuning.
+weights' file, which says whether it is fitted, and to how many regions. The time limit is one of
+fine-tuning.
 """
 
 import logging
@@ -22,6 +23,8 @@ from models.detection.outputs import Targets
 from models.detection.rcnn.examples import first_examples, hard_examples
 from models.detection.rcnn.fitting import fit_regressors, fit_svms
 from models.detection.rcnn.network import RCNN
+from models.detection.rcnn.room import require_room
+from models.detection.rcnn.settings import RCNNSettings
 from models.memory import out_of_memory_named
 from models.scoring import score_split
 from models.session import BatchSource, Interrupted, TrainingResult, TrainingSession
@@ -38,8 +41,9 @@ def train(session: TrainingSession) -> TrainingResult:
 
     Raises:
         TrainingEnd: see `models.session`.
-        ValueError: see `models.training.train`.
+        ValueError: what is fitted does not fit the memory; or see `models.training.train`.
     """
+    session = _with_room(session)
     tuned = training.train(replace(session, scores_test=False))
     with out_of_memory_named():
         bench = set_up(session)
@@ -48,15 +52,26 @@ def train(session: TrainingSession) -> TrainingResult:
             raise TypeError(f"this trainer must be given R-CNN, got {type(network).__name__}")
         weights = session.folder / tuned.files["weights"]
         load_weights(network, weights)
-        macs = 0.0
         if not network.svms.is_fitted:
-            macs = _fit(session, bench, network)
+            _fit(session, bench, network)
             save_weights(network, weights)
+        # Of this attempt or an earlier one, which may have ended before it could say so.
+        looked = int(network.svms.looked_at)
+        macs = bench.macs_per_image / network.settings.sampled_regions * looked
         return _scored(session, bench, replace(tuned, train_macs=tuned.train_macs + macs))
 
 
-def _fit(session: TrainingSession, bench: Workbench, network: RCNN) -> float:
-    """Fit SVMs and regressors; return the multiply-accumulates of looking at regions."""
+def _with_room(session: TrainingSession) -> TrainingSession:
+    """Refuse what the memory does not hold; return the session with its data opened, for all."""
+    data = session.data()
+    if isinstance(session.model, RCNNSettings):
+        images = data.training_images(session.training.batch_size).images
+        require_room(session.model, classes=len(data.class_names), images=images)
+    return replace(session, data=lambda: data)
+
+
+def _fit(session: TrainingSession, bench: Workbench, network: RCNN) -> None:
+    """Fit SVMs and regressors, and note at how many regions that looked."""
     source = bench.data.training_images(session.training.batch_size)
     source.prepare()
     first_pass, second_pass = (
@@ -66,17 +81,17 @@ def _fit(session: TrainingSession, bench: Workbench, network: RCNN) -> float:
     with torch.no_grad(), bench.fabric.autocast():
         first = first_examples(network, first_pass, images=source.images)
         fit_svms(network, first)
-        hard = hard_examples(network, second_pass)
+        hard = hard_examples(network, second_pass, first)
         fit_svms(network, first, hard)
         fit_regressors(network, first, hard)
     looked = first.regions + hard.regions
+    network.svms.looked_at.fill_(looked)
     logger.info(
-        "fitted to %d true boxes and %d hard background regions, of %d regions looked at",
+        "fitted to %d true boxes and %d regions of background, of %d regions looked at",
         sum(len(each) for each in first.objects),
         sum(pool.count for pool in hard.background),
         looked,
     )
-    return bench.macs_per_image / network.settings.sampled_regions * looked
 
 
 def _batches(

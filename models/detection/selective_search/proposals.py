@@ -1,11 +1,12 @@
 """Selective search for the images of a batch, as the network sees them.
 
-A picture is searched once: its boxes are kept in memory under its content, for as long as the
-process lives. Augmentation that flips pictures makes each of them two, or four; with one that
-changes colours every epoch searches anew.
+A picture is searched once: its boxes are kept under its content, in memory and in the workspace
+(`kept_boxes`), so that other trials and later attempts find them too. Augmentation that flips
+pictures makes each of them two, or four; with one that changes colours every epoch searches anew.
 """
 
 import hashlib
+import random
 
 import cv2
 import numpy as np
@@ -14,13 +15,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection.image_list import ImageList  # type: ignore[import-untyped]
 
+from models import NUMERICS
 from models.detection.pixel_scales import IMAGENET
 from models.detection.search_settings import SearchSettings
+from models.detection.selective_search.kept_boxes import (
+    is_searched_anew,
+    keep_boxes,
+    kept_boxes,
+)
 from models.detection.selective_search.search import selective_search
 
 FULL = 255  # brightest pixel
-MOST_KEPT = 10_000  # pictures whose boxes are kept; at 2000 boxes they take 320 MB
+MOST_KEPT = 10_000  # pictures whose boxes are in memory; at 2000 boxes they take 320 MB
 _KEPT: dict[bytes, NDArray[np.float32]] = {}  # a memory of a pure function, the same for all
+_DRAWN = random.Random(0)  # not the program's: what is forgotten must not touch training
 
 
 class SearchedRegions:
@@ -47,14 +55,28 @@ class SearchedRegions:
 
 def remembered(rgb: NDArray[np.uint8], settings: SearchSettings) -> NDArray[np.float32]:
     """Return the first boxes of a picture, (n, 4) xyxy, searching it only where it is new."""
-    what = (rgb.shape, settings.search, settings.search_side, settings.proposals)
-    digest = hashlib.blake2b(repr(what).encode() + rgb.tobytes(), digest_size=16)
+    if is_searched_anew():
+        return _first(rgb, settings)
+    # What another version found is another's: `NUMERICS` changes with the search, OpenCV's colours
+    # and sizes with OpenCV.
+    what = (NUMERICS, cv2.__version__, rgb.shape, settings.search, settings.search_side)
+    digest = hashlib.blake2b(repr((*what, settings.proposals)).encode(), digest_size=16)
+    digest.update(rgb.tobytes())
     key = digest.digest()
     if key not in _KEPT:
-        if len(_KEPT) == MOST_KEPT:
-            del _KEPT[next(iter(_KEPT))]  # the oldest
-        _KEPT[key] = np.ascontiguousarray(searched(rgb, settings)[: settings.proposals])
+        boxes = kept_boxes(key)
+        if boxes is None:
+            boxes = _first(rgb, settings)
+            keep_boxes(key, boxes)
+        if len(_KEPT) >= MOST_KEPT:
+            # Not the oldest, which an epoch would ask for next.
+            del _KEPT[_DRAWN.choice(list(_KEPT))]
+        _KEPT[key] = boxes
     return _KEPT[key]
+
+
+def _first(rgb: NDArray[np.uint8], settings: SearchSettings) -> NDArray[np.float32]:
+    return np.ascontiguousarray(searched(rgb, settings)[: settings.proposals])
 
 
 def searched(rgb: NDArray[np.uint8], settings: SearchSettings) -> NDArray[np.float32]:

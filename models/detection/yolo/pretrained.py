@@ -86,7 +86,9 @@ def load_yolo(network: AnchoredYOLO, settings: AnchoredYOLOSettings) -> tuple[Lo
     with torch.device("meta"):
         layout = layout_of(DarknetLayers(published.sections), published.layers)
     source = WeightsSource(SITE + published.name, published.name)
-    weights, loaded = read_fetched(source, partial(read_weights, layout=layout))
+    weights, loaded = read_fetched(
+        source, partial(read_weights, layout=layout), blank=layout.blank
+    )
     network.darknet.load_state_dict(_fitting(network, published, weights), strict=False)
     return (loaded,)
 

@@ -18,6 +18,7 @@ from models.detection.one_stage_settings import (
 from models.detection.retinanet import RetinaNet, build_retinanet
 from models.detection.ssd import SSD, build_ssd
 from models.detection.ssd_settings import (
+    MultiBoxSettings,
     SSD300Settings,
     SSD512Settings,
     SSDLiteSettings,
@@ -116,6 +117,23 @@ def test_settings_of_ssd_take_effect(
     assert value(network) == expected
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (SSD300Settings(), "voc"),
+        (SSD300Settings(pretrained="imagenet"), "voc"),
+        (SSD300Settings(pretrained="coco"), "coco"),
+        (SSD300Settings(pretrained="coco", scales="coco"), "coco"),
+        (SSD512Settings(pretrained="imagenet"), "voc"),
+        (SSDLiteSettings(pretrained="coco"), "torchvision"),
+    ],
+)
+def test_default_boxes_are_those_that_the_pretrained_layers_know(
+    settings: MultiBoxSettings, expected: str
+) -> None:
+    assert settings.box_scales == settings.usual_scales[expected]
+
+
 def test_settings_of_ssdlite_take_effect() -> None:
     settings = SSDLiteSettings(norm_momentum=0.1, aspect_ratios=((2,), (2,)), nms=0.4)
     with torch.device("meta"):
@@ -191,7 +209,22 @@ def test_loss_of_boxes_is_l1_or_giou_as_the_heads_say() -> None:
         (
             SSDLiteSettings,
             {"pretrained": "coco", "aspect_ratios": ((2, 3),) * 5},
-            "give as many, or set pretrained: imagenet",
+            "aspect_ratios must be those that pretrained 'coco' was trained with",
+        ),
+        (
+            SSD300Settings,
+            {"pretrained": "coco", "aspect_ratios": ((3,), *((2, 4),) * 3, (2,), (2,))},
+            "aspect_ratios must be those that pretrained 'coco' was trained with",
+        ),
+        (
+            SSD300Settings,
+            {"pretrained": "coco", "scales": "voc"},
+            "scales must be those that pretrained 'coco' was trained with, .* remove them, or set",
+        ),
+        (
+            SSDLiteSettings,
+            {"pretrained": "coco", "scales": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
+            "scales must be those that pretrained 'coco' was trained with",
         ),
         (SSD512Settings, {"pretrained": "coco"}, "Input should be 'none' or 'imagenet'"),
     ],

@@ -115,7 +115,10 @@ def test_anchors_of_a_thousand_random_cases_are_those_of_the_paper() -> None:
 
 
 def test_anchors_are_matched_as_in_the_paper_in_a_thousand_random_cases() -> None:
-    """Section 3.1.2: object from the upper IoU on, or best of a true box; background below."""
+    """Section 3.1.2: object from the upper IoU on, or best of a true box; background below.
+
+    A true box that no anchor overlaps has no best one.
+    """
     generator = np.random.default_rng(3)
     for _ in range(100):
         below, above = np.sort(generator.uniform(0.1, 0.9, 2))
@@ -131,13 +134,31 @@ def test_anchors_are_matched_as_in_the_paper_in_a_thousand_random_cases() -> Non
                     assert torch.equal(boxes[0][index], tensor(true[best]))
 
 
+def test_an_object_that_no_anchor_overlaps_has_none() -> None:
+    anchors = torch.tensor([[0.0, 0, 8, 8], [16, 16, 24, 24], [0, 16, 8, 24]])
+    far, near = (20.0, 4.0, 22.0, 6.0), (16.0, 16.0, 24.0, 26.0)
+    grazed = (6.0, 14.0, 24.0, 24.0)  # overlaps the second most and the third a little
+    for boxes, expected in (
+        ((far,), [0, 0, 0]),
+        ((far, near), [0, 1, 0]),
+        ((far, grazed), [0, 1, 0]),
+    ):
+        target: Target = {
+            "boxes": torch.tensor(boxes),
+            "labels": torch.ones(len(boxes), dtype=torch.int64),
+        }
+        labels, _ = network().assign_targets_to_anchors([anchors], [target])
+        assert labels[0].tolist() == expected
+
+
 def matched(
     anchors: Boxes, true: Boxes, below: float, above: float
 ) -> Iterator[tuple[float, int]]:
     """Yield label and best true box of each anchor."""
     table = np.array([[iou(anchor, box) for box in true] for anchor in anchors])
+    best = table.max(axis=0)
     for row in table:
-        is_best = bool((row == table.max(axis=0)).any())
+        is_best = bool(((row == best) & (best > 0)).any())
         if row.max() >= above or is_best:
             yield 1.0, int(np.argmax(row))
         else:

@@ -40,6 +40,16 @@ class TestC3D:
             "data.clip.frames: 16, or model.spans: 2"
         )
 
+    def test_normalised_convolutions_have_several_values_of_one_clip(self) -> None:
+        settings = C3DSettings(width=0.01, grid=1, batch_norm=True)
+        assert c3d_size_rule(settings, 17) is None
+        build_c3d(settings, 2).train()(torch.randn(1, 3, 1, 17, 17))
+        assert c3d_size_rule(settings, 16) == (
+            "image size of c3d must be at least 17 with model.batch_norm, which needs several "
+            "values to normalise, got 16; use 17 or more, or model.batch_norm: false"
+        )
+        assert c3d_size_rule(C3DSettings(grid=1), 1) is None
+
     def test_normalised_convolutions_are_a_setting(self) -> None:
         with torch.device("meta"):
             plain, normalised = (

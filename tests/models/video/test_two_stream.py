@@ -138,14 +138,22 @@ def test_a_fitted_svm_decides_until_the_streams_learn_on() -> None:
     assert isinstance(averaged, Votes)
     weight = torch.randn(CLASSES, 2 * CLASSES)
     network.svm.settle(weight, torch.tensor([0.1, 0.2, 0.3]), 1.0)
-    margins = network(clips())
+    fused = network(clips())
     expected = stacked_scores(averaged.logits) @ weight.T + torch.tensor([0.1, 0.2, 0.3])
-    torch.testing.assert_close(margins, expected)
+    torch.testing.assert_close(class_probabilities(fused), expected.softmax(dim=1))
     again = tiny(fusion="svm").eval()
     again.load_state_dict(network.state_dict())
-    torch.testing.assert_close(again(clips()), margins)
-    assert isinstance(network.train()(clips()), Votes)
-    assert isinstance(network.eval()(clips()), Votes)
+    torch.testing.assert_close(again(clips()).logits, fused.logits)
+    assert network.train()(clips()).logits.shape[1] == 2
+    torch.testing.assert_close(network.eval()(clips()).logits, averaged.logits)
+
+
+def test_the_loss_is_the_streams_own_whoever_fuses_them() -> None:
+    network, labels = tiny(fusion="svm").eval(), torch.tensor([2, 0])
+    before = class_losses(network(clips()), labels)
+    network.svm.settle(torch.randn(CLASSES, 2 * CLASSES), torch.tensor([0.1, 0.2, -100.0]), 1.0)
+    assert network.is_fused
+    torch.testing.assert_close(class_losses(network(clips()), labels), before)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
+from data_pipeline.datasets.dataset import VideoItem
 from data_pipeline.datasets.settings.flow import Flow
-from data_pipeline.datasets.settings.generated import StreetActionsData
-from data_pipeline.datasets.settings.videos import Clip
+from data_pipeline.datasets.settings.generated import StreetActionsData, StreetClip
 from data_pipeline.source import DataSource, open_data
+from data_pipeline.video.clips import cut_square, shorter_side, view_corners
 from models import training
 from models.entries import ClipShape
 from models.scoring import score_test
@@ -20,6 +21,7 @@ from models.session import Interrupted, TrainingResult
 from models.video import two_stream_trainer as trainer
 from models.video.two_stream import TwoStream
 from models.video.two_stream_settings import TwoStreamSettings
+from models.workbench import set_up
 
 TASK, SIZE, FRAMES = "action_recognition", 44, 4
 
@@ -46,7 +48,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> StreetActionsData:
         video_width=64,
         video_height=64,
         image_size=SIZE,
-        clip=Clip(frames=FRAMES, stride=2, flow=Flow()),
+        clip=StreetClip(frames=FRAMES, stride=2, flow=Flow()),
         cache="off",
         workers=0,
     )
@@ -87,13 +89,86 @@ def test_scores_are_of_the_svm_and_the_epochs_of_the_average(cell: Callable[...,
     assert not any(name.startswith("svm") for name in before)
     [epoch] = staged.reports
     assert epoch.metrics["val/loss"] == alone.metrics["val/loss"]
-    assert result.metrics["val/loss"] != alone.metrics["val/loss"]
+    assert result.metrics["val/loss"] == alone.metrics["val/loss"]
+    assert result.metrics["val/log_loss"] != alone.metrics["val/log_loss"]
     assert result.train_macs > alone.train_macs
     assert all((staged.folders[0] / name).is_file() for name in result.files.values())
     scored = score_test(staged.session(), staged.folders[0] / result.files["weights"])
     expected = {name: each for name, each in result.metrics.items() if name.startswith("test/")}
     assert expected
     assert scored.metrics == expected
+
+
+def test_a_kill_before_the_result_forgets_no_compute(
+    cell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = cell(fusion="svm")
+    told: list[float] = []
+
+    def die(_session: Any, bench: Any, result: TrainingResult) -> TrainingResult:
+        told.append(result.train_macs)
+        videos = bench.data.training_images(4).images
+        assert told[-1] == pytest.approx((3 + 1) * videos * bench.macs_per_image)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "_scored", die)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train(killed.session())
+    assert trainer.train(killed.session()).train_macs == told[0]
+
+
+def test_the_svm_is_fitted_to_middles_in_the_precision_of_the_network_alone(
+    cell: Callable[..., Any], films: StreetActionsData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_data(films, TASK, 0)
+    batches, read_under_autocast, run_under_autocast = [], [], []
+
+    class Watched:
+        def __init__(self, loader: Any) -> None:
+            self.loader = loader
+
+        def __len__(self) -> int:
+            return len(self.loader)
+
+        def prepare(self) -> None:
+            self.loader.prepare()
+
+        def epoch(self, number: int) -> Any:
+            for batch in self.loader.epoch(number):
+                read_under_autocast.append(torch.is_autocast_enabled("cpu"))
+                batches.append(batch)
+                yield batch
+
+    class Network(TwoStream):
+        def stream_logits(self, clips: torch.Tensor) -> torch.Tensor:
+            run_under_autocast.append(torch.is_autocast_enabled("cpu"))
+            return super().stream_logits(clips)
+
+    staged = cell(fusion="svm")
+    staged.training = staged.training.model_copy(update={"precision": "bf16-mixed"})
+    bench = set_up(staged.session())
+    network = Network(staged.model, len(source.class_names))
+    monkeypatch.setattr(
+        bench.data,
+        "training_images",
+        lambda size: Watched(source.training_images(size)),
+        raising=False,
+    )
+    trainer._training_scores(staged.session(), bench, network)
+    assert run_under_autocast
+    assert all(run_under_autocast)
+    assert not any(read_under_autocast)
+    found = {name: clip for b in batches for name, clip in zip(b.video_ids, b.clips, strict=True)}
+    items = cast("tuple[VideoItem, ...]", source.dataset("train").items)
+    side = shorter_side(films)
+    assert set(found) == {item.image_id for item in items}
+    for item in items:
+        first = (item.frame_count() - ((FRAMES - 1) * 2 + 1)) // 2
+        frames = item.frames(first + 2 * np.arange(FRAMES), side)
+        square = cut_square(frames, view_corners((side, side), SIZE, crops=1)[0], SIZE)
+        colours = torch.from_numpy(square).permute(3, 0, 1, 2)
+        assert torch.equal(found[item.image_id][:3], colours)
 
 
 @pytest.mark.slow

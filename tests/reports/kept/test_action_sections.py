@@ -39,6 +39,11 @@ from trackers.records import (
 Keep = Callable[..., StudyRecord]
 TOP1 = {"grouped": 0.54, "random": 0.85}
 CLASSES = ["run", "walk"]
+FOLDED: dict[str, JsonValue] = {
+    "data.clip.frames": 8,
+    "data.split.policy": "random",
+    "data.split.folds": 5,
+}
 SETTINGS: dict[str, JsonValue] = {
     "data.dataset": "ucf101",
     "data.classes": [],
@@ -144,6 +149,33 @@ def kept(actions: StudyRecord, keep: Keep) -> StudyRecord:
     return actions
 
 
+class TestOtherValidationSets:
+    def test_are_said_of_the_stage_and_of_the_answer(self, actions: StudyRecord) -> None:
+        (stage,) = stage_tables(actions)
+        assert stage.caution == (
+            "The validation sets of these configurations differ (by split policy): a difference "
+            "between their scores is one of the samples as well, and no seed more would tell "
+            "which."
+        )
+        assert summarise(actions).sentences[1].endswith(stage.caution)
+        assert render(actions).count("sets of these configurations differ") == 2
+
+    def test_same_one_is_not_spoken_of(self, study: StudyRecord) -> None:
+        assert {stage.caution for stage in stage_tables(study)} == {""}
+        assert "sets of these" not in " ".join(summarise(study).sentences)
+
+    def test_numbers_of_official_splits_are_other_sets(self, actions: StudyRecord) -> None:
+        cells = {}
+        for name, cell in actions.cells.items():
+            number: dict[str, JsonValue] = {
+                "data.split.policy": "given",
+                "data.split_list": 1 + (name > "r"),
+            }
+            cells[name] = replace(cell, settings={**cell.settings, **number})
+        (stage,) = stage_tables(replace(actions, cells=cells))
+        assert "differ (by split list)" in stage.caution
+
+
 class TestLeakySplit:
     @pytest.mark.parametrize(
         ("settings", "leaks"),
@@ -154,12 +186,28 @@ class TestLeakySplit:
             ({"data.clip.frames": 8, "data.split.policy": "given"}, False),
             ({"data.dataset": "camvid", "data.split.policy": "random"}, True),
             ({"data.dataset": "coco", "data.split.policy": "random"}, False),
+            ({**FOLDED, "data.split.folds": None}, True),
+            (FOLDED, False),
         ],
     )
     def test_is_one_that_cuts_the_groups_of_data_that_have_some(
         self, settings: dict[str, Any], leaks: bool
     ) -> None:
-        assert is_leaky(settings) is leaks
+        assert is_leaky(settings, "val/top1") is leaks
+
+    def test_with_folds_is_that_of_the_test_scores_alone(self, actions: StudyRecord) -> None:
+        assert is_leaky(FOLDED, "test/top1")
+        cells = {
+            name: replace(cell, settings={**cell.settings, "data.split.folds": 5})
+            for name, cell in actions.cells.items()
+        }
+        folded = replace(actions, cells=cells)
+        (flag,) = [each for each in study_flags(folded) if "Leaky split" in each.text]
+        assert "into the test split and into what the networks were made with" in flag.text
+        assert "so the test scores of 2 cells are far too high" in flag.text
+        assert [row.is_leaky for row in stage_tables(folded)[0].rows] == [False, False]
+        assert [row.is_leaky for row in held_out_table(folded).rows] == [True]
+        assert leak_gaps(folded) == ()
 
     def test_gap_to_the_sound_split_is_said(self, actions: StudyRecord) -> None:
         assert leak_gaps(actions) == (

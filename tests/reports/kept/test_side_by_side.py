@@ -89,6 +89,69 @@ def test_a_stage_of_one_network_is_not_shown(study: StudyRecord, compared: Study
     assert side_by_side(replace(compared, stages=(alone, *others))) == ()
 
 
+@pytest.mark.parametrize(
+    ("path", "values", "is_shown"),
+    [
+        ("model.backbone", ["resnet18", "resnet50"], True),
+        ("training.transfer.init_from", ["study:cars", None], True),
+        ("training.transfer.mode", ["fine_tuning", "feature_extractor"], True),
+        ("training.transfer", [None, {"init_from": "study:cars"}], True),
+        ("model.backbone", ["resnet18", "resnet18"], False),
+        ("modelling", ["one", "two"], False),
+        ("training.learning_rate", [0.1, 0.2], False),
+    ],
+)
+def test_a_stage_is_shown_where_networks_differ(
+    path: str, values: list[JsonValue], is_shown: bool, compared: StudyRecord
+) -> None:
+    first, *others = compared.stages
+    varied = [
+        replace(each, varied={path: value, "training.batch_size": number})
+        for number, (each, value) in enumerate(
+            zip(first.configurations[:2], values, strict=True), start=1
+        )
+    ]
+    stage = replace(first, configurations=tuple(varied))
+    found = side_by_side(replace(compared, stages=(stage, *others)))
+    assert len(found) == is_shown
+    assert all(len(each.detectors) == 2 for each in found)
+
+
+def test_of_many_detectors_the_best_are_shown(
+    compared: StudyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.tables.side_by_side.MOST_DETECTORS", 1)
+    best = max(
+        compared.stages[0].configurations[:2],
+        key=lambda each: max(
+            compared.cells[cell].metrics.get("val/iou", 0) for cell in each.cells
+        ),
+    )
+    (found,) = side_by_side(compared)
+    name = best.varied["model"]
+    assert isinstance(name, dict)
+    assert [each.label for each in found.detectors] == [name["name"]]
+
+
+def test_objects_that_do_not_count_are_dashed(compared: StudyRecord, keep: Keep) -> None:
+    content = probes([0.9], images=["0001"])
+    content["images"][0]["truth"] = {
+        "boxes_xyxy": [[1.0, 2.0, 31.0, 22.0], [3.0, 4.0, 9.0, 9.0]],
+        "labels": [0, 0],
+        "is_ignored": [True, False],
+    }
+    said = "neither right nor wrong to find"
+    assert said not in render(compared, generated_at="then")
+    cell = compared.stages[0].configurations[0].cells[0]
+    study = keep(compared, cell, "probe_detections", content)
+    (found,) = side_by_side(study)
+    assert found.rows[0].truth.text == "car (not counted); car"
+    page = render(study, generated_at="then")
+    assert said in page
+    assert 'height="20.0" stroke-dasharray="5 4"/>' in page
+    assert 'height="5.0"/>' in page
+
+
 def test_the_page_draws_boxes_and_escapes_names(compared: StudyRecord) -> None:
     page = render(compared, generated_at="then")
     assert '<section id="side-by-side"' in page

@@ -67,6 +67,25 @@ def test_what_cannot_be_followed_is_a_sentence_and_exits_2(
     assert not output.exists()
 
 
+def test_a_least_score_that_nothing_reaches_is_said(visionstudy: Verb, folder: Path) -> None:
+    arguments = ("-o", str(folder / "t.txt"), "--set", "least_score=50")
+    result = visionstudy("track", str(folder / "det.txt"), *arguments)
+    assert result.exit_code == 0, result.output
+    words = "no detection was followed: least_score is 50, and the largest confidence in "
+    assert result.stdout.splitlines()[-1].startswith(words)
+    assert " 0.9; lower it by --set" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["det.txt", "link.txt"])
+def test_detections_are_not_written_over(visionstudy: Verb, folder: Path, name: str) -> None:
+    (folder / "link.txt").symlink_to(folder / "det.txt")
+    before = (folder / "det.txt").read_bytes()
+    result = visionstudy("track", str(folder / "det.txt"), "-o", str(folder / name))
+    assert result.exit_code == 2
+    assert "--output must be another file than" in result.stderr
+    assert (folder / "det.txt").read_bytes() == before
+
+
 def test_a_table_has_a_row_per_sequence_and_one_of_all(visionstudy: Verb, folder: Path) -> None:
     (folder / "found" / "B.txt").write_text(walk(5, range(1, 6)) + walk(6, range(6, 11)))
     result = visionstudy("score", "tracks", str(folder / "truth"), str(folder / "found"))

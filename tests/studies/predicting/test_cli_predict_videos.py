@@ -1,8 +1,11 @@
 """`visionstudy predict` on videos as a person or a program uses it."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from typer.testing import CliRunner, Result
 from data_pipeline.video.writing import write_video
 from studies.cli.app import app
 from studies.predicting.choosing import ChosenRun
+from studies.predicting.video_objects import Boxes
+from studies.predicting.videos import Eyes, open_eyes
 
 TASKS = {"boxes": "object_detection", "actions": "action_recognition"}
 CALIBRATION = """
@@ -75,6 +80,38 @@ def test_a_video_that_cannot_be_read_exits_1(
     assert result.exit_code == 1
     assert f"skipped {broken}: cannot decode video" in result.stdout
     assert "street.avi: 12 frames in" in result.stdout
+
+
+def test_ctrl_c_before_a_video_is_begun_says_what_is_left_and_exits_130(
+    predict: Callable[..., Result], video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> Eyes:
+        os.kill(os.getpid(), signal.SIGINT)  # while weights load
+        return open_eyes(*arguments)
+
+    monkeypatch.setattr("studies.predicting.videos.open_eyes", interrupted)
+    other = video.with_name("square.avi")
+    other.write_bytes(video.read_bytes())
+    result = predict("boxes", video, other)
+    assert result.exit_code == 130
+    assert result.stdout.splitlines()[-1].startswith("stopped; 2 of 2 videos left")
+    result = predict("boxes", video, other, "--json")
+    assert result.exit_code == 130
+    entries = json.loads(result.stdout)["videos"]
+    assert [(each["was_stopped"], each["note"]) for each in entries] == [(True, "not begun")] * 2
+
+
+def test_deepsort_follows_what_the_least_score_leaves(
+    predict: Callable[..., Result], video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsure(*_: object) -> Boxes:
+        return Boxes(np.array([[8.0, 8, 24, 40]]), np.array([0.2]), np.array([0]))
+
+    monkeypatch.setattr("studies.predicting.videos.NetworkDetector.__call__", unsure)
+    result = predict("boxes", video, "--track", "deepsort", "--least-score", "0.1", "--json")
+    assert result.exit_code == 0, result.output
+    [entry] = json.loads(result.stdout)["videos"]
+    assert entry["found"]["objects"]["tracks"] == {"person": 1}
 
 
 def test_distances_are_measured_by_a_calibration(

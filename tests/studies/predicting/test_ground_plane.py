@@ -115,6 +115,14 @@ def test_a_calibration_is_read(tmp_path: Path) -> None:
         ({"points": QUAD[:3]}, "calibration.yaml: points: "),
         ({"rectangle": {"width_m": -1, "length_m": 2}}, "calibration.yaml: rectangle.width_m: "),
         ({"limitm": 3}, "did you mean 'limit_m'"),
+        ({"picture": [0, 0]}, "calibration.yaml: picture"),
+        ({"picture": [-640, -480]}, "calibration.yaml: picture"),
+        ({"limit_m": float("inf")}, "calibration.yaml: limit_m: "),
+        ({"gap_s": float("inf")}, "calibration.yaml: gap_s: "),
+        (
+            {"rectangle": {"width_m": float("inf"), "length_m": 2}},
+            "calibration.yaml: rectangle.width_m: ",
+        ),
         (
             {"rectangle": None, "ground": [[0, 0], [1, 0], [2, 0], [0, 1]]},
             "no three of ground may be in one line, but 1, 2, 3 are: .* metres",
@@ -135,6 +143,8 @@ def test_a_bad_calibration_is_a_sentence(
     [
         (None, "cannot read calibration"),
         ("points: [1, 2", "not valid YAML"),
+        ("points: \x01", "not valid YAML: unacceptable character #x0001"),
+        ("limit_m: 2020-13-45", "not valid YAML: month must be in 1..12"),
         ("- 1\n- 2\n", "a calibration must be a mapping"),
     ],
 )

@@ -137,3 +137,25 @@ def test_a_study_of_actions_alone_predicts_a_video(untrained: Runs, tmp_path: Pa
     assert set(shares) == {"walking", "waving", "falling"}
     assert done.record is not None
     assert done.record.frames == 40
+
+
+@pytest.mark.parametrize(("frames", "starts"), [(12, []), (25, [0, 7])])
+def test_a_stopped_video_has_no_action_past_its_end(
+    untrained: Runs, tmp_path: Path, frames: int, starts: list[int]
+) -> None:
+    is_stopped = iter([*[False] * frames, True]).__next__
+    [done] = predict_videos(
+        Cast(actions=untrained("action_recognition")),
+        [str(noise(tmp_path, 40))],
+        tmp_path / "out",
+        wishes=VideoWishes(),
+        device=CPU,
+        hooks=Hooks(lambda *_: None, is_stopped),
+    )
+    assert done.record is not None
+    assert (done.record.frames, done.record.was_stopped) == (frames, True)
+    with (tmp_path / "out" / "40" / "actions.csv").open(newline="") as stream:
+        assert sorted({int(row["start_frame"]) for row in csv.DictReader(stream)}) == starts
+    found = done.record.content["found"]["actions"]
+    assert found["windows"] == len(starts)
+    assert bool(found["mean_probabilities"]) == bool(starts)

@@ -62,6 +62,37 @@ def prepared(make_spec: Callable[..., StudySpec], scenes: dict[str, Any]) -> Pre
     return prepare
 
 
+@pytest.mark.parametrize(("frames", "is_said"), [(3, False), (9, True)])
+def test_clips_longer_than_many_videos_are_said_and_recorded(
+    frames: int, is_said: bool, make_spec: Callable[..., StudySpec], tmp_path: Path
+) -> None:
+    films = {
+        "dataset": "street_actions",
+        "actions": "motion_only",
+        "groups": 3,
+        "videos_per_group": 1,
+        "video_frames": 4,
+        "video_width": 64,
+        "video_height": 64,
+        "drawn_in": str(tmp_path),
+        "clip": {"frames": 3, "stride": 1},
+    }
+    stage = {"stage": "frames", "vary": {"data.clip.frames": [2, frames]}}
+    spec = make_spec(
+        stage,
+        data=films,
+        task="action_recognition",
+        model={"name": "constant"},
+        training={},
+        objective={"metric": "val/top1", "direction": "maximize"},
+    )
+    said = Said()
+    facts = preflight(spec, tmp_path / "data.html", said)
+    expected = "span 9 frames, more than 4 of the 4 videos looked at have (the shortest 4)"
+    assert (expected in facts.get("clip_warning", "")) is is_said
+    assert any(expected in line for line in said.lines) is is_said
+
+
 def pictures(spec: StudySpec, split: str) -> list[Path]:
     assert isinstance(spec.data, StreetScenesData)
     return sorted((drawn_scenes(spec.data) / split).glob("*.jpg"))

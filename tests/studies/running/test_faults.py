@@ -10,6 +10,8 @@ import pytest
 
 from trackers.records import CellRecord, Outcome, StudyRecord
 
+pytestmark = pytest.mark.slow
+
 RATES = [1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4]
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +203,40 @@ def test_time_shrinks_with_limits_on_images(make_spec: MakeSpec) -> None:
     stage = {"stage": "limit", "vary": {"data.limit": limits}}
     spec = make_spec(stage, data={"dataset": "none", "image_size": 64}, training={"epochs": 1})
     assert seconds_of(spec) == pytest.approx([0.5 * (30 + 1), 0.5 * (90 + 10)])
+
+
+def test_what_is_not_kept_is_decoded_each_time_for_every_view(make_spec: MakeSpec) -> None:
+    spec = make_spec(RATE, data={"dataset": "none", "image_size": 64, "cache": "off"})
+    cell = next(iter(grow(spec, {}, data_fingerprint=data_fingerprint).cells().values()))
+    slow = replace(TIMED, fetch_s=3.0, loaders=2)
+    epochs, steps_s = 2, 2 * 50.0
+    decoding_s = epochs * 3.0 * (90 + 30) / 2
+    assert estimate_s(cell, slow) == pytest.approx(steps_s + decoding_s)
+    assert estimate_s(cell, replace(slow, device="cuda:0")) == pytest.approx(decoding_s)
+    assert estimate_s(cell, replace(slow, scored=10)) == pytest.approx(
+        epochs * (0.5 * (90 + 3 / 3) + 3.0 * (90 + 3) / 2)
+    )
+
+
+@pytest.mark.parametrize(("loaders", "share"), [("auto", 1), (4, 4)])
+def test_trials_side_by_side_share_the_cores_that_decode(
+    loaders: str | int, share: int, make_spec: MakeSpec
+) -> None:
+    data = {"dataset": "none", "image_size": 64, "cache": "off", "workers": loaders}
+    spec, slow = make_spec(RATE, data=data), replace(TIMED, fetch_s=3.0, loaders=4)
+    fast, found = (plan(spec, timed=timed, workers=4).seconds for timed in (TIMED, slow))
+    assert fast is not None
+    assert found == pytest.approx(fast + 3 * 2 * 3.0 * (90 + 30) / share / 4)
+
+
+def test_what_is_kept_is_decoded_once_for_all_cells_of_a_size(make_spec: MakeSpec) -> None:
+    sizes = {"stage": "size", "vary": {"data.image_size": [64, 128]}}
+    slow = replace(TIMED, fetch_s=3.0, keep_s=5.0, loaders=2)
+    for stages, sides in (((RATE,), 1), ((RATE, sizes), 1 + 4)):
+        spec = make_spec(*stages, data={"dataset": "none", "image_size": 64})
+        fast, found = plan(spec, timed=TIMED).seconds, plan(spec, timed=slow).seconds
+        assert fast is not None
+        assert found == pytest.approx(fast + sides * 5.0 * (90 + 30) / 2)
 
 
 def test_workers_share_the_time(make_spec: MakeSpec) -> None:

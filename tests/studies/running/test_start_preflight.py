@@ -130,24 +130,24 @@ def test_models_that_a_stage_varies_are_tried_too(
 
 def test_layers_that_nothing_is_put_into_must_learn(make_spec: MakeSpec, starts: Starts) -> None:
     """Also where the published weights are not there: for which layers they are is known."""
-    values = [None, {"freeze_to": "segmentation_head"}]
+    values = [None, {"freeze_to": "classify"}]
     spec = make_spec(
         {"stage": "start", "vary": {"training.transfer": values}},
         data={**SCENES, "normalize": "imagenet"},
-        model={"name": "unet_encoder", "pretrained": "imagenet"},
+        model={"name": "segnet", "pretrained": "imagenet"},
     )
     with pytest.raises(UnusableStartError, match=r"but decoder\..* are new; use mode fine_tuning"):
         check_starts(spec, starts, Said())
 
 
-def test_published_weights_that_know_no_class_are_not_scored_as_they_are(
+def test_published_weights_that_do_not_fit_the_last_layers_are_not_scored_as_they_are(
     make_spec: MakeSpec, starts: Starts
 ) -> None:
     spec = make_spec(
         {"stage": "rate", "vary": {"training.learning_rate": [0.1]}},
         task="object_detection",
-        data={**SCENES, "dataset": "coco", "classes": ["Rubber duck"]},
-        model={"name": "yolov3_tiny", "pretrained": "coco"},
+        data=SCENES,
+        model={"name": "yolov3_tiny", "pretrained": "coco", "priors": [[9, 9], [20, 20]]},
         objective={"metric": "val/ap50"},
         training={"epochs": 0},
     )

@@ -73,6 +73,7 @@ def scenes_study(tmp_path: Path) -> Study:
     }
 
 
+@pytest.mark.slow
 def test_a_launch_says_once_that_samples_are_not_kept_and_each_cell_has_it_in_its_record(
     workshop: Callable[[Study], Any], scenes_study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,11 @@ def test_a_broken_variable_is_reported(problems: Problems, study_text: str) -> N
         ("- a\n", "1:1: a study file must be a mapping with `study`, `task`, `data`, `model`, …"),
         ("a: b: c\n", "1:5: not valid YAML: mapping values are not allowed here"),
         ("a: *x\n", "1:4: not valid YAML: found undefined alias 'x'"),
+        (
+            "a: \x01\n",
+            "1:1: not valid YAML: unacceptable character #x0001: "
+            "special characters are not allowed",
+        ),
     ],
 )
 def test_a_file_that_is_no_mapping_says_so(problems: Problems, text: str, message: str) -> None:

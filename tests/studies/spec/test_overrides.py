@@ -70,6 +70,8 @@ def test_an_override_mends_a_mistake_of_the_file(load: Load, study_text: str) ->
             "must be written path=value, e.g. --set training.epochs=3",
         ),
         ("training.epochs=[", "the value must be YAML: "),
+        ("training.epochs=\x01", "the value must be YAML: unacceptable character #x0001"),
+        ("training.epochs=2020-13-45", "the value must be YAML: month must be in 1..12"),
         ("study.name=x", "'study' is a single value and has no 'name'"),
         (
             "search.tree.3.beam=1",

@@ -143,6 +143,7 @@ class TestNoEpochs:
                 "model": {"name": model, "pretrained": pretrained},
                 "data": {"dataset": "none"},
                 "training": {"epochs": 0},
+                "evaluation": {},
             }
         )
 

@@ -25,6 +25,15 @@ def test_pictures_of_a_folder_come_by_name_as_rgb(tmp_path: Path) -> None:
         assert np.array_equal(np.stack(list(found)), np.stack(pictures()))
 
 
+@pytest.mark.parametrize("name", ["{}.png", "cam2-{}-left.png", "part1/{}.png"])
+def test_pictures_come_by_the_numbers_in_their_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / "part1").mkdir()
+    for place, number in enumerate((1, 2, 10, 100)):
+        cv2.imwrite(str(tmp_path / name.format(number)), pictures()[place][..., ::-1])
+    with each_picture(tmp_path) as found:
+        assert np.array_equal(np.stack(list(found)), np.stack(pictures()))
+
+
 def test_pictures_of_a_video_come_in_order_as_rgb(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "video.avi"), "w") as container:
         stream = container.add_stream("ffv1", rate=25)

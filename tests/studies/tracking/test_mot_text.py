@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studies.tracking.mot_text import NO_BOXES, Kind, UnusableTracksError, read_mot, write_mot
+from studies.tracking.mot_text import (
+    NO_BOXES,
+    Kind,
+    MotBoxes,
+    UnusableTracksError,
+    read_mot,
+    write_mot,
+)
 
 
 @pytest.fixture
@@ -24,6 +31,13 @@ def test_what_is_written_is_read_back(file: Path) -> None:
     lines = "1,2,11.25,1.00,10.50,20.00,0.75,-1,-1,-1\n3,1,-4.00,5.00,1.00,2.00,1,-1,-1,-1\n"
     file.write_text(lines)
     assert write_mot(read_mot(file, "tracks")) == lines
+
+
+def test_a_box_of_almost_no_side_is_read_back(file: Path) -> None:
+    thin = np.array([[3, 4, 3.001, 4.004]])
+    one = np.array([1])
+    file.write_text(write_mot(MotBoxes(one, one, thin, scores=np.ones(1))))
+    assert read_mot(file, "tracks").boxes_xyxy[0] == pytest.approx([3, 4, 3.01, 4.01])
 
 
 def test_boxes_come_by_frame_and_numbers_may_stand_between_blanks(file: Path) -> None:

@@ -1,4 +1,3 @@
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.detection.detector import padded
 from models.detection.outputs import Target, Targets
 from models.detection.rcnn.examples import (
     HARD,
@@ -155,27 +155,56 @@ def test_first_pass_takes_true_boxes_and_some_regions(plain: RCNN) -> None:
 
 
 @torch.no_grad()
-def test_few_negatives_are_few_regions_of_each_image(plain: RCNN) -> None:
-    few = network(hard_negatives=7)
+@pytest.mark.parametrize(("most", "of_images"), [(7, [1, 1, 1, 1, 1, 2]), (2, [0, 0, 1] * 2)])
+def test_few_negatives_are_few_regions_of_each_image(
+    most: int, of_images: list[int], plain: RCNN
+) -> None:
+    few = network(hard_negatives=most)
     few.load_state_dict(plain.state_dict())
-    assert len(first_examples(few, batches(), images=6).background) == 6 * math.ceil(7 / 6)
+    first = first_examples(few, batches(), images=6)
+    assert [len(each) for each in first.drawn] == of_images
+    assert len(first.background) == most
+
+
+@torch.no_grad()
+def test_images_without_anything_to_look_at_first_are_passed_over() -> None:
+    few = network(hard_negatives=2)
+    empty: Target = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}
+    pictures = [([scene(seed)[0]], Targets([empty])) for seed in range(6)]
+    first = first_examples(few, pictures, images=6)
+    assert first.regions == len(first.background) == 2
+    assert hard_examples(few, pictures, first).background[0].count == 2
 
 
 @torch.no_grad()
 def test_second_pass_keeps_what_the_svms_are_wrongest_about() -> None:
-    both = network(), network(hard_negatives=5)
-    found = []
+    both = network(), network(hard_negatives=50)
+    margins = []
     for each in both:
         first = first_examples(each, batches(), images=6)
         fit_svms(each, first)
-        hard = hard_examples(each, batches())
+        hard = hard_examples(each, batches(), first)
         assert hard.regions > 6 * 20
-        for label, pool in enumerate(hard.background):
-            rows = torch.from_numpy(pool.features)
-            assert (each.svms(rows)[:, label] > HARD).all()
-            assert pool.count <= each.settings.hard_negatives
-        found.append(hard)
-    assert found[1].background[0].count == 5 < found[0].background[0].count
+        margins.append([each.svms(torch.from_numpy(p.features))[:, 0] for p in hard.background])
+        old = len(first.background_of(0, each.settings.svm_negative_iou))
+        easy = int((margins[-1][0] <= HARD).sum())
+        assert easy <= old  # what comes anew is hard
+    assert len(margins[1][0]) == 50 < len(margins[0][0])
+    assert all(pool.count <= 50 for pool in hard.background)
+
+
+@torch.no_grad()
+def test_no_region_is_background_twice(plain: RCNN) -> None:
+    """Without SVMs every margin is 0, which is hard: the second pass takes all that are new."""
+    first = first_examples(plain, batches(), images=6)
+    hard = hard_examples(plain, batches(), first)
+    overlaps = [
+        class_overlaps(plain.regions(padded([image], 1))[0], target, 2)
+        for image, target in map(scene, range(6))
+    ]
+    for label, pool in enumerate(hard.background):
+        whole = sum(int((each[:, label] < 0.3).sum()) for each in overlaps)
+        assert pool.count == whole
 
 
 @torch.no_grad()
@@ -184,7 +213,7 @@ def test_fitted_network_tells_classes_apart_and_boxes_move_to_objects() -> None:
     fitted = network(svm_c=1.0, box_iou=0.4, ridge=1.0, score_threshold=0.3)
     first = first_examples(fitted, batches(), images=6)
     fit_svms(fitted, first)
-    hard = hard_examples(fitted, batches())
+    hard = hard_examples(fitted, batches(), first)
     fit_svms(fitted, first, hard)
     assert not fitted.box_regression.is_fitted
     before = misses(fitted)
@@ -223,6 +252,6 @@ def test_class_that_training_has_no_object_of_is_never_found(plain: RCNN) -> Non
 
     first = first_examples(lone, reds(), images=6)
     fit_svms(lone, first)
-    fit_svms(lone, first, hard_examples(lone, reds()))
+    fit_svms(lone, first, hard_examples(lone, reds(), first))
     (found,) = lone([scene(0)[0]])
     assert set(found["labels"].tolist()) == {1}

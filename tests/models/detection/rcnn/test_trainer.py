@@ -117,6 +117,17 @@ def test_what_was_fitted_is_not_fitted_again(
     monkeypatch.setattr(trainer, "first_examples", None)  # whoever calls it fails
     result = trainer.train(stopped.session())
     assert result.metrics == expected.metrics
+    assert result.train_macs == expected.train_macs  # what fitting cost is not forgotten
+
+
+def test_what_the_memory_does_not_hold_is_refused_before_the_first_epoch(
+    cell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.detection.rcnn.room.memory_bytes", lambda: 1000)
+    refused = cell()
+    with pytest.raises(ValueError, match="2 classes, hard_negatives 30 and box_pairs 2000 come"):
+        trainer.train(refused.session())
+    assert not any(refused.folders[0].iterdir())
 
 
 def test_boxes_stay_where_regression_is_not_asked_for(cell: Callable[..., Any]) -> None:
