@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -202,6 +202,15 @@ def test_ctrl_c_leaves_a_video_that_plays_and_says_how_far_it_is(
     assert again.record.frames == count(tmp_path / "out" / "a" / "video.mp4") == 50
 
 
+@pytest.fixture
+def _usual_ctrl_c() -> Iterator[None]:
+    """Have Ctrl-C raise, as in a terminal; what runs in the background may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_usual_ctrl_c")
 def test_the_second_ctrl_c_ends_it_at_once() -> None:
     def twice() -> None:
         with stop_wishes() as is_stopped:
