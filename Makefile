@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= quickstart
+EXTRAS := dashboard,postgres,ray,s3,samplers
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group test --group lint \
@@ -28,7 +29,7 @@ $(VENV)/bin/python:
 
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python -e . --group test --group lint \
+	$(BIN)/uv pip install --python $(BIN)/python -e ".[$(EXTRAS)]" --group test --group lint \
 		--constraints constraints.txt --build-constraints constraints.txt
 	@touch $@
 

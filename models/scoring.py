@@ -113,6 +113,17 @@ def score_split(
     return prefixed(split, evaluator.compute()), files
 
 
+def score_splits(
+    session: TrainingSession, bench: Scorable
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Score validation and, where the session asks for it, test; metrics and files by role."""
+    metrics, files = score_split(session, bench, "val")
+    if session.scores_test:
+        test_metrics, test_files = score_split(session, bench, "test")
+        metrics, files = {**metrics, **test_metrics}, {**files, **test_files}
+    return metrics, files
+
+
 def score_test(session: TrainingSession, weights: Path) -> TrainingResult:
     """Score saved weights on the test split, once, for a stage's winner.
 

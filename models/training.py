@@ -36,7 +36,7 @@ from models.memory import out_of_memory_named, peak_memory_mb, reset_peak_memory
 from models.optimizers import read_learning_rate
 from models.progress import Lap, Progress
 from models.schedules import learning_rate
-from models.scoring import evaluate, micro_batch_size, prefixed, require_defined, score_split
+from models.scoring import evaluate, micro_batch_size, prefixed, require_defined, score_splits
 from models.session import EpochReport, Interrupted, TrainingResult, TrainingSession
 from models.starting import load_start
 from models.stepping import set_step_rate, take_step
@@ -267,10 +267,7 @@ class _Training:
     def _score(self) -> TrainingResult:
         session, progress, bench = self.session, self.progress, self.bench
         load_weights(bench.model, session.folder / best_name(progress.best_epoch))
-        metrics, files = score_split(session, bench, "val")
-        if session.scores_test:
-            test_metrics, test_files = score_split(session, bench, "test")
-            metrics, files = {**metrics, **test_metrics}, {**files, **test_files}
+        metrics, files = score_splits(session, bench)
         # If the process dies before its result is noted, this lets the next attempt score again.
         state = {"progress": progress.to_state()}
         last = self.checkpoints.save(state, epoch=progress.epoch, step=FINISHED_STEP)

@@ -12,6 +12,7 @@ from models.video.slowfast_laterals import lateral_of
 from models.video.slowfast_settings import (
     FIRST_SLOW_TEMPORAL,
     FastOnlySettings,
+    SingleSettings,
     SlowFastSettings,
     SlowOnlySettings,
 )
@@ -87,9 +88,7 @@ class SlowFast(nn.Module):
 class SinglePathway(nn.Module):
     """One pathway alone."""
 
-    def __init__(
-        self, settings: SlowOnlySettings | FastOnlySettings, pathway: Pathway, out_channels: int
-    ) -> None:
+    def __init__(self, settings: SingleSettings, pathway: Pathway, out_channels: int) -> None:
         super().__init__()
         self._frames = settings.frames * settings.stride
         self._stride = settings.stride
@@ -142,9 +141,7 @@ def build_fast_only(settings: FastOnlySettings, out_channels: int) -> SinglePath
     return _single(settings, fast_pathway(settings, settings.width), out_channels)
 
 
-def _single(
-    settings: SlowOnlySettings | FastOnlySettings, pathway: Pathway, out_channels: int
-) -> SinglePathway:
+def _single(settings: SingleSettings, pathway: Pathway, out_channels: int) -> SinglePathway:
     network = SinglePathway(settings, pathway, out_channels)
     draw_as_he(network)
     if settings.zero_last_gamma:

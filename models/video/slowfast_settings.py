@@ -199,7 +199,19 @@ class SlowFastSettings(PathwaySettings):
         return self.form == "paper" if self.zero_last_gamma is None else self.zero_last_gamma
 
 
-class SlowOnlySettings(PathwaySettings):
+class SingleSettings(PathwaySettings):
+    """Fields of one pathway alone; how many frames there are is the pathway's."""
+
+    frames: int
+    stride: int
+    zero_last_gamma: bool = Field(
+        True,
+        description="Whether the last batch normalisation of each bottleneck starts with factors "
+        "of 0, so that the bottleneck starts as the identity.",
+    )
+
+
+class SlowOnlySettings(SingleSettings):
     """Fields of the Slow pathway alone (table 5a of the paper)."""
 
     first_temporal = FIRST_SLOW_TEMPORAL
@@ -214,14 +226,9 @@ class SlowOnlySettings(PathwaySettings):
         description="Frames of the clip from one of those to the next. The clip has frames x "
         "stride frames (data.clip.frames).",
     )
-    zero_last_gamma: bool = Field(
-        True,
-        description="Whether the last batch normalisation of each bottleneck starts with factors "
-        "of 0, so that the bottleneck starts as the identity.",
-    )
 
 
-class FastOnlySettings(PathwaySettings):
+class FastOnlySettings(SingleSettings):
     """Fields of the Fast pathway alone (table 5a of the paper)."""
 
     name: Literal["fast_only"] = "fast_only"
@@ -234,14 +241,6 @@ class FastOnlySettings(PathwaySettings):
         description="Frames of the clip from one of those to the next. The clip has frames x "
         "stride frames (data.clip.frames).",
     )
-    zero_last_gamma: bool = Field(
-        True,
-        description="Whether the last batch normalisation of each bottleneck starts with factors "
-        "of 0, so that the bottleneck starts as the identity.",
-    )
-
-
-SingleSettings = SlowOnlySettings | FastOnlySettings
 
 
 def pathway_size_rule(settings: SlowFastSettings | SingleSettings, image_size: int) -> str | None:

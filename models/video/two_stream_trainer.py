@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC  # type: ignore[import-untyped]
 
 from models import training
 from models.memory import out_of_memory_named
-from models.scoring import micro_batch_size, score_split
+from models.scoring import micro_batch_size, score_splits
 from models.session import Interrupted, TrainingResult, TrainingSession
 from models.tasks.clips import scaled_clips
 from models.video.two_stream import TwoStream, stacked_scores
@@ -59,7 +59,13 @@ def train(session: TrainingSession) -> TrainingResult:
             save_weights(network, weights)
         # Of this attempt or an earlier one, which may have ended before it could say so.
         macs = bench.macs_per_image * int(network.svm.looked_at)
-        return _scored(session, bench, replace(tuned, train_macs=tuned.train_macs + macs))
+        metrics, files = score_splits(session, bench)
+        return replace(
+            tuned,
+            metrics=metrics,
+            train_macs=tuned.train_macs + macs,
+            files={**tuned.files, **files},
+        )
 
 
 def _fit(session: TrainingSession, bench: Workbench, network: TwoStream) -> None:
@@ -132,11 +138,3 @@ def _training_scores(
 
 def _cost(network: TwoStream) -> float:
     return network.settings.svm_c or 1.0
-
-
-def _scored(session: TrainingSession, bench: Workbench, result: TrainingResult) -> TrainingResult:
-    metrics, files = score_split(session, bench, "val")
-    if session.scores_test:
-        test_metrics, test_files = score_split(session, bench, "test")
-        metrics, files = {**metrics, **test_metrics}, {**files, **test_files}
-    return replace(result, metrics=metrics, files={**result.files, **files})

@@ -236,11 +236,11 @@ def _predict(
     from models.predicting import UnusableWeightsError
     from models.session import OutOfMemory
     from studies.cli.predicting_output import shown_progress
+    from studies.predicting.earlier_record import OtherPredictionsError
     from studies.predicting.outputs import UnwritableOutputError
     from studies.predicting.pictures import NoPictureError
     from studies.predicting.predicting import UnusableWishError
     from studies.predicting.predicting import predict as predict_pictures
-    from studies.predicting.record import OtherPredictionsError
 
     try:
         with shown_progress(Console(stderr=True), quiet=quiet) as progress:

@@ -209,11 +209,11 @@ def _predicted(
     from models.predicting import UnusableWeightsError
     from models.session import OutOfMemory
     from studies.cli.predicting_output import shown_progress
+    from studies.predicting.earlier_record import OtherPredictionsError
     from studies.predicting.ground_plane import CalibrationError
     from studies.predicting.interruption import stop_wishes
     from studies.predicting.outputs import UnwritableOutputError
     from studies.predicting.predicting import UnusableWishError
-    from studies.predicting.record import OtherPredictionsError
     from studies.predicting.video_files import NoVideoError
     from studies.predicting.videos import Hooks, predict_videos
 

@@ -10,6 +10,7 @@ from typing import Any
 from models.label_maps import NONE
 from studies.predicting.choosing import ChosenRun, Member
 from studies.predicting.colours import class_colours
+from studies.predicting.earlier_record import OtherPredictionsError, earlier_record
 from studies.predicting.outputs import delete_files, of_all_pictures, write_file, writing
 from studies.predicting.pictures import Picture
 from studies.predicting.wishes import Wishes
@@ -19,10 +20,6 @@ FILE = "predictions.json"
 FORMAT = 1
 DATA_SETTINGS = ("dataset", "classes", "image_size", "resize", "normalize", "orientation")
 FACTS = ("torch", "torchvision", "numpy", "python", "git_commit", "numerics")
-
-
-class OtherPredictionsError(Exception):
-    """The output folder holds something else."""
 
 
 @dataclass(slots=True)
@@ -124,7 +121,9 @@ def open_record(
         ],
         versions=versions(),
     )
-    before = _read_to_replace(folder / FILE) if wishes.overwrite else _read(folder / FILE)
+    before = earlier_record(
+        folder / FILE, _is_ours, must=f"of format {FORMAT}", is_replacing=wishes.overwrite
+    )
     if before is None:
         return record
     if before["run"] != record.run and wishes.overwrite:
@@ -223,30 +222,8 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    """Return what the file holds; None where there is none."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise OtherPredictionsError(
-            f"{file} must be JSON of an earlier prediction, but is not ({error}); "
-            "name another folder, or replace it by --overwrite"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or "run" not in content:
-        raise OtherPredictionsError(
-            f"{file} must be of format {FORMAT}; name another folder, or replace it by --overwrite"
-        )
-    return content
-
-
-def _read_to_replace(file: Path) -> dict[str, Any] | None:
-    """Return what the file holds; None also where it is nothing of ours."""
-    try:
-        return _read(file)
-    except OtherPredictionsError:
-        return None
+def _is_ours(content: Mapping[str, Any]) -> bool:
+    return content.get("format") == FORMAT and "run" in content
 
 
 def _all_files(content: Mapping[str, Any]) -> set[str]:

@@ -8,13 +8,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from data_pipeline.video.streaming import StreamFacts
 from models.tracking.settings import AppearanceSettings
+from studies.predicting.earlier_record import OtherPredictionsError, earlier_record
 from studies.predicting.outputs import delete_files, write_file
-from studies.predicting.record import OtherPredictionsError, described, sha256, stamp, versions
+from studies.predicting.record import described, sha256, stamp, versions
 from studies.predicting.video_files import RECORD, VideoFile
 from studies.predicting.video_wishes import Cast, VideoWishes
 
@@ -133,7 +133,8 @@ def open_video_record(
     """
     record = VideoRecord(video, _made_by(cast, wishes, precisions))
     file = video.folder / RECORD
-    before = _read_to_replace(file) if wishes.plain.overwrite else _read(file)
+    must = f"of format {FORMAT} and whole"
+    before = earlier_record(file, _is_ours, must=must, is_replacing=wishes.plain.overwrite)
     if before is None:
         return record
     if not wishes.plain.overwrite:
@@ -191,29 +192,6 @@ def _appearance(settings: AppearanceSettings | None) -> dict[str, Any] | None:
     return said
 
 
-def _read(file: Path) -> dict[str, Any] | None:
-    """Return what a record holds; None where there is none."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise OtherPredictionsError(
-            f"{file} must be JSON of an earlier prediction, but is not ({error}); "
-            f"{REPLACE.format('it')}"
-        ) from error
-    is_ours = isinstance(content, dict) and content.get("format") == FORMAT
-    if not (is_ours and content.keys() >= set(READ) and isinstance(content["files"], dict)):
-        raise OtherPredictionsError(
-            f"{file} must be of format {FORMAT} and whole; {REPLACE.format('it')}"
-        )
-    found: dict[str, Any] = content
-    return found
-
-
-def _read_to_replace(file: Path) -> dict[str, Any] | None:
-    """Return what a record holds; None also where it is nothing of ours."""
-    try:
-        return _read(file)
-    except OtherPredictionsError:
-        return None
+def _is_ours(content: Mapping[str, Any]) -> bool:
+    is_whole = content.get("format") == FORMAT and content.keys() >= set(READ)
+    return is_whole and isinstance(content["files"], dict)

@@ -9,7 +9,6 @@ not read. Numbers stand between commas or blanks.
 UnusableTracksError    files cannot be read, or do not belong together
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from data_pipeline.datasets.text_lines import SHOWN, numbered_lines
 from data_pipeline.errors import DataError
+from studies.text_numbers import finite_number
 
 # detections: of any id, usually -1; tracks: each id once a frame; truth: as tracks, and a
 # confidence of 0 marks boxes that are not scored.
@@ -95,7 +95,7 @@ def write_mot(boxes: MotBoxes) -> str:
 def _row(where: str, line: str) -> tuple[float, ...]:
     """Return frame, id, x, y, width, height, confidence of a line."""
     parts = line.replace(",", " ").split()
-    values = [_number(part) for part in parts[:7]]
+    values = [finite_number(part) for part in parts[:7]]
     numbers = [value for value in values if value is not None]
     if len(values) < 6 or len(numbers) < len(values):
         raise UnusableTracksError(
@@ -134,11 +134,3 @@ def _check(where: str, name: str, value: float, *, must: str, holds: bool) -> No
         raise UnusableTracksError(
             f"{where}: {name} must be {must}, got {value:g}; correct or delete the line"
         )
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from data_pipeline.samples import SegmentationBatch
 from models.segmentation.settings import UNetSettings
@@ -20,6 +21,37 @@ def _kernels() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
     yield
     torch.use_deterministic_algorithms(before)
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the names of the operations that run."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def operations_of() -> Callable[[Callable[[], object]], set[str]]:
+    """Return what names the operations of torch that a function asks for."""
+
+    def named(run: Callable[[], object]) -> set[str]:
+        seen = Operations()
+        with seen:
+            run()
+        return seen.names
+
+    return named
 
 
 @dataclass

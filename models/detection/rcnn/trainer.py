@@ -26,7 +26,7 @@ from models.detection.rcnn.network import RCNN
 from models.detection.rcnn.room import require_room
 from models.detection.rcnn.settings import RCNNSettings
 from models.memory import out_of_memory_named
-from models.scoring import score_split
+from models.scoring import score_splits
 from models.session import BatchSource, Interrupted, TrainingResult, TrainingSession
 from models.tasks.object_batches import network_images, targets
 from models.workbench import Workbench, load_weights, save_weights, set_up
@@ -58,7 +58,13 @@ def train(session: TrainingSession) -> TrainingResult:
         # Of this attempt or an earlier one, which may have ended before it could say so.
         looked = int(network.svms.looked_at)
         macs = bench.macs_per_image / network.settings.sampled_regions * looked
-        return _scored(session, bench, replace(tuned, train_macs=tuned.train_macs + macs))
+        metrics, files = score_splits(session, bench)
+        return replace(
+            tuned,
+            metrics=metrics,
+            train_macs=tuned.train_macs + macs,
+            files={**tuned.files, **files},
+        )
 
 
 def _with_room(session: TrainingSession) -> TrainingSession:
@@ -108,11 +114,3 @@ def _batches(
         session.report_progress(epochs, done * steps + step, PASSES * steps)
         moved = bench.task.to_device(batch, bench.device)
         yield network_images(moved), targets(moved)
-
-
-def _scored(session: TrainingSession, bench: Workbench, result: TrainingResult) -> TrainingResult:
-    metrics, files = score_split(session, bench, "val")
-    if session.scores_test:
-        test_metrics, test_files = score_split(session, bench, "test")
-        metrics, files = {**metrics, **test_metrics}, {**files, **test_files}
-    return replace(result, metrics=metrics, files={**result.files, **files})

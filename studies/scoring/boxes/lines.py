@@ -20,6 +20,7 @@ from data_pipeline.datasets.records import Box
 from data_pipeline.datasets.text_lines import SHOWN, numbered_lines
 from data_pipeline.errors import DataError
 from studies.scoring.boxes.records import Corners, UnusableBoxesError, edges, is_box
+from studies.text_numbers import finite_number
 
 LineForm: TypeAlias = Literal["text", "yolo"]
 Side: TypeAlias = Literal["gt", "found"]
@@ -133,7 +134,7 @@ def yolo_line(
     Raises:
         UnusableBoxesError: It is none; the message says where, and what it must be.
     """
-    values = [_number(part) for part in line.split()]
+    values = [finite_number(part) for part in line.split()]
     match values:
         case [float(label), float(x), float(y), float(w), float(h), *rest] if (
             label.is_integer() and label >= 0 and len(rest) <= 1 and None not in rest
@@ -162,7 +163,7 @@ def _text_box(line: str, *, numbers: int) -> TextBox | None:
     parts = line.split()
     is_difficult = parts[-1].lower() == DIFFICULT
     parts = parts[:-1] if is_difficult else parts
-    values = [_number(part) for part in parts[-numbers:]]
+    values = [finite_number(part) for part in parts[-numbers:]]
     found = tuple(value for value in values if value is not None)
     if len(found) < numbers:
         return None
@@ -172,14 +173,14 @@ def _text_box(line: str, *, numbers: int) -> TextBox | None:
 def _ends_in_score(name: str) -> bool:
     """Tell whether the class of a true box ends in what looks like a score; 'type 2' does not."""
     *words, last = name.split()
-    value = _number(last)
+    value = finite_number(last)
     return bool(words) and "." in last and value is not None and 0 <= value <= 1
 
 
 def _yolo_row(line: str) -> tuple[float, ...] | None:
     """Return the numbers behind the class if all are shares and it is a number."""
     label, *parts = line.split()
-    values = [_number(part) for part in parts]
+    values = [finite_number(part) for part in parts]
     shares = tuple(value for value in values if value is not None and 0 <= value < BEYOND)
     is_row = label.isdecimal() and len(parts) >= 4 and len(shares) == len(parts)
     return shares if is_row else None
@@ -199,14 +200,6 @@ def _may_be_corners(rows: Sequence[tuple[float, ...]], side: Side) -> bool:
         for row in rows
         for middle, size in zip(row[:2], row[2:], strict=True)
     )
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _four(numbers: Sequence[float]) -> Box:

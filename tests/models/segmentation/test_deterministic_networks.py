@@ -3,14 +3,13 @@
 Which operations a GPU would be asked for, a CPU can tell by running on the meta device.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.catalog import MODELS
 from models.resolve import resolve
@@ -27,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet_encoder": {"encoder": "resnet18"},
     "unetplusplus": {"encoder": "resnet18"},
 }
+OperationsOf = Callable[[Callable[[], object]], set[str]]
 # Of the operations that torch.use_deterministic_algorithms says raise on CUDA. Bilinear upsampling
 # is not among them: functional.interpolate writes it out as indexing there.
 WITHOUT_DETERMINISTIC_KERNEL = {
@@ -39,24 +39,6 @@ WITHOUT_DETERMINISTIC_KERNEL = {
     "reflection_pad2d_backward",
     "upsample_bicubic2d_backward",
 }
-
-
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the names of the operations that run."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        self.names.add(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
 
 
 @pytest.fixture(autouse=True)
@@ -89,24 +71,22 @@ def gradients_of(network: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(maps.square().mean(), list(network.parameters()))
 
 
-def operations_of(network: nn.Module, size: int) -> set[str]:
-    operations = Operations()
-    with operations:
-        gradients_of(network, torch.empty(2, 3, size, size, device="meta"))
-    return operations.names
-
-
 @pytest.mark.parametrize("name", NETWORKS)
-def test_network_asks_for_nothing_that_has_no_deterministic_kernel(name: str) -> None:
-    names = operations_of(built(name, "meta"), smallest_size(name))
+def test_network_asks_for_nothing_that_has_no_deterministic_kernel(
+    name: str, operations_of: OperationsOf
+) -> None:
+    network, size = built(name, "meta"), smallest_size(name)
+    images = torch.empty(2, 3, size, size, device="meta")
+    names = operations_of(lambda: gradients_of(network, images))
     assert "convolution_backward" in names
     assert names & WITHOUT_DETERMINISTIC_KERNEL == set()
 
 
-def test_a_network_that_asks_for_one_is_found() -> None:
+def test_a_network_that_asks_for_one_is_found(operations_of: OperationsOf) -> None:
     with torch.device("meta"):
         network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(6))
-    assert "_adaptive_avg_pool2d_backward" in operations_of(network, 64)
+        images = torch.empty(2, 3, 64, 64)
+    assert "_adaptive_avg_pool2d_backward" in operations_of(lambda: gradients_of(network, images))
 
 
 @pytest.mark.gpu

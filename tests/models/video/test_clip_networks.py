@@ -1,14 +1,13 @@
 """Published counts and costs of the networks, and what all of them must hold to."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.class_rows import HasClassRows
 from models.cost import count_macs, count_parameters
@@ -36,6 +35,7 @@ SMALL: Mapping[str, tuple[dict[str, Any], int, int]] = MappingProxyType(
         "slow_fusion": ({"width": NARROW, "grid": 1}, 10, 32),
     }
 )
+OperationsOf = Callable[[Callable[[], object]], set[str]]
 WITHOUT_DETERMINISTIC_KERNEL = {
     "_adaptive_avg_pool2d_backward",
     "_adaptive_avg_pool3d_backward",
@@ -44,24 +44,6 @@ WITHOUT_DETERMINISTIC_KERNEL = {
     "max_pool3d_with_indices_backward",
     "upsample_linear1d_backward",
 }
-
-
-class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the names of the operations that run."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        self.names.add(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
 
 
 def built(name: str, classes: int, device: str = "meta", **settings: Any) -> nn.Module:
@@ -221,14 +203,19 @@ def test_classes_are_where_the_network_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*SMALL, "mvit"])
-def test_network_asks_for_nothing_that_has_no_deterministic_kernel(name: str) -> None:
+def test_network_asks_for_nothing_that_has_no_deterministic_kernel(
+    name: str, operations_of: OperationsOf
+) -> None:
     settings, frames, side = SMALL.get(name, ({}, 16, 224))
     network = built(name, 2, **settings).train()
-    with Operations() as seen:
+
+    def learn() -> None:
         output = logits(network(torch.empty(2, 3, frames, side, side, device="meta")))
         torch.autograd.grad(output.square().mean(), [*network.parameters()])
-    assert "convolution_backward" in seen.names
-    assert seen.names & WITHOUT_DETERMINISTIC_KERNEL == set()
+
+    names = operations_of(learn)
+    assert "convolution_backward" in names
+    assert names & WITHOUT_DETERMINISTIC_KERNEL == set()
 
 
 def test_a_third_of_the_width_has_about_a_ninth_of_the_weights() -> None:

@@ -21,11 +21,11 @@ from models.label_maps import NONE, most_probable
 from models.metrics.segmentation import mean_iou
 from models.predictions import PixelProbabilities
 from studies.predicting.choosing import ChosenRun, Member
+from studies.predicting.earlier_record import OtherPredictionsError
 from studies.predicting.label_maps import LabelMaps
 from studies.predicting.networks import open_networks
 from studies.predicting.pictures import Picture
 from studies.predicting.predicting import Predicted, UnusableWishError, read_batches
-from studies.predicting.record import OtherPredictionsError
 from studies.predicting.wishes import Wishes
 from studies.tree.ledger import Ledger
 

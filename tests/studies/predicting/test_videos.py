@@ -19,9 +19,9 @@ from data_pipeline.video.streaming import streamed
 from data_pipeline.video.writing import write_video
 from models.tracking.settings import DeepSortSettings, SortSettings
 from studies.predicting.choosing import ChosenRun
+from studies.predicting.earlier_record import OtherPredictionsError
 from studies.predicting.interruption import stop_wishes
 from studies.predicting.predicting import UnusableWishError
-from studies.predicting.record import OtherPredictionsError
 from studies.predicting.video_files import NoVideoError
 from studies.predicting.video_objects import Boxes
 from studies.predicting.video_wishes import Cast, VideoWishes

@@ -13,8 +13,8 @@ import torch
 from data_pipeline.video.writing import write_video
 from models.tracking.settings import DeepSortSettings, NetworkAppearanceSettings
 from studies.predicting.choosing import ChosenRun
+from studies.predicting.earlier_record import OtherPredictionsError
 from studies.predicting.predicting import predict
-from studies.predicting.record import OtherPredictionsError
 from studies.predicting.video_files import VideoFile
 from studies.predicting.video_record import open_video_record
 from studies.predicting.video_wishes import Cast, VideoWishes
