@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import RowMapping
 
-from studies.spec.schema import StudyBudget, duration_s
+from studies.spec.budget_schema import StudyBudget, duration_s
 
 HOUR_S = 3600.0
 

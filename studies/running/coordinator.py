@@ -29,7 +29,8 @@ from studies.running.trial_order import Slot, TrialOrder
 from studies.running.uploads import UploadDesk
 from studies.running.winner_scoring import WinnerDesk
 from studies.search.living_tree import LivingTree
-from studies.spec.schema import StudySpec, duration_s
+from studies.spec.budget_schema import duration_s
+from studies.spec.schema import StudySpec
 from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory
 from studies.tree.cells import PlannedCell

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from models.session import StartingWeights
 from studies.running.trial_order import Slot, TrialOrder
-from studies.spec.schema import CellSettings, StudySpec, duration_s
+from studies.spec.budget_schema import duration_s
+from studies.spec.schema import CellSettings, StudySpec
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.ledger import Ledger, TrialStart
 

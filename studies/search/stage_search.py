@@ -8,29 +8,19 @@ A stage without ranges needs no proposals; its configurations are copied into Op
 optuna-dashboard and `optuna.visualization` show every stage.
 """
 
-import hashlib
-import json
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from studies.spec.schema import Range
+from studies.search.samplers import make_sampler
+from studies.search.space import Space
 from studies.tree.stages import Stage
 
 PARALLEL_PROPOSALS = 4
-Scalar = None | bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +43,7 @@ class StageSearch:
         self._name = name
         self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
         self._study = self._open()
-        self._distributions = {
-            **{path: _categorical(values) for path, values in stage.lists.items()},
-            **{path: _distribution(each) for path, each in stage.ranges.items()},
-        }
+        self._space = Space(stage)
 
     def advance(
         self,
@@ -75,17 +62,19 @@ class StageSearch:
             optuna.delete_study(study_name=self._name, storage=self._storage)
             self._study = self._open()
         for varied in configurations[len(self._trials()) :]:
-            self._add({path: _encode(value) for path, value in varied.items()})
+            self._add(varied)
         self._ask(results)
         if self._stage.trials is None or len(self._trials()) == self._stage.trials:
             self._tell(results)
-        return [self._decode(trial.params) for trial in self._trials()[len(configurations) :]]
+        return [
+            self._space.settings(trial.params) for trial in self._trials()[len(configurations) :]
+        ]
 
     def _ask(self, results: Sequence[ConfigurationResult | None]) -> None:
         """Ask for the proposals that may follow what was told."""
         if self._stage.sampler == "qmc" and len(self._trials()) < (self._stage.trials or 0):
-            for params in self._sequence()[len(self._trials()) :]:
-                self._add(params)
+            for varied in self._sequence()[len(self._trials()) :]:
+                self._add(varied)
             return
         prefix = next(
             (number for number, result in enumerate(results) if result is None), len(results)
@@ -96,8 +85,10 @@ class StageSearch:
             if prefix < told:
                 break
             self._tell(results[: max(0, told)])
-            self._study.sampler = self._sampler(number)
-            self._study.ask(fixed_distributions=self._distributions)
+            self._study.sampler = make_sampler(
+                self._stage.sampler or "tpe", search=self._name, number=number
+            )
+            self._space.suggest(self._study.ask())
 
     def _open(self) -> optuna.Study:
         return optuna.create_study(
@@ -120,20 +111,22 @@ class StageSearch:
             return False
         if len(trials) > (self._stage.trials or len(configurations)):
             return False
-        if any(trial.distributions != self._distributions for trial in trials):
+        if any(not self._space.is_whole(trial.distributions) for trial in trials):
             return False
         for trial, varied, result in zip(trials, configurations, results, strict=False):
-            if trial.params != {path: _encode(value) for path, value in varied.items()}:
+            if trial.params != self._space.params(varied):
                 return False
             if trial.state.is_finished() and (result is None or trial.value != result.value):
                 return False
         return True
 
-    def _add(self, params: Mapping[str, Any]) -> None:
+    def _add(self, varied: Mapping[str, Any]) -> None:
         """Add a configuration that Optuna's sampler did not propose, in one transaction."""
         self._study.add_trial(
             optuna.trial.create_trial(
-                state=TrialState.RUNNING, params=dict(params), distributions=self._distributions
+                state=TrialState.RUNNING,
+                params=self._space.params(varied),
+                distributions=self._space.distributions(varied),
             )
         )
 
@@ -156,71 +149,12 @@ class StageSearch:
             return
         self._study.tell(trial, state=TrialState.FAIL)
 
-    def _decode(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn Optuna's parameters back into settings."""
-        varied: dict[str, Any] = {}
-        for path in (*self._stage.lists, *self._stage.ranges):
-            value = params[path]
-            if path in self._stage.lists:
-                varied[path] = next(
-                    each for each in self._stage.lists[path] if _encode(each) == value
-                )
-            else:
-                varied[path] = value
-        return varied
-
     def _sequence(self) -> list[dict[str, Any]]:
         """Return every proposal of a low-discrepancy sequence.
 
         It comes from a study in memory, since the place in the sequence is kept in the study:
         Optuna's copy may be built anew, or be cut short.
         """
-        with _unannounced():
-            sampler = optuna.samplers.QMCSampler(
-                scramble=True, seed=_seed(self._name, 0), warn_independent_sampling=False
-            )
+        sampler = make_sampler("qmc", search=self._name, number=0)
         study = optuna.create_study(sampler=sampler)
-        return [
-            study.ask(fixed_distributions=self._distributions).params
-            for _ in range(self._stage.trials or 0)
-        ]
-
-    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        seed = _seed(self._name, number)
-        with _unannounced():
-            if self._stage.sampler == "random":
-                return optuna.samplers.RandomSampler(seed=seed)
-            if self._stage.sampler == "gp":
-                return optuna.samplers.GPSampler(seed=seed)
-            return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-
-
-@contextmanager
-def _unannounced() -> Iterator[None]:
-    """Keep quiet about samplers that Optuna calls experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
-
-
-def _seed(name: str, number: int) -> int:
-    digest = hashlib.sha256(f"{name}:{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
-
-
-def _encode(value: object) -> Scalar:
-    """Optuna's choices are scalars; anything else goes as JSON."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return json.dumps(value, sort_keys=True)
-
-
-def _categorical(values: Sequence[Any]) -> CategoricalDistribution:
-    return CategoricalDistribution([_encode(value) for value in values])
-
-
-def _distribution(given: Range) -> BaseDistribution:
-    if given.integer:
-        step = int(given.step) if given.step else 1
-        return IntDistribution(int(given.low), int(given.high), log=given.log, step=step)
-    return FloatDistribution(given.low, given.high, log=given.log, step=given.step)
+        return [self._space.suggest(study.ask()) for _ in range(self._stage.trials or 0)]

@@ -24,8 +24,8 @@ from pydantic import BaseModel
 
 from data_pipeline.catalog import DATASETS
 from models.settings import TrainingSettings
+from studies.spec.budget_schema import duration_s
 from studies.spec.problems import Plain
-from studies.spec.schema import duration_s
 from studies.spec.settings import affects_result, canonical, flatten_json
 
 Kind = Literal["extends", "neutral", "refused"]

@@ -16,14 +16,8 @@ from data_pipeline.settings import DataSettings
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 from studies.spec.fields import known_keys
 from studies.spec.problems import Annotation, Finding, Loc, Plain, closest, did_you_mean
-from studies.spec.schema import (
-    CellSettings,
-    JointSpec,
-    Objective,
-    Search,
-    StageSpec,
-    StudySpec,
-)
+from studies.spec.schema import CellSettings, Objective, StudySpec
+from studies.spec.search_schema import JointSpec, Search, StageSpec
 from studies.spec.wording import Repair, explain
 
 T = TypeVar("T")

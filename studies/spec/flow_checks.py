@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from data_pipeline.video.flow_weights import FLOW_WEIGHTS, flow_weights_problems
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding, Loc
-from studies.spec.schema import CellSettings, Vary
+from studies.spec.schema import CellSettings
+from studies.spec.search_schema import Vary
 from studies.spec.settings import with_changes
 from studies.spec.settings_trial import options_of
 

@@ -12,7 +12,7 @@ from models.catalog import MODELS
 from models.settings import ModelSettings, TrainingSettings
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding, Loc
-from studies.spec.schema import Range, Vary
+from studies.spec.search_schema import Range, Vary
 
 TRAINING = "training"
 # It changes no result, but how many images are read at once: something to set, not to compare.

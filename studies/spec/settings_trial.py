@@ -16,7 +16,8 @@ from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
 from studies.spec.model_checks import objective_fault
 from studies.spec.problems import Finding, Loc, dotted
-from studies.spec.schema import CellSettings, Range
+from studies.spec.schema import CellSettings
+from studies.spec.search_schema import Range
 from studies.spec.settings import canonical, nested_with_changes, with_changes
 from studies.spec.shape_checks import shape_fault
 from studies.spec.start_checks import TOUCHING, FindStart, start_fault

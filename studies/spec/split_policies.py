@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from data_pipeline.splitting.split_warnings import split_warnings
-from studies.spec.schema import StageSpec, StudySpec
+from studies.spec.schema import StudySpec
+from studies.spec.search_schema import StageSpec
 from studies.spec.tried_data import tried_data
 
 SPLITS = ("data.split", "data.split_list")  # what decides which samples validate

@@ -10,7 +10,8 @@ from models.catalog import TASKS
 from studies.spec.draft import Draft
 from studies.spec.label_checks import NetworkLabels
 from studies.spec.problems import Finding, Loc, did_you_mean
-from studies.spec.schema import CellSettings, Range, StageSpec, Vary
+from studies.spec.schema import CellSettings
+from studies.spec.search_schema import Range, StageSpec, Vary
 from studies.spec.settings import affects_result, flatten
 from studies.spec.settings_trial import Option, SettingsTrial, Step, options_of
 from studies.spec.start_checks import FindStart

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from studies.spec.schema import Range, Sampler, StageSpec, StudySpec, Vary
+from studies.spec.schema import StudySpec
+from studies.spec.search_schema import Range, Sampler, StageSpec, Vary
 
 BASE_STAGE = "base"
 JOINT_STAGE = "joint"

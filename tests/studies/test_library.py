@@ -14,7 +14,8 @@ from reports.baselines import Protocol, load
 from studies.spec.document import parse_value
 from studies.spec.json_schema import study_schema_text
 from studies.spec.load import load_study
-from studies.spec.schema import CellSettings, StageSpec, StudySpec
+from studies.spec.schema import CellSettings, StudySpec
+from studies.spec.search_schema import StageSpec
 from studies.spec.settings import base_settings, for_class, with_changes
 
 LIBRARY = Path(__file__).parents[2] / "studies" / "library"

@@ -10,7 +10,8 @@ import pytest
 from data_pipeline.catalog import data_fingerprint
 from studies.running.bookkeeping import reap
 from studies.running.budgets import BudgetMeter, device_seconds
-from studies.spec.schema import StudyBudget, StudySpec
+from studies.spec.budget_schema import StudyBudget
+from studies.spec.schema import StudySpec
 from studies.tree.growth import grow
 from studies.tree.ledger import Ledger, TrialStart
 from trackers.event_log import EventLog

@@ -20,7 +20,8 @@ from studies.running.views import (
     open_view,
     summary,
 )
-from studies.spec.schema import StudyBudget, StudySpec
+from studies.spec.budget_schema import StudyBudget
+from studies.spec.schema import StudySpec
 from studies.tree.cells import PlannedCell
 from studies.tree.growth import Proposals, grow
 from studies.tree.ledger import CellEnd, Ledger

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.search.stage_search import PARALLEL_PROPOSALS, ConfigurationResult, StageSearch
-from studies.spec.schema import Range, Sampler
+from studies.spec.search_schema import Range, Sampler
 from studies.tree.stages import Stage
 
 RATE = "training.learning_rate"
