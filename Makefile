@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= quickstart
+SOAK ?=
 EXTRAS := dashboard,postgres,ray,s3,samplers
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -9,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group test
 	--only-binary :all: --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint check report ui constraints clean
+.PHONY: help setup quickstart test soak lint check report ui constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,6 +40,9 @@ quickstart: setup ## run a small study on generated images and write its report
 # A process per core, of one thread: torch would otherwise start a thread per core in each.
 test: setup ## run the tests, a process per core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+soak: setup ## kill, crash and fill the disk under 200 trials for some minutes; SOAK="--executor ray"
+	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 lint: setup ## check format, style, types, imports and code shape
 	$(BIN)/ruff format --check .

@@ -28,6 +28,13 @@ from models.reference_settings import (
 )
 from models.segmentation.catalog import SEGMENTERS
 from models.settings import LOSSES_OF_SETTINGS, SOFTMAX_LOSSES, TrainingSettings
+from models.tabulated_settings import (
+    IDLE,
+    TabulatedSettings,
+    most_seeds,
+    objective_rule,
+    training_fault,
+)
 from models.video.catalog import VIDEO_NETWORKS
 
 
@@ -95,6 +102,21 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             trainer="models.noop:train",
             scorer="models.noop:score_test",
         ),
+        "tabulated": ModelEntry(
+            tasks=frozenset({"semantic_segmentation"}),
+            settings=TabulatedSettings,
+            summary="No network: recorded trainings of a small U-Net, played back to try searches",
+            size_rule=any_size,
+            parameters={},
+            builder=None,
+            trainer="models.tabulated:train",
+            scorer="models.tabulated:score_test",
+            objective_rule=objective_rule,
+            idle_training=IDLE,
+            idle_because="which plays back trainings that held it at its default",
+            training_rule=training_fault,
+            most_seeds=most_seeds,
+        ),
     }
 )
 # Detectors have losses of their own.
@@ -119,6 +141,8 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             idle_settings=IDLE_WITH_ACTIONS,
             losses=("cross_entropy",),
             has_single_classes=False,
+            image_statistic="models.metrics.resampled_videos:image_statistic",
+            resampled=("top1", "top5", "class_recall"),
         ),
         "semantic_segmentation": TaskEntry(
             metrics=SEGMENTATION_METRICS,
@@ -127,6 +151,8 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             builder="models.tasks.segmentation:build_task",
             rescore="models.metrics.segmentation:rescore",
             predictor="models.tasks.segmentation_predictor:build_predictor",
+            image_statistic="models.metrics.resampled_pixels:image_statistic",
+            resampled=("iou", "iou_image_mean", "dice", "class_accuracy", "pixel_accuracy"),
         ),
         "instance_segmentation": TaskEntry(
             metrics=INSTANCE_METRICS,
@@ -148,6 +174,8 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             predictions="predictions_{split}.json.gz",
             idle_settings=IDLE_WITH_OBJECTS,
             has_one_size=False,
+            image_statistic="models.metrics.resampled_boxes:image_statistic",
+            resampled=("ap", "ap50", "ap75"),
         ),
     }
 )

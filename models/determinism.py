@@ -25,7 +25,10 @@ def set_deterministic(is_deterministic: bool) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """Capture all generators, in types that `torch.load(weights_only=True)` takes."""
+    """Capture all generators, in types that `torch.load(weights_only=True)` takes.
+
+    Of GPUs the current one's: of several in sight, a process uses one.
+    """
     drawn = np.random.get_state(legacy=False)  # noqa: NPY002
     return {
         "python": random.getstate(),
@@ -37,12 +40,12 @@ def random_state() -> dict[str, Any]:
             },
         },
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else [],
     }
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Put all generators back; those of GPUs only where their number is the same."""
+    """Put all generators back; a GPU's only where the state has one."""
     random.setstate(state["python"])
     drawn = state["numpy"]
     key = drawn["state"]["key"].numpy().astype(np.uint32)
@@ -50,5 +53,5 @@ def restore_random_state(state: dict[str, Any]) -> None:
         {**drawn, "state": {"key": key, "pos": drawn["state"]["pos"]}}
     )
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if torch.cuda.is_available() and state["cuda"]:
+        torch.cuda.set_rng_state(state["cuda"][0])

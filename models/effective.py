@@ -7,6 +7,7 @@ can be read back is compared with what was asked for, and a difference ends the 
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from models.catalog import TASKS
 from models.cost import count_parameters
+from models.latency import forward_ms
 from models.named_layers import is_within
 from models.optimizers import read_learning_rate
 from models.recomputing import count_recomputed
@@ -86,6 +88,44 @@ def check_batch(session: TrainingSession, shape: Sequence[int], *, is_last: bool
     if session.clip is not None:
         asked = {"channels": session.clip.channels, "frames": session.clip.frames}
         _check("data.clip", asked, {"channels": shape[1], "frames": shape[2]})
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """The batches of an attempt's first step; none where it has no step left."""
+
+    shapes: Sequence[tuple[int, ...]]  # of each, as far as it is this rank's
+    sizes: Sequence[int]  # images of each, those of all ranks
+    micro_sizes: Sequence[int]  # images of each micro-batch of this rank
+    ends_epoch: bool
+
+
+def describe_training(
+    session: TrainingSession, bench: Workbench, first: FirstStep
+) -> dict[str, Any]:
+    """Compare the batches of the first step with the settings; return what runs, and with them.
+
+    Raises:
+        SettingWithoutEffectError: a batch has other images or another size.
+    """
+    shapes = [(size, *shape[1:]) for size, shape in zip(first.sizes, first.shapes, strict=True)]
+    for index, shape in enumerate(shapes, start=1):
+        check_batch(session, shape, is_last=first.ends_epoch and index == len(shapes))
+    return {
+        **describe(bench),
+        **describe_clips(session),
+        "latency_ms": forward_ms(
+            bench.model, bench.task.example_input(session.image_size, session.clip), bench.device
+        ),
+        "batch_shapes": [list(shape) for shape in shapes],
+        "batch_size": shapes[0][0] if shapes else None,
+        "processes": session.ranks.count,
+        "images_per_process": first.shapes[0][0] if shapes else None,
+        "micro_batch": max(first.micro_sizes, default=None),
+        "accumulate": len(shapes) or None,
+        "first_learning_rate": read_learning_rate(bench.optimizer) if shapes else None,
+        "clip_gradients": session.training.clip_gradients,
+    }
 
 
 def describe_clips(session: TrainingSession) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from models.settings import Loss, ModelSettings, TrainingSettings
 
 SizeRule = Callable[[Any, int], str | None]
 ClipRule = Callable[[Any, "ClipShape"], str | None]
+TrainingRule = Callable[[Any, TrainingSettings], str | None]
 ObjectiveRule = Callable[[Any, str], str | None]
 TRAINING_LOOP = "models.training:train"  # of every network whose weights are learned by steps
 
@@ -48,6 +49,9 @@ class ModelEntry:
     clip_rule: ClipRule | None = None  # (settings, clip) -> None, or what must hold and what to do
     objective_rule: ObjectiveRule | None = None  # (settings, "val/loss") -> as above
     idle_training: tuple[str, ...] = ()  # fields of `training` that it makes nothing of
+    idle_because: str = "which learns by no gradients"
+    training_rule: TrainingRule | None = None  # (settings, training) -> None, or what must hold
+    most_seeds: Callable[[Any], int] | None = None  # (settings) -> seeds 0, 1, … that it has
     needs_square: bool = False  # its input has the sides of `data.image_size`, whatever the task
 
 
@@ -66,6 +70,9 @@ class TaskEntry:
     has_one_size: bool = True  # all images of a batch have the sides of `data.image_size`
     losses: tuple[Loss, ...] | None = None  # that `training.loss` may name; None: any
     has_single_classes: bool = True  # `data.one_model_per_class` means something
+    # (predictions file, metric, EvaluationSettings) -> models.metrics.resampling.ImageStatistic
+    image_statistic: str | None = None
+    resampled: tuple[str, ...] = ()  # metrics that it knows
 
 
 def any_size(settings: ModelSettings, image_size: int) -> str | None:  # noqa: ARG001

@@ -4,17 +4,17 @@ It keeps the obligations of the real trainer (checkpoints, reports, stopping, re
 score holds a term of 1e-6 that hangs on every epoch since the first: a final value that differs
 from an undisturbed run's shows that an epoch was lost or ran twice.
 
-    score(threshold) = 0.9 - 0.1 * sum |log10(value / optimum)| + noise + chain
+    score(threshold) = planted score - 0.1 * |log10(threshold / optimum)| + chain
 """
 
 import hashlib
 import json
 import math
 import os
-import random
 import signal
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ from models.checkpoints import Checkpoints, UnreadableCheckpointError, write_ato
 from models.epochs import training_macs, with_last_epoch
 from models.metrics.ratios import FloatArray
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions
+from models.noop_landscape import DECADE_COST, planted_score
 from models.noop_settings import Fault, NoopSettings
 from models.session import (
     Diverged,
@@ -33,12 +34,12 @@ from models.session import (
     TrainingResult,
     TrainingSession,
 )
+from models.spending import Spent
 
-TOP_SCORE = 0.9
-DECADE_COST = 0.1
 CHAIN_SCALE = 1e-6
 LOWEST_SCORE = 0.01
 POLL_S = 0.01
+LANDSCAPE = {"optimum", "interaction", "noise", "seed_noise", "images"}  # what scores hang on
 SCORES = ("iou", "iou_image_mean", "dice", "pixel_accuracy", "class_accuracy")
 PIXELS = 10**9  # labelled pixels of the one image whose predictions are written
 
@@ -49,7 +50,7 @@ class NoopState:
 
     epoch: int  # finished
     chain: str  # hexadecimal digest over all epochs so far
-    wall_s: float = 0.0
+    spent: dict[str, Any] = field(default_factory=dict)  # see `models.spending.Spent`
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -63,7 +64,8 @@ def train(session: TrainingSession) -> TrainingResult:
     session.report_effective(_effective(session, state.epoch))
     for report in state.history:
         session.report(EpochReport(**report))
-    while state.epoch < session.training.epochs and not _is_time_up(session, state):
+    session.meter.restore(Spent.from_state(state.spent))
+    while state.epoch < session.training.epochs and not session.meter.reached():
         _run_epoch(session, settings, state, checkpoints)
     return _finish(session, settings, state)
 
@@ -92,7 +94,10 @@ def _run_epoch(
         raise Interrupted(f"asked to stop in epoch {epoch}; epoch {state.epoch} is checkpointed")
     state.epoch = epoch
     state.chain = hashlib.sha256(f"{state.chain} {epoch}".encode()).hexdigest()
-    state.wall_s += time.monotonic() - started
+    steps = -(-settings.images // session.training.batch_size)
+    seconds = time.monotonic() - started
+    session.meter.add(seconds=seconds, epochs=1, steps=steps, images=settings.images)
+    state.spent = session.meter.cell.to_state()
     report = _report(session, settings, state)
     state.history.append(asdict(report))
     session.report_progress(epoch, 1, 1)
@@ -105,23 +110,26 @@ def _report(session: TrainingSession, settings: NoopSettings, state: NoopState) 
     missing = 0.2 * (1 - state.epoch / session.training.epochs)
     trained = max(LOWEST_SCORE, _trained_score(session, settings, state) - missing)
     value = float(_score_at(session, trained, np.array(session.evaluation.threshold)))
-    images = settings.images * state.epoch
-    seconds = max(state.wall_s, 1e-9)
+    spent = session.meter.cell
+    seconds = max(spent.seconds, 1e-9)
+    metrics = {
+        "train/loss": 1 - value,
+        "train/pixel_accuracy": value,
+        "train/iou": value,
+        **{f"val/{name}": value for name in SCORES},
+        "val/loss": 1 - value,
+        "learning_rate": session.training.learning_rate,
+        "images_per_s": spent.images / seconds,
+        "seconds": spent.seconds / state.epoch,
+        "peak_memory_mb": 0.0,
+    }
+    if settings.reports == "objective":
+        metrics = {session.objective: metrics[session.objective]}
     return EpochReport(
         epoch=state.epoch,
-        metrics={
-            "train/loss": 1 - value,
-            "train/pixel_accuracy": value,
-            "train/iou": value,
-            **{f"val/{name}": value for name in SCORES},
-            "val/loss": 1 - value,
-            "learning_rate": session.training.learning_rate,
-            "images_per_s": images / seconds,
-            "seconds": state.wall_s / state.epoch,
-            "peak_memory_mb": 0.0,
-        },
-        wall_s=state.wall_s,
-        images_seen=images,
+        metrics=metrics,
+        wall_s=spent.seconds,
+        images_seen=spent.images,
         finished_at=time.time(),
     )
 
@@ -142,20 +150,19 @@ def _finish(session: TrainingSession, settings: NoopSettings, state: NoopState) 
         best_epoch=state.epoch,
         epochs=state.epoch,
         train_macs=training_macs(settings.macs_per_image, settings.images * state.epoch),
-        note=f"time limit reached after epoch {state.epoch}" if stopped else "",
+        note=f"{session.meter.reached()} reached after epoch {state.epoch}" if stopped else "",
         files=files,
     )
 
 
 def _trained_score(session: TrainingSession, settings: NoopSettings, state: NoopState) -> float:
     """Return the score of the weights, before any threshold takes from it."""
-    score = TOP_SCORE
-    for name, best in settings.optimum.items():
-        value = None if name == "threshold" else _setting(session, name)
-        if value is not None:
-            score -= DECADE_COST * abs(math.log10(value / best))
-    seeded = random.Random(_fingerprint(session, settings))
-    score += seeded.gauss(0.0, settings.noise) if settings.noise else 0.0
+    score = planted_score(
+        settings,
+        partial(_setting, session),
+        seed=session.seed,
+        identity=_fingerprint(session, settings),
+    )
     score += CHAIN_SCALE * int(state.chain, 16) / 2**256
     return min(1.0, max(LOWEST_SCORE, score))
 
@@ -261,7 +268,7 @@ def _fingerprint(session: TrainingSession, settings: NoopSettings) -> str:
     """Hash what may change a result; faults, times and checkpoints may not."""
     facts = {
         "training": session.training.model_dump(mode="json", exclude={"checkpoint_epochs"}),
-        "model": settings.model_dump(mode="json", include={"optimum", "noise", "images"}),
+        "model": settings.model_dump(mode="json", include=LANDSCAPE),
         "image_size": session.image_size,
         "seed": session.seed,
     }
@@ -281,18 +288,15 @@ def _effective(session: TrainingSession, resumed_from_epoch: int) -> dict[str, A
     }
 
 
-def _is_time_up(session: TrainingSession, state: NoopState) -> bool:
-    limit = session.time_limit_s
-    return limit is not None and state.epoch > 0 and state.wall_s >= limit
-
-
 def _dump(state: NoopState, stream: BinaryIO) -> None:
     _write(stream, json.dumps(asdict(state)))
 
 
 def _load(stream: BinaryIO) -> NoopState:
     try:
-        return NoopState(**json.load(stream))
+        content = json.load(stream)
+        content.pop("wall_s", None)  # of before budgets
+        return NoopState(**content)
     except (ValueError, TypeError) as error:
         raise UnreadableCheckpointError(f"is not a state of noop: {error}") from error
 

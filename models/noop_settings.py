@@ -3,15 +3,16 @@
 import difflib
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.frozen_settings import FrozenSettings
 from models.settings import ModelSettings
 
 # Settings that a planted landscape may depend on: positive in every configuration.
 PLANTABLE = ("learning_rate", "batch_size", "accumulate", "epochs", "image_size", "threshold")
+TRAINED = PLANTABLE[:-1]  # those that a landscape depends on in training
 # Settings that tell cells apart for a fault.
-MATCHABLE = (*PLANTABLE[:-1], "weight_decay", "momentum", "seed")
+MATCHABLE = (*TRAINED, "weight_decay", "momentum", "seed")
 
 
 def _check_names(given: dict[str, float], known: tuple[str, ...], what: str) -> dict[str, float]:
@@ -50,6 +51,35 @@ class Fault(FrozenSettings):
         return _check_names(when, MATCHABLE, "when")
 
 
+class Interaction(FrozenSettings):
+    """A setting whose best value depends on another's."""
+
+    of: tuple[str, str] = Field(
+        description="The setting whose best value moves, and the one it moves with; both have an "
+        "optimum."
+    )
+    strength: float = Field(
+        1.0,
+        description="Decades that the best value moves for each decade that the other is away "
+        "from its own optimum.",
+    )
+
+    @field_validator("of")
+    @classmethod
+    def _of_names_settings(cls, of: tuple[str, str]) -> tuple[str, str]:
+        _check_names(dict.fromkeys(of, 0.0), TRAINED, "interaction.of")
+        if of[0] == of[1]:
+            raise ValueError(f"interaction.of must name two settings, got '{of[0]}' twice")
+        return of
+
+    @field_validator("strength")
+    @classmethod
+    def _strength_moves_something(cls, strength: float) -> float:
+        if strength == 0:
+            raise ValueError("interaction.strength must not be 0, which moves nothing; remove it")
+        return strength
+
+
 class NoopSettings(ModelSettings):
     """A trainer that trains nothing: it sleeps, scores a planted landscape and fails as told."""
 
@@ -60,8 +90,29 @@ class NoopSettings(ModelSettings):
         description="Setting -> its best value: each decade away from it costs 0.1 of the score "
         "0.9; empty: every configuration scores the same.",
     )
+    interaction: Interaction | None = Field(
+        None,
+        description="One setting's optimum moves with another's value; null: none does.",
+        json_schema_extra={"since": "0.2"},
+    )
     noise: float = Field(
-        0.0, ge=0, description="Standard deviation of the score between seeds and configurations."
+        0.0,
+        ge=0,
+        description="Standard deviation of what each seed of each configuration adds to its "
+        "score, independent of all others.",
+    )
+    seed_noise: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of what a seed adds to the score of every configuration "
+        "alike; comparing seed by seed it cancels.",
+        json_schema_extra={"since": "0.2"},
+    )
+    reports: Literal["all", "objective"] = Field(
+        "all",
+        description="What an epoch reports: every metric that a segmentation network would, or "
+        "the objective alone.",
+        json_schema_extra={"since": "0.2"},
     )
     faults: list[Fault] = Field(default_factory=list, description="What goes wrong, and when.")
     images: int = Field(16, ge=1, description="Training images per epoch.")
@@ -76,3 +127,12 @@ class NoopSettings(ModelSettings):
             if value <= 0:
                 raise ValueError(f"optimum of {name} must be above 0, got {value:g}")
         return optimum
+
+    @model_validator(mode="after")
+    def _interaction_is_of_planted_settings(self) -> "NoopSettings":
+        for name in self.interaction.of if self.interaction else ():
+            if name not in self.optimum:
+                raise ValueError(
+                    f"interaction.of names {name}, which needs a best value; add it to optimum"
+                )
+        return self

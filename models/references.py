@@ -139,6 +139,8 @@ def train(session: TrainingSession) -> TrainingResult:
     metrics, files = score_split(session, stand, "val")
     require_defined(f"val/{session.objective.partition('/')[2]}", metrics)
     seconds = time.perf_counter() - started
+    steps = len(source)
+    session.meter.add(seconds=seconds, epochs=1, steps=steps, images=source.images)
     session.report(
         EpochReport(
             epoch=EPOCH,

@@ -1,7 +1,9 @@
 """Score weights on a split: metrics, saved predictions and a picture."""
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from models.memory import out_of_memory_named
+from models.ranks import part_of
 from models.session import BatchSource, DataSource, Interrupted, TrainingResult, TrainingSession
 from models.tasks.task import Evaluator, Task
 from models.workbench import load_weights, set_up
@@ -46,6 +49,8 @@ def evaluate(
 ) -> Evaluator[Any]:
     """Run the network over a split, telling the coordinator that it moves.
 
+    Each rank scores some of the batches; the first one's evaluator then holds them all.
+
     Args:
         bench: With the network.
         source: The split's batches.
@@ -57,15 +62,22 @@ def evaluate(
         Interrupted: asked to stop; nothing was changed, so it can be done again.
         Diverged: the network's outputs are not finite.
     """
+    ranks = session.ranks
     evaluator = bench.task.evaluator(is_saved=is_saved)
+    own = part_of(len(source), ranks)
+    batches = source.epoch(1, first_batch=own.start, end_batch=own.stop)
     bench.network.eval()
     with torch.no_grad():
-        for step, batch in enumerate(source.epoch(1), start=1):
-            if session.should_stop():
+        for step in range(1, -(-len(source) // ranks.count) + 1):
+            if ranks.decided(session.should_stop()):
                 raise Interrupted("asked to stop while scoring")
-            session.report_progress(epoch, step, len(source))
-            evaluator.update(bench.network, bench.task.to_device(batch, bench.device))
+            session.report_progress(epoch, min(len(source), step * ranks.count), len(source))
+            with ranks.together():
+                for batch in islice(batches, 1):  # a rank may have one less
+                    evaluator.update(bench.network, bench.task.to_device(batch, bench.device))
     bench.network.train()
+    for state in ranks.gathered(evaluator.state())[1:]:
+        evaluator.add(state)
     return evaluator
 
 
@@ -88,6 +100,27 @@ def require_defined(objective: str, metrics: Mapping[str, float]) -> None:
         )
 
 
+def epoch_objective(session: TrainingSession, known: Sequence[str]) -> str:
+    """Return the epoch metric to compare by: always the validation split's.
+
+    Args:
+        session: Names the objective.
+        known: Metrics of the task, without a split's prefix.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    name = session.objective.partition("/")[2]
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"objective must be a metric of the task ({', '.join(known)}), "
+            f"got {session.objective!r}{meant}"
+        )
+    return f"val/{name}"
+
+
 def prefixed(split: str, metrics: dict[str, float]) -> dict[str, float]:
     """Put "val/" or "test/" before each name."""
     return {f"{split}/{name}": value for name, value in metrics.items()}
@@ -97,6 +130,8 @@ def score_split(
     session: TrainingSession, bench: Scorable, split: str
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Score "val" or "test" with the network's weights; return metrics and files by role.
+
+    Of several ranks the first one has them, and the others none.
 
     Raises:
         ValueError: the dataset has no such split.
@@ -109,6 +144,8 @@ def score_split(
             "give it one in data.split, or select on validation"
         )
     evaluator = evaluate(bench, source, session, epoch=session.training.epochs, is_saved=True)
+    if session.ranks.rank:
+        return {}, {}
     files = evaluator.save(session.folder, split)
     return prefixed(split, evaluator.compute()), files
 

@@ -13,6 +13,7 @@ Errors a trainer ends with, besides those of bad data and code:
     ├── OutOfMemory   the device's memory did not hold one micro-batch
     ├── Diverged      a loss or gradient is not finite
     └── Interrupted   `should_stop` said so; a checkpoint was written first
+        └── Pruned    raised by `report`: others do better; the trainer lets it through
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from models.entries import ClipShape
+from models.ranks import ALONE, Ranks
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
+from models.spending import Meter
 
 
-class TrainingEnd(Exception):  # noqa: N818  # two of the three are no errors
+class TrainingEnd(Exception):  # noqa: N818  # some are no errors
     """Training ended before its last epoch."""
 
 
@@ -38,6 +41,15 @@ class Diverged(TrainingEnd):
 
 class Interrupted(TrainingEnd):
     """Asked to stop; everything up to here is in a checkpoint."""
+
+
+class Pruned(Interrupted):
+    """Others do better; `report` raises it after the epoch's checkpoint was written."""
+
+
+def whole(images: int) -> slice:
+    """Want every image of a batch."""
+    return slice(0, images)
 
 
 class BatchSource(Protocol):
@@ -56,8 +68,22 @@ class BatchSource(Protocol):
         It is no training: it counts neither against a time limit nor in what an epoch took.
         """
 
-    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Any]:
-        """Yield the batches of epoch `number` (1-based), leaving out the first ones."""
+    def epoch(
+        self,
+        number: int,
+        *,
+        first_batch: int = 0,
+        end_batch: int | None = None,
+        part: Callable[[int], slice] = whole,
+    ) -> Iterator[Any]:
+        """Yield the batches of an epoch.
+
+        Args:
+            number: Of the epoch, 1-based.
+            first_batch: Batches to leave out at the start.
+            end_batch: The first one to leave out at the end; None: none is.
+            part: Images of a batch -> which of them are wanted.
+        """
 
 
 class DataSource(Protocol):
@@ -118,7 +144,6 @@ class TrainingSession:
     objective: str  # "val/iou"
     maximize: bool
     scores_test: bool  # select_on: test
-    time_limit_s: float | None  # over all attempts; reached: finish the epoch, score, end complete
     folder: Path  # of this attempt; exists
     earlier_folders: tuple[Path, ...]  # of earlier attempts, newest first
     data: Callable[[], DataSource]  # opened at first use
@@ -128,6 +153,8 @@ class TrainingSession:
     should_stop: Callable[[], bool]
     start: StartingWeights | None = None  # what `training.transfer.init_from` names
     clip: ClipShape | None = None  # of `data.clip`; None: the data are pictures
+    ranks: Ranks = ALONE  # the processes that train it together, seen from this one
+    meter: Meter = field(default_factory=Meter)  # counts; its limits reached: score, end complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +165,6 @@ class TrainingResult:
     best_epoch: int
     epochs: int  # finished
     train_macs: float  # 3 x forward multiply-accumulates of a square image x images seen
-    note: str = ""  # "time limit reached after epoch 40"; "" when all epochs ran
+    note: str = ""  # "time limit of 60 s reached after epoch 40"; "" when all epochs ran
     files: Mapping[str, str] = field(default_factory=dict)  # role -> name inside the folder:
     # "weights" best weights; the others are the evaluator's, see `models.tasks.task.Evaluator`

@@ -20,6 +20,7 @@ from models.recomputing import recompute_stages
 from models.resolve import resolve
 from models.session import DataSource, TrainingSession
 from models.settings import ModelSettings
+from models.synced_norm import normalised_over
 from models.tasks.task import Task
 
 
@@ -49,10 +50,11 @@ def set_up(session: TrainingSession) -> Workbench:
         ValueError: the precision needs a GPU.
         TransferError: a layer that `training.transfer` names is not there.
         CannotRecomputeError: the network has nothing for `training.gradient_checkpointing`.
+        RanksError: several ranks cannot train it as one would.
     """
     set_deterministic(session.training.deterministic)
     seed_everything(session.seed)
-    fabric = _fabric(session.training.precision)
+    fabric = _fabric(session.training.precision, session.ranks.rank)
     data = session.data()
     task_entry, model_entry = TASKS[session.task], MODELS[session.model.name]
     if model_entry.builder is None:
@@ -63,6 +65,12 @@ def set_up(session: TrainingSession) -> Workbench:
     channels = task_entry.output_channels(session.training, names)
     model: nn.Module = resolve(model_entry.builder)(session.model, channels)
     macs = count_macs(model, task.example_input(session.image_size, session.clip))
+    model = normalised_over(
+        model,
+        session.ranks,
+        batch_size=session.training.batch_size,
+        has_gpus=fabric.device.type == "cuda",
+    )
     if session.training.gradient_checkpointing:
         recompute_stages(model)
     freeze(model, session.training.transfer)
@@ -86,14 +94,16 @@ def load_pretrained(network: nn.Module, settings: ModelSettings) -> list[dict[st
     return [asdict(weights) for weights in resolve(loader)(network, settings)]
 
 
-def _fabric(precision: str) -> Fabric:
+def _fabric(precision: str, rank: int) -> Fabric:
     # Not "auto": that takes Apple's MPS too, which has no float64 to add losses up in.
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "16-mixed" and accelerator == "cpu":
         raise ValueError(
             "training.precision 16-mixed needs a GPU, got a CPU; use bf16-mixed or 32-true"
         )
-    return Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
+    # To Fabric each rank is a training of its own: see `models.process_group`.
+    devices = [rank] if accelerator == "cuda" else 1
+    return Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
 
 
 def dump_state(state: object, stream: BinaryIO) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reports import theme
 from reports.action_contents import ActionContents, action_contents
 from reports.assembly_contents import AssemblyContents, assembly_contents
+from reports.cost_contents import CostContents, cost_contents
 from reports.detection_contents import DetectionContents, detection_contents
 from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
 from reports.figures.embedding import EmbeddedFigure, Panel, embed
@@ -14,9 +15,12 @@ from reports.figures.tree_drawing import tree_figure, tree_min_width, tree_summa
 from reports.notation import metric_name, sentence_case, slug
 from reports.pixel_contents import PixelContents, pixel_contents
 from reports.tables.comparison import ComparedTable, comparison
+from reports.tables.confirmation import ConfirmationTable, confirmation_table
 from reports.tables.environment import Environment, commit_of, environment
 from reports.tables.held_out import HeldOutTable, held_out_table
+from reports.tables.importance import ImportanceTable, importance_tables
 from reports.tables.ledger import Ledger, ledger
+from reports.tables.probe import ProbeTable, probe_table
 from reports.tables.side_by_side import SideBySide, side_by_side
 from reports.tables.stages import StageTable, stage_tables
 from reports.tables.summary import Summary, summarise
@@ -48,7 +52,11 @@ class Contents:
     stages: tuple[StageSection, ...]
     assembly: AssemblyContents | None
     comparison: tuple[ComparedTable, ...]
+    confirmation: ConfirmationTable | None
+    probe: ProbeTable | None
+    importance: tuple[ImportanceTable, ...]
     ledger: Ledger
+    costs: CostContents
     pixels: PixelContents
     detection: DetectionContents
     actions: ActionContents
@@ -68,7 +76,11 @@ def contents(study: StudyRecord) -> Contents:
         stages=_stages(study),
         assembly=assembly_contents(study),
         comparison=comparison(study),
+        confirmation=confirmation_table(study),
+        probe=probe_table(study),
+        importance=importance_tables(study),
         ledger=ledger(study),
+        costs=cost_contents(study),
         pixels=pixel_contents(study),
         detection=detection_contents(study),
         actions=action_contents(study),

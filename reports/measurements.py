@@ -77,7 +77,8 @@ def unknown_cells(stage: StageRecord) -> int:
 
 def planned_total(study: StudyRecord) -> int:
     """Every cell that the study plans: known ones and those of undecided stages."""
-    return len(study.cells) + sum(unknown_cells(stage) for stage in study.stages)
+    every_stage = (*study.stages, *study.afterwards)
+    return len(study.cells) + sum(unknown_cells(stage) for stage in every_stage)
 
 
 def rank(values: Sequence[float | None], direction: str) -> list[int]:

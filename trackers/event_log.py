@@ -17,8 +17,10 @@ from typing import Any
 
 from trackers.records import JsonValue
 
-# Events of which the last ones may be lost with the machine: nothing is decided by them.
-NOT_DURABLE = frozenset({"progress", "heartbeat"})
+# Events of which the last ones may be lost with the machine (no kill loses any): an epoch is in a
+# checkpoint before it is here, and told again by whoever goes on from that; whatever is durable
+# takes those before it along.
+NOT_DURABLE = frozenset({"epoch"})
 # JSON has no NaN and no infinity, and the strings "NaN" and "Infinity" may be meant as strings.
 NON_FINITE = "$float"
 _TAIL_BLOCK = 65_536  # bytes

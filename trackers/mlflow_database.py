@@ -1,4 +1,4 @@
-"""Create a workspace's MLflow database, whole or not at all.
+"""Create a workspace's MLflow database; a file appears whole or not at all.
 
 MLflow creates its tables by running dozens of migrations on the file itself: two processes that
 start together break each other's, and a kill half-way leaves a file that no MLflow can open.
@@ -8,6 +8,8 @@ import fcntl
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,6 +33,24 @@ def prepare_database(file: Path) -> None:
         draft.rename(file)
 
 
+def prepare_server_database(tracking_uri: str, artifacts: Path) -> None:
+    """Create the tables of a database on a server, or bring an earlier MLflow's up to date.
+
+    Only one process at a time may do so: the caller sees to that.
+    """
+    configure_mlflow()
+    # Here, because it takes seconds.
+    from mlflow.exceptions import MlflowException
+
+    with _only_warnings("mlflow.store.db.utils"):
+        try:
+            _open_store(tracking_uri, artifacts)
+        except MlflowException:  # an earlier MLflow made its tables
+            upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri]
+            subprocess.run(upgrade, check=True, capture_output=True)
+            _open_store(tracking_uri, artifacts)
+
+
 @contextmanager
 def _only_one_process(lock: Path) -> Iterator[None]:
     with lock.open("w") as held:
@@ -40,19 +60,23 @@ def _only_one_process(lock: Path) -> Iterator[None]:
 
 def _create_tables(file: Path) -> None:
     configure_mlflow()
-    # Here, because it takes seconds.
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
     with _only_warnings("mlflow.store.db.utils"):
-        default_artifacts = (file.parent / "artifacts").as_uri()
-        store = SqlAlchemyStore(f"sqlite:///{file}", default_artifacts)  # type: ignore[no-untyped-call]
-        store.engine.dispose()
+        _open_store(f"sqlite:///{file}", file.parent / "artifacts")
     with closing(sqlite3.connect(file)) as connection:
         # So that the UI, which reads, and the tracker, which writes, do not lock each other out.
         connection.execute("PRAGMA journal_mode=WAL")
     descriptor = os.open(file, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
+
+
+def _open_store(uri: str, artifacts: Path) -> None:
+    """Let MLflow open a database as its server would, which makes its tables."""
+    # Here, because it takes seconds.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(uri, artifacts.resolve().as_uri())  # type: ignore[no-untyped-call]
+    store.engine.dispose()
 
 
 @contextmanager

@@ -4,7 +4,9 @@ subprocess.Popen(server_command(workspace, port=5000), env=server_environment())
 wait_until_healthy("http://127.0.0.1:5000", timeout_s=120)
 """
 
+import ipaddress
 import os
+import socket
 import sys
 import time
 import urllib.error
@@ -28,30 +30,59 @@ def workspace_uri(workspace: Path) -> str:
     return f"{SQLITE}{(workspace / DATABASE_NAME).resolve()}"
 
 
-def server_command(workspace: Path, *, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
+def server_command(
+    workspace: Path,
+    *,
+    tracking_uri: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+) -> list[str]:
     """Return the command that serves a workspace; its database must exist by then.
 
     The server reads the artifacts of studies from the folders that their experiments name, and
     keeps those of experiments created by way of the server in the same place.
+
+    Args:
+        workspace: Its folder.
+        tracking_uri: Its MLflow database, without a password; None: the file in it.
+        host: Interface to listen on.
+        port: Port to listen on.
     """
     return [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--backend-store-uri", workspace_uri(workspace)),
+        *("--backend-store-uri", tracking_uri or workspace_uri(workspace)),
         *("--artifacts-destination", (workspace / ARTIFACTS_NAME).resolve().as_uri()),
         "--serve-artifacts",
         *("--host", host, "--port", str(port), "--workers", "1"),
     ]
 
 
-def server_environment() -> dict[str, str]:
-    """Return the whole environment for `server_command`; what is set already wins."""
+def server_environment(host: str = "127.0.0.1") -> dict[str, str]:
+    """Return the whole environment for `server_command`; what is set already wins.
+
+    Args:
+        host: Interface that the server listens on; on others than loopback, it also answers
+            to this machine's name.
+    """
+    names = [] if is_loopback(host) else [host, socket.gethostname()]
+    allowed = [ALLOWED_HOSTS, *(f"{name},{name}:*" for name in names)]
     return {
         **CLIENT_ENVIRONMENT,
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ALLOWED_HOSTS,
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(allowed),
         # Eight more processes, for features that need a language model.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         **os.environ,
     }
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches what listens on a host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def wait_until_healthy(url: str, timeout_s: float) -> None:

@@ -41,12 +41,13 @@ HTTP_BAD_REQUEST = 400
 class MlflowStore:
     """Brings MLflow up to date with a snapshot; every method may take long and be repeated."""
 
-    def __init__(self, client: MlflowClient, artifact_root: Path | None) -> None:
+    def __init__(self, client: MlflowClient, artifact_root: Path | str | None) -> None:
         """Store through a client.
 
         Args:
             client: of a server or database.
-            artifact_root: folder of the artifacts; None: the server decides.
+            artifact_root: folder of the artifacts, or an address s3://bucket/prefix; None: the
+                server decides.
         """
         self._client = client
         self._artifact_root = artifact_root
@@ -90,7 +91,7 @@ class MlflowStore:
         found = self._client.get_experiment_by_name(study)
         if found is None:
             root = self._artifact_root
-            location = None if root is None else (root / study).resolve().as_uri()
+            location = None if root is None else location_of(root, study)
             try:
                 self._client.create_experiment(study, location, tags={f"{TAG}study": study})
             except MlflowException as error:
@@ -99,6 +100,14 @@ class MlflowStore:
             found = self._client.get_experiment_by_name(study)
         if found is None:
             raise StoreUnavailableError(f"experiment {study!r} was created and is not there")
+        if isinstance(self._artifact_root, str) and found.artifact_location != location_of(
+            self._artifact_root, study
+        ):
+            raise UploadRefusedError(
+                f"the artifacts of study {study!r} are kept at {found.artifact_location}, which "
+                f"cannot become {self._artifact_root}; leave --artifacts out, or launch with "
+                "--as NEW_NAME"
+            )
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
@@ -178,3 +187,10 @@ def _missing_metrics(run: Run, facts: RunFacts) -> list[Metric]:
     # A NaN is unequal to the stored one and sent again, and MLflow drops it.
     final = [each for each in facts.final if run.data.metrics.get(each.name) != each.value]
     return [Metric(each.name, each.value, each.time_ms, each.step) for each in (*new, *final)]
+
+
+def location_of(artifact_root: Path | str, study: str) -> str:
+    """Return the address under which a study's artifacts are kept."""
+    if isinstance(artifact_root, str):
+        return f"{artifact_root.rstrip('/')}/{study}"
+    return (artifact_root / study).resolve().as_uri()

@@ -4,7 +4,6 @@ This module and the tracker's constructor are quick: MLflow is imported by the t
 first upload.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from trackers.mlflow_client import configure_mlflow, mlflow_client
 from trackers.mlflow_database import prepare_database
 from trackers.records import StudyRecord
+from trackers.redaction import redact
 from trackers.run_facts import has_started
 from trackers.tracker import CellUpload
 from trackers.upload_queue import UploadQueue
@@ -34,7 +34,7 @@ class MlflowTracker:
     def __init__(
         self,
         tracking_uri: str,
-        artifact_root: Path,
+        artifact_root: Path | str,
         *,
         first_delay_s: float = 0.5,
         longest_delay_s: float = 15.0,
@@ -44,7 +44,8 @@ class MlflowTracker:
         Args:
             tracking_uri: `http://host:port`, or `sqlite:////absolute/path/mlflow.db`, which is
                 created when missing.
-            artifact_root: folder of the artifacts; a server uses its own instead.
+            artifact_root: folder of the artifacts, or an address s3://bucket/prefix; a server
+                uses its own instead.
             first_delay_s: pause before an upload is tried again; it doubles each time.
             longest_delay_s: longest pause.
         """
@@ -54,7 +55,7 @@ class MlflowTracker:
         self._reports: dict[str, Path] = {}  # study -> its newest report
         self._queue: UploadQueue[_Upload] = UploadQueue(
             self._upload,
-            destination=f"MLflow at {_shown(tracking_uri)}",
+            destination=f"MLflow at {redact(tracking_uri)}",
             first_delay_s=first_delay_s,
             longest_delay_s=longest_delay_s,
         )
@@ -119,7 +120,3 @@ def _store_cell(store: "MlflowStore", *, study: str, upload: CellUpload) -> None
 
 def _is_server(tracking_uri: str) -> bool:
     return tracking_uri.startswith(("http:", "https:"))
-
-
-def _shown(tracking_uri: str) -> str:
-    return re.sub(r"//[^/@]+@", "//", tracking_uri)  # without user and password

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from trackers.memory_records import MemoryRecord
+
 JsonValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 
@@ -50,6 +52,7 @@ class TrialRecord:
     resumed_from_epoch: int  # finished epochs taken over from an earlier attempt; 0 = none
     folder: str  # relative to the workspace
     effective: Mapping[str, JsonValue] = field(default_factory=dict)  # read back from live objects
+    costs: Mapping[str, JsonValue] = field(default_factory=dict)  # see `trackers.costs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +131,12 @@ class CandidateRecord:
     mean: float
     low: float | None  # confidence interval of the mean; None with fewer than 2 values
     high: float | None
-    difference: float | None  # paired mean difference to the best mean; None for the best itself
-    difference_low: float | None
+    difference: float | None  # paired mean, to `DecisionRecord.reference`; None for that itself
+    difference_low: float | None  # of an interval that holds for all pairs of the stage at once
     difference_high: float | None
     train_macs: float  # mean over cells
     seconds: float  # mean over cells
-    is_tied: bool  # not distinguishable from the best mean
+    is_tied: bool  # not distinguishable from the reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +152,21 @@ class DecisionRecord:
     rule: str  # one sentence: how the winner was chosen
     confidence: float  # in (0, 1)
     flips: tuple[str, ...]  # sentences: what would have changed the winner
+    interval: str = "seeds"  # what the intervals of differences generalise to, or "images"
+    # Of a difference as large as the largest, if no configuration tried so far differed from
+    # another; None: too few replicates, or the intervals are over images.
+    chance: float | None = None
+    reference: str = ""  # configuration that differences are to; "": of an older release, the best
 
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """One branching point of the tree, in the order it ran."""
+    """One branching point of the tree, in the order it ran, or what is measured after the tree.
+
+    A confirmation trains the finalists of a stage with seeds that chose nothing; its cells of
+    earlier seeds are there to be compared with. A probe tries the neighbours of what a stage chose
+    with the final settings, which are its first configuration. Both hold the others against that.
+    """
 
     name: str
     after_training: bool
@@ -164,6 +177,19 @@ class StageRecord:
     decisions: tuple[DecisionRecord, ...]  # one, or one per group; () while undecided
     planned_cells: int  # what the plan expects, known before the configurations are
     together: bool = False  # lists of `vary` are gone through side by side
+    kind: str = "stage"  # or "confirmation", "probe"
+    about: str = ""  # the decided stage that a confirmation or probe looks back on
+
+
+@dataclass(frozen=True, slots=True)
+class ImportanceRecord:
+    """How much each varied setting of a search matters, by one evaluator."""
+
+    search: str  # as the Optuna study is named: the stage, its class and branch
+    evaluator: str  # "PED-ANOVA" or "fANOVA"
+    shares: Mapping[str, float]  # dotted path -> in [0, 1], of sum 1; {}: none could be told
+    configurations: int  # with a value, that it is computed from
+    left_out: int  # configurations without one: pruned, infeasible, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,3 +261,6 @@ class StudyRecord:
     is_finished: bool
     note: str = ""  # why it is not finished
     assemblies: tuple[AssemblyRecord, ...] = ()  # one per seed, where the study asks for them
+    afterwards: tuple[StageRecord, ...] = ()  # confirmation and probes, where it asks for them
+    importance: tuple[ImportanceRecord, ...] = ()  # of searches with enough configurations
+    memory: tuple[MemoryRecord, ...] = ()  # of training steps, where it was asked for

@@ -12,12 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from trackers.costs import costs_of
 from trackers.records import CellRecord, EpochRecord, JsonValue, Outcome, StudyRecord
 from trackers.tracker import CellUpload
 
 TAG = "visionstudy."
 SUMMARY_RUN = "summary"
 EPOCH = "epoch"  # the metric whose last value says how many epochs a run holds
+COSTS = (
+    "seconds",
+    "device_s",
+    "epochs",
+    "steps",
+    "images",
+    "energy_j",
+    "money",
+    "peak_memory_mb",
+)  # of all attempts, see `trackers.costs`
 LONGEST_NAME = 250  # characters, of metrics, params and tags
 LONGEST_PARAM = 6000
 LONGEST_TAG = 8000
@@ -204,6 +215,7 @@ def _cell_tags(study: str, upload: CellUpload) -> dict[str, str]:
         "source": cell.source or "",
         "device": last.device if last else "",
         "host": last.host if last else "",
+        "currency": str(last.costs.get("currency") or "") if last else "",
     }
     return _tags(tags, name=upload.name)
 
@@ -228,16 +240,25 @@ def _epoch_points(epoch: EpochRecord) -> Epoch:
 
 
 def _final_points(cell: CellRecord) -> tuple[Point, ...]:
-    if not cell.metrics:
-        return ()
-    values = {**cell.metrics, "train_macs": cell.train_macs}
+    values = {f"cost/{name}": value for name, value in _costs(cell).items()}
+    if cell.metrics:
+        final = {**cell.metrics, "train_macs": cell.train_macs}
+        values |= {f"final/{name}": value for name, value in final.items()}
     last = cell.epochs[-1].epoch if cell.epochs else 0
     step = last if cell.best_epoch is None else cell.best_epoch
     time_ms = _ended_ms(cell) or 0
     return tuple(
-        Point(stored_name(f"final/{name}"), float(value), step, time_ms)
+        Point(stored_name(name), float(value), step, time_ms)
         for name, value in sorted(values.items())
     )
+
+
+def _costs(cell: CellRecord) -> dict[str, float]:
+    """Return what all attempts at a settled cell cost, as far as it is known."""
+    if cell.outcome is None or not cell.trials:
+        return {}
+    total = costs_of(cell.trials)
+    return {name: value for name in COSTS if (value := getattr(total, name)) is not None}
 
 
 def _ended_ms(cell: CellRecord) -> int | None:

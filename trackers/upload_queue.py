@@ -7,8 +7,11 @@ UploadError
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from trackers.redaction import redact
 
 _LOG = logging.getLogger(__name__)
 Upload = TypeVar("Upload")
@@ -102,7 +105,8 @@ class UploadQueue(Generic[Upload]):
                 self._refuse(key, error=error)
             # A defect of ours must cost one upload, and not the thread that all others need.
             except Exception as error:  # noqa: BLE001
-                _LOG.exception("%s could not be stored", key)
+                story = redact("".join(traceback.format_exception(error)))
+                _LOG.error("%s could not be stored\n%s", key, story)
                 self._refuse(key, error=error)
             else:
                 self._settle()
@@ -126,7 +130,7 @@ class UploadQueue(Generic[Upload]):
             self._changed.notify_all()
 
     def _refuse(self, key: Hashable, *, error: Exception) -> None:
-        _LOG.warning("%s did not take %s: %s", self._destination, key, error)
+        _LOG.warning("%s did not take %s: %s", self._destination, key, redact(str(error)))
         with self._changed:
             if key not in self._waiting:  # else a newer one is about to be tried
                 self._refused.add(key)
@@ -140,7 +144,9 @@ class UploadQueue(Generic[Upload]):
             self._is_storing = False
             if not self._failures:
                 _LOG.warning(
-                    "%s is away (%s); uploads wait and are tried again", self._destination, error
+                    "%s is away (%s); uploads wait and are tried again",
+                    self._destination,
+                    redact(str(error)),
                 )
             self._failures += 1
             first_s, longest_s = self._delays_s

@@ -89,9 +89,9 @@ def make_room(folder: Path, need: int, *, keep: Path, is_bounded: bool) -> bool:
         return True
     if used_bytes(keep) + need > limit:
         return False
-    for entry in _oldest_first(folder):
+    for entry in entries(folder):
         if entry != keep:
-            excess -= _removed(entry)
+            excess -= remove_entry(entry)
         if excess <= 0:
             return True
     return False
@@ -102,17 +102,22 @@ def entry_lock(entry: Path) -> Path:
     return entry.with_name(entry.name + ".lock")
 
 
-def _oldest_first(folder: Path) -> list[Path]:
-    def opened(entry: Path) -> float:
-        try:
-            return entry_lock(entry).stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
-
-    return sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=opened)
+def entries(folder: Path) -> list[Path]:
+    """Return the entries in the folder of all samples, the one opened longest ago first."""
+    if not folder.is_dir():
+        return []
+    return sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=last_opened)
 
 
-def _removed(entry: Path) -> int:
+def last_opened(entry: Path) -> float:
+    """Return when an entry was last opened, in unix seconds; 0.0 where that is not known."""
+    try:
+        return entry_lock(entry).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def remove_entry(entry: Path) -> int:
     """Remove an entry that no one has open; return how many bytes that gave back."""
     held = try_lock(entry_lock(entry))
     if held is None:

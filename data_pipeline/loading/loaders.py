@@ -11,7 +11,7 @@ take longer than reading it. Processes decode what is not.
 
 import logging
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal
@@ -40,6 +40,11 @@ logger = logging.getLogger(__name__)
 # First words of the seeds, so that two purposes never share a stream. Not 0: NumPy pads with 0.
 ORDER, AUGMENT, CUT = 1, 2, 3
 CPU = torch.device("cpu")
+
+
+def whole(images: int) -> slice:
+    """Want every image of a batch."""
+    return slice(0, images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +114,30 @@ class EpochLoader:
         """Decode and keep what can be kept, if it is not yet; an epoch does so otherwise."""
         self._split.keep(processes=self._cores(), progress=self._delivery.progress)
 
-    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch.
+    def epoch(
+        self,
+        number: int,
+        *,
+        first_batch: int = 0,
+        end_batch: int | None = None,
+        part: Callable[[int], slice] = whole,
+    ) -> Iterator[Batch]:
+        """Yield the batches of an epoch; what is left out of it costs nothing.
 
         Args:
             number: Epoch, 1-based.
-            first_batch: Batches to leave out at the start; they cost nothing.
+            first_batch: Batches to leave out at the start.
+            end_batch: The first one to leave out at the end; None: none is.
+            part: Images of a batch -> which of them are wanted, one at least.
 
         Raises:
             DataError: An image or video is missing or damaged; the message names it.
         """
         self.prepare()
         order = self._order(number)
-        starts = range(0, len(order), self._batch_size)[first_batch:]
-        batches = [order[start : start + self._batch_size] for start in starts]
+        starts = range(0, len(order), self._batch_size)[first_batch:end_batch]
+        whole_batches = (order[start : start + self._batch_size] for start in starts)
+        batches = [batch[part(len(batch))] for batch in whole_batches]
         collated = (collate(samples) for samples in self._samples(batches, number))
         arrived = delivered(collated, self._delivery.device)
         for indices, batch in zip(batches, arrived, strict=True):

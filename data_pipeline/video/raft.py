@@ -86,7 +86,9 @@ def _network(weights: Path | None) -> nn.Module:
 
 def _published() -> dict[str, Tensor]:
     try:
-        state: dict[str, Tensor] = PUBLISHED.get_state_dict(progress=False, check_hash=True)
+        state: dict[str, Tensor] = PUBLISHED.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
     except OSError as error:
         raise MissingDataError(
             f"the weights of RAFT must come from {PUBLISHED.url}, got: {error}; connect this "

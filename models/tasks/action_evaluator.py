@@ -33,6 +33,19 @@ class _Sums:
     clips: int = 0
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # loss, top 1, top 5
 
+    @classmethod
+    def none_of(cls, other: "_Sums") -> "_Sums":
+        """Start the sums of a video that another evaluator has seen."""
+        return cls(other.label, np.zeros_like(other.probabilities))
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """What was kept of some clips, as the evaluator has it."""
+
+    videos: dict[str, _Sums]
+    frames: dict[str, Tensor]
+
 
 class ActionEvaluator:
     """Sums by video.
@@ -75,6 +88,21 @@ class ActionEvaluator:
             video.probabilities += values[row]
             video.scores += scores[row]
             video.clips += 1
+
+    def state(self) -> "ActionState":
+        """Return all that was kept so far."""
+        return ActionState(self._videos, self._frames)
+
+    def add(self, state: "ActionState") -> None:
+        """Take in what another evaluator kept of the clips that follow."""
+        for video_id, more in state.videos.items():
+            drawn = {self._videos[each].label for each in self._frames}
+            video = self._videos.setdefault(video_id, _Sums.none_of(more))
+            video.probabilities += more.probabilities
+            video.scores += more.scores
+            video.clips += more.clips
+            if video_id in state.frames and more.label not in drawn and len(drawn) < PROBES:
+                self._frames[video_id] = state.frames[video_id]
 
     def compute(self) -> dict[str, float]:
         """Return the metrics that docs/metrics.md defines."""

@@ -58,6 +58,16 @@ class ObjectRules(Protocol):
         """Write what is kept of "val" or "test"; return role -> name inside the folder."""
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """What was kept of some images, as the evaluator has it."""
+
+    images: list[ScoredImage]
+    losses: list[Tensor]
+    measures: dict[str, Tensor]
+    probes: list[ObjectProbe]
+
+
 class ObjectEvaluator:
     """Objects and detections of a split.
 
@@ -113,6 +123,19 @@ class ObjectEvaluator:
                 pixels = shown(batch.images[index]).permute(1, 2, 0).cpu().numpy()
                 probe = ObjectProbe(np.ascontiguousarray(pixels), images[index].cpu(), image)
                 self._probes.append(probe)
+
+    def state(self) -> "ObjectState":
+        """Return all that was kept so far."""
+        return ObjectState(self._images, self._losses, self._measures, self._probes)
+
+    def add(self, state: "ObjectState") -> None:
+        """Take in what another evaluator kept of the batches that follow."""
+        self._metrics = None
+        self._images.extend(state.images)
+        self._losses.extend(state.losses)
+        for name, total in state.measures.items():
+            self._measures[name] = self._measures.get(name, torch.zeros(2).double()) + total
+        self._probes = [*self._probes, *state.probes][:PROBES]
 
     def compute(self) -> dict[str, float]:
         """Return the task's metrics; what is undefined is left out."""

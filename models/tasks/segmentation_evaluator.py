@@ -5,6 +5,7 @@ how an epoch ended keeps no more than its metrics need, which are the same to th
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,19 @@ from models.tasks.segmentation_shapes import shape_scores
 from models.tasks.strips import Probe
 
 PROBES = 6  # images in the picture of predictions
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationState:
+    """What was kept of some images, as the evaluator has it."""
+
+    image_ids: list[str]
+    losses: list[Tensor]
+    counts: ImageRows
+    pooled: Tensor | None
+    errors: list[Tensor]
+    shapes: list[ShapeScores]
+    probes: list[Probe]
 
 
 class SegmentationEvaluator:
@@ -93,6 +107,29 @@ class SegmentationEvaluator:
         for index in range(min(len(batch.image_ids), wanted)):
             images = centre(batch.images, decisions.labels)
             self._probes.append(_probe(images, decisions, index, is_softmax=self._is_softmax))
+
+    def state(self) -> "SegmentationState":
+        """Return all that was kept so far."""
+        return SegmentationState(
+            self._image_ids,
+            self._losses,
+            self._counts,
+            self._pooled,
+            self._errors,
+            self._shapes,
+            self._probes,
+        )
+
+    def add(self, state: "SegmentationState") -> None:
+        """Take in what another evaluator kept of the batches that follow."""
+        self._image_ids.extend(state.image_ids)
+        self._losses.extend(state.losses)
+        if state.image_ids:
+            self._counts.add(state.counts.joined())
+        self._pool(state.pooled)
+        self._errors.extend(state.errors)
+        self._shapes.extend(state.shapes)
+        self._probes = [*self._probes, *state.probes][:PROBES]
 
     def compute(self) -> dict[str, float]:
         """Return the metrics that docs/metrics.md defines."""
@@ -175,10 +212,13 @@ class SegmentationEvaluator:
             first = first_bin(self._evaluation.threshold)
             self._counts.add(counts_from(by_image, first).cpu())
         if self._is_softmax or not self._is_saved:
-            pooled = by_image.sum(dim=0).cpu()
-            self._pooled = pooled if self._pooled is None else self._pooled + pooled
+            self._pool(by_image.sum(dim=0).cpu())
         errors = probability_errors(probabilities, truth, valid, is_softmax=self._is_softmax)
         self._errors.append(errors.cpu())
+
+    def _pool(self, histograms: Tensor | None) -> None:
+        if histograms is not None:
+            self._pooled = histograms if self._pooled is None else self._pooled + histograms
 
 
 def _probe(images: Tensor, decisions: Decisions, index: int, *, is_softmax: bool) -> Probe:

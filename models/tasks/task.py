@@ -34,6 +34,12 @@ class Evaluator(Protocol[BatchT_contra]):
     def update(self, model: nn.Module, batch: BatchT_contra) -> None:
         """Predict a batch on the model's device and keep what the metrics need; no gradients."""
 
+    def state(self) -> Any:  # noqa: ANN401  # what `add` of the same class takes
+        """Return all that was kept so far, to be pickled: nothing of it is on a device."""
+
+    def add(self, state: Any) -> None:  # noqa: ANN401  # what `state` of the same class returns
+        """Take in what another evaluator kept of the batches that follow."""
+
     def compute(self) -> dict[str, float]:
         """Return the metrics of everything seen, without a split's prefix."""
 

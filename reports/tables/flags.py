@@ -105,7 +105,8 @@ def _assemblies(study: StudyRecord) -> Iterator[Flag]:
 
 
 def _seeds(study: StudyRecord) -> Iterator[Flag]:
-    seeds = len(seeds_of(study.cells.values()))
+    chose = {c for stage in study.stages for each in stage.configurations for c in each.cells}
+    seeds = len(seeds_of(cell for cell in study.cells.values() if cell.id in chose))
     if seeds == 1:
         yield Flag(
             "warning",
@@ -115,7 +116,8 @@ def _seeds(study: StudyRecord) -> Iterator[Flag]:
     elif 1 < seeds < SEEDS_FOR_SIGNIFICANCE:
         yield Flag(
             "note",
-            f"{seeds} seeds: no claim of significance is possible from seeds. Even if one "
+            f"{seeds} seeds: intervals suppose that what seeds add is normally distributed, which "
+            "so few cannot show. No claim of significance is possible by ranks: even if one "
             f"configuration wins on every seed, p is at least {2 / 2**seeds:.2g}; "
             f"{SEEDS_FOR_SIGNIFICANCE} seeds are needed to reach 0.05.",
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from reports.lineage import places
-from reports.measurements import OUTCOME_ORDER, outcome_text, unknown_cells, value_of
+from reports.measurements import NOT_RUN, OUTCOME_ORDER, outcome_text, unknown_cells, value_of
 from reports.notation import configuration_label, plural
 from trackers.records import CellRecord, StudyRecord
 
@@ -64,11 +64,16 @@ def ledger(study: StudyRecord) -> Ledger:
         label = configuration_label(placed.configuration.shown)
         for cell in placed.configuration.cells:
             stages.setdefault(cell, []).append((placed.stage.name, label))
+    for stage in study.afterwards:
+        for configuration in stage.configurations:
+            label = configuration_label(configuration.shown)
+            for cell in configuration.cells:
+                stages.setdefault(cell, []).append((stage.name, label))
     singles = [c.id for c in study.cells.values() if study.assemblies and not c.group]
     stages |= {single: [(SINGLE_NETWORK, "as inherited")] for single in singles}
-    rows = [_row(cell, stages.get(cell.id, []), study.metric) for cell in study.cells.values()]
+    rows = [_row(cell, stages.get(cell.id, []), study) for cell in study.cells.values()]
     rows.sort(key=lambda row: OUTCOME_ORDER.index(row.outcome))
-    waiting = ((stage.name, unknown_cells(stage)) for stage in study.stages)
+    waiting = ((stage.name, unknown_cells(stage)) for stage in (*study.stages, *study.afterwards))
     return Ledger(
         rows=tuple(rows),
         unknown=tuple(UnknownCells(name, count) for name, count in waiting if count),
@@ -78,7 +83,7 @@ def ledger(study: StudyRecord) -> Ledger:
     )
 
 
-def _row(cell: CellRecord, uses: list[tuple[str, str]], metric: str) -> LedgerRow:
+def _row(cell: CellRecord, uses: list[tuple[str, str]], study: StudyRecord) -> LedgerRow:
     last = cell.trials[-1] if cell.trials else None
     return LedgerRow(
         cell=cell.id,
@@ -88,13 +93,18 @@ def _row(cell: CellRecord, uses: list[tuple[str, str]], metric: str) -> LedgerRo
         seed=cell.seed,
         outcome=outcome_text(cell),
         attempts=tuple(str(t.outcome) if t.outcome else "running" for t in cell.trials),
-        reason=cell.reason or _last_reason(cell),
-        score=value_of(cell, metric),
+        reason=cell.reason or _last_reason(cell) or _why_not_run(cell, study),
+        score=value_of(cell, study.metric),
         epochs=len(cell.epochs),
         seconds=cell.seconds,
         device=last.device if last else "",
         url=cell.tracking_url,
     )
+
+
+def _why_not_run(cell: CellRecord, study: StudyRecord) -> str:
+    """Why the launch ended before a planned cell: its budget, say."""
+    return study.note if outcome_text(cell) == NOT_RUN and not study.is_finished else ""
 
 
 def _last_reason(cell: CellRecord) -> str:

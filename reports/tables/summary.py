@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from reports.lineage import Place, Placed, final_winners, path_to, places
 from reports.measurements import OUTCOME_ORDER, cells_of, finite, mean, outcome_text, planned_total
 from reports.notation import configuration_label, metric_name, setting_name, setting_text
+from reports.study_verdict import study_verdict
 from reports.tables.answer import certainty_sentence, chosen, cost_sentence, winner_sentence
+from reports.tables.confirmation import confirmation_sentence
 from reports.tables.flags import Flag, study_flags
 from trackers.records import JsonValue, Outcome, StudyRecord
 
@@ -72,6 +74,7 @@ def summarise(study: StudyRecord) -> Summary:
         sentences=(
             winner_sentence(study, winners, found),
             certainty_sentence(study, winners),
+            *filter(None, [study_verdict(study).sentence, confirmation_sentence(study)]),
             cost_sentence(outcomes, seconds, cost),
         ),
         winners=tuple(_card(study, winner, found) for winner in winners),

@@ -4,6 +4,7 @@ Only typer is imported here, so that `--help` answers at once; a verb imports wh
 """
 
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -11,17 +12,25 @@ import typer
 
 from studies.cli import (
     catalogs,
+    comparing,
+    databases,
+    doctor,
+    explaining,
     looking,
     planning,
     predicting,
     running,
     scoring,
+    steering,
     study_file,
     tracking,
+    upkeep,
 )
 from trackers.event_log import EventLogError
+from trackers.redaction import redact
 
 UNUSABLE = 2  # exit status: something on disk cannot be used
+DEFECT = 1  # exit status, as Python's: of an error that no verb expects
 # "\b" keeps the lines of a paragraph as they stand.
 HELP = """Hyperparameter studies for computer vision: one YAML in, one report out.
 
@@ -31,6 +40,7 @@ The order of work:
   validate  is the study file in order?
   plan      what would run, and what would it cost?
   launch    run it; a second launch resumes
+  status    what runs, what waits and why?
   report    one HTML file with the answer
   ui        browse every run
 """
@@ -41,6 +51,7 @@ EPILOG = """Examples:
   visionstudy launch studies/library/quickstart.yaml --workers 2
   visionstudy launch my_study.yaml --set training.epochs=3
   visionstudy models show unet --classes 5
+  visionstudy doctor
 """
 
 app = typer.Typer(
@@ -75,13 +86,22 @@ def visionstudy(
 app.command()(study_file.validate)
 app.command()(study_file.schema)
 app.command()(planning.plan)
+app.command()(databases.init)
 app.command()(running.launch)
-app.command()(looking.status)
+app.command()(explaining.status)
+app.command()(explaining.why)
+app.command()(steering.stop)
+app.command()(steering.retry)
 app.command()(looking.report)
+app.command()(comparing.compare)
 app.command()(looking.ui)
+app.command()(looking.dashboard)
 app.command(epilog=predicting.EXAMPLES)(predicting.predict)
 app.command(epilog=tracking.EXAMPLES)(tracking.track)
 app.command()(running.sync)
+app.command()(doctor.doctor)
+app.command()(upkeep.fork)
+app.command()(upkeep.gc)
 app.add_typer(catalogs.models_app, name="models")
 app.add_typer(catalogs.data_app, name="data")
 app.add_typer(scoring.score_app, name="score")
@@ -96,14 +116,28 @@ def main() -> None:
         _end(f"{error.strerror or error}{where}")
     except EventLogError as error:
         _end(str(error))
-    except Exception as error:
-        # Only looked up: SQLAlchemy is loaded by the verbs that can fail by it.
-        database = sys.modules.get("sqlalchemy.exc")
-        if database is None or not isinstance(error, database.DatabaseError):
-            raise
-        _end(f"a database of the workspace cannot be used: {error.orig}")
+    except Exception as error:  # noqa: BLE001 - the boundary: shown without secrets
+        if _is(error, "studies.tree.ledger_errors", "LedgerError") or _is(
+            error, "studies.running.databases", "DatabasesError"
+        ):
+            _end(str(error))
+        if _is(error, "sqlalchemy.exc", "DatabaseError"):
+            _end(f"a database of the workspace cannot be used: {getattr(error, 'orig', error)}")
+        _crash(error)
+
+
+def _is(error: Exception, module: str, name: str) -> bool:
+    """Whether an error is of a class that only the verbs that can fail by it load."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
 
 
 def _end(message: str) -> NoReturn:
-    typer.echo(f"visionstudy: {message}", err=True)
+    typer.echo(f"visionstudy: {redact(message)}", err=True)
     raise SystemExit(UNUSABLE)
+
+
+def _crash(error: Exception) -> NoReturn:
+    """Show a defect's traceback as Python would, but no secret that it quotes."""
+    typer.echo(redact("".join(traceback.format_exception(error))), nl=False, err=True)
+    raise SystemExit(DEFECT)

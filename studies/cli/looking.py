@@ -1,51 +1,26 @@
-"""`visionstudy status`, `report` and `ui`: look at what ran."""
+"""`visionstudy report`, `ui` and `dashboard`: look at what ran."""
 
+import importlib.util
 import os
 import subprocess
+import sys
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace
+from studies.cli.options import DEFAULT_WORKSPACE, StudyName, Workspace
 from studies.cli.reading import fail
-from studies.running.workspace import open_workspace
+from studies.cli.recorded import read_recorded
+from studies.running.workspace import WorkspaceFolder, open_workspace
 
-if TYPE_CHECKING:
-    from trackers.records import StudyRecord
-
+LOOPBACK, EVERY_INTERFACE = "127.0.0.1", "0.0.0.0"
+Host: TypeAlias = Annotated[
+    str, typer.Option("--host", help="Interface to listen on; others reach it, unprotected.")
+]
 SERVER_TIMEOUT_S = 180.0
 SERVER_LOOK_S = 2.0  # between looks whether its process still lives
-INTERRUPTED = "interrupted; launch it again to go on"
-StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
-]
-
-
-def status(
-    study: StudyName, workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False
-) -> None:
-    """Print how far a study is: every cell and its outcome.
-
-    --json prints {"study", "is_finished", "note", "stages", "cells": [...], "assemblies": [...]};
-    each cell has id, stages, group, seed, configuration (what its first stage varies), settings,
-    outcome (null: not run), is_running, reason, metrics, best_epoch, epochs (finished), seconds
-    and attempts; each assembly has seed, outcome, reason, members (class -> cell), single (the
-    single network's cell), images and left_out (split -> count), and ways (own, assembly, single
-    -> threshold and metrics).
-    """
-    record = _read(study, workspace)
-    # Lazy: it loads rich, which `visionstudy --help` must not wait for.
-    from rich.console import Console
-
-    from studies.cli.status_output import print_status, status_json
-
-    if as_json:
-        typer.echo(status_json(record))
-    else:
-        print_status(Console(), record)
 
 
 def report(
@@ -59,7 +34,7 @@ def report(
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Write a study's report: one HTML file that needs no network."""
-    record = _read(study, workspace)
+    record = read_recorded(study, workspace).record
     # Lazy: it loads Plotly, which `visionstudy --help` must not wait for.
     from reports.page import write
 
@@ -71,26 +46,25 @@ def report(
 def ui(
     workspace: Workspace = DEFAULT_WORKSPACE,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    host: Host = LOOPBACK,
 ) -> None:
     """Serve MLflow's pages for a workspace on this machine, and print a link per study.
 
-    Ctrl-C ends it.
+    Ctrl-C ends it. It asks nobody for a password, so it listens to this machine alone.
     """
     # Lazy: it loads MLflow, which `visionstudy --help` must not wait for.
-    from trackers.mlflow_server import (
-        experiment_links,
-        server_command,
-        server_environment,
-        workspace_uri,
-    )
+    from trackers.mlflow_server import experiment_links, server_command, server_environment
 
-    if not (workspace / "mlflow.db").exists():
+    place = open_workspace(workspace)
+    if place.databases() is None and not (workspace / "mlflow.db").exists():
         raise fail(f"workspace {workspace} has no mlflow.db yet; launch a study first")
-    base = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(server_command(workspace, port=port), env=server_environment())
+    _warn_of_host(host, port)
+    base = f"http://{LOOPBACK if host == EVERY_INTERFACE else host}:{port}"
+    command = server_command(workspace, tracking_uri=place.tracking_uri(), host=host, port=port)
+    server = subprocess.Popen(command, env=server_environment(host))
     try:
         _wait_for_server(server, base)
-        for name, path in experiment_links(workspace_uri(workspace)):
+        for name, path in experiment_links(place.tracking_uri()):
             typer.echo(f"{name}: {base}{path}")
         server.wait()
     except KeyboardInterrupt:
@@ -100,6 +74,54 @@ def ui(
         server.wait()
     if server.returncode and server.returncode > 0 and not os.environ.get("CI"):
         raise fail(f"the server ended with exit code {server.returncode}; is port {port} in use?")
+
+
+def dashboard(
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8080,
+    host: Host = LOOPBACK,
+) -> None:
+    """Serve optuna-dashboard on the workspace's copy of every search; needs the dashboard extra.
+
+    Ctrl-C ends it. It asks nobody for a password, so it listens to this machine alone. What is
+    changed there changes no study: the ledger holds what counts.
+    """
+    place = open_workspace(workspace)
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise fail("optuna-dashboard is not installed; pip install 'visionstudy[dashboard]'")
+    if place.databases() is None and not place.optuna_file.exists():
+        raise fail(f"workspace {workspace} has no optuna.db yet; launch a study first")
+    _warn_of_host(host, port)
+    typer.echo(f"http://{LOOPBACK if host == EVERY_INTERFACE else host}:{port}/dashboard")
+    server = subprocess.Popen(dashboard_command(place, host=host, port=port))
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        typer.echo("stopping")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def dashboard_command(place: WorkspaceFolder, *, host: str, port: int) -> list[str]:
+    """Return the command that serves Optuna's copy; an address holds no password."""
+    storage = place.optuna_place()
+    address = f"sqlite:///{storage}" if isinstance(storage, Path) else str(storage)
+    run = "from optuna_dashboard._cli import main; main()"  # it has no module to run
+    return [sys.executable, "-c", run, address, "--host", host, "--port", str(port)]
+
+
+def _warn_of_host(host: str, port: int) -> None:
+    # Lazy: it loads the tracker, which `visionstudy --help` must not wait for.
+    from trackers.mlflow_server import is_loopback
+
+    if not is_loopback(host):
+        typer.echo(
+            f"warning: whoever reaches port {port} of this machine can read and delete what is "
+            "shown there, without a password; put it behind a proxy that asks for one, or reach "
+            f"it by ssh -L {port}:{LOOPBACK}:{port} without --host",
+            err=True,
+        )
 
 
 def _wait_for_server(server: "subprocess.Popen[bytes]", base: str) -> None:
@@ -114,26 +136,3 @@ def _wait_for_server(server: "subprocess.Popen[bytes]", base: str) -> None:
         except TimeoutError as error:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise fail(f"the server at {base} did not come up; see above why") from error
-
-
-def _read(study: str, workspace: Path) -> "StudyRecord":
-    """Read a study by name, or by its file."""
-    # Lazy: they load SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
-    from studies.cli.reading import read_study as read_file
-    from studies.tree.ledger import RUNNING, Ledger
-    from studies.tree.study_record import UnknownStudyError, read_study
-
-    place = open_workspace(workspace)
-    if not place.ledger_file.exists():
-        raise fail(f"{workspace} is no workspace: it has no workspace.db; launch a study first")
-    is_file = study.endswith((".yaml", ".yml"))
-    name = read_file(Path(study), check_data=False).spec.study if is_file else study
-    ledger = Ledger(place.ledger_file)
-    try:
-        record = read_study(ledger, place.folder, name)
-        is_interrupted = record.note == RUNNING and not place.lease(name).is_held()
-        return replace(record, note=INTERRUPTED) if is_interrupted else record
-    except UnknownStudyError as error:
-        raise fail(str(error)) from error
-    finally:
-        ledger.close()

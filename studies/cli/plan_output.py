@@ -12,6 +12,7 @@ from rich.table import Table
 from reports.notation import configuration_label
 from studies.running.forecast import ASSEMBLY, Forecast, PlannedRow
 from studies.running.views import duration
+from studies.spec.afterwards_checks import BESIDE, FRESH_SEEDS
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
 from studies.tree.assemblies import SINGLE_NETWORK
@@ -25,8 +26,15 @@ def print_plan(console: Console, spec: StudySpec, forecast: Forecast) -> None:
     for stage, rows in groupby(forecast.rows, key=lambda row: row.stage):
         console.print(_table(stage, list(rows)))
     for stage, count in forecast.unknown_cells.items():
-        console.print(f"{escape(stage)}: {count} cells, with settings that a sampler will propose")
+        console.print(f"{escape(stage)}: {_unknown_text(stage, count)}")
     console.print(summary(spec, forecast), highlight=False, soft_wrap=True)
+
+
+def _unknown_text(stage: str, count: int) -> str:
+    """Say why the settings of cells are not known."""
+    if stage == FRESH_SEEDS or stage.startswith(BESIDE):
+        return f"at most {count} cells, once the tree is decided"
+    return f"{count} cells, with settings that a sampler will propose"
 
 
 def summary(spec: StudySpec, forecast: Forecast) -> str:
@@ -57,6 +65,7 @@ def plan_json(
     *,
     results: Mapping[str, CellResult],
     attempts: Mapping[str, int],
+    more: Mapping[str, Any],
 ) -> str:
     """Write a forecast as JSON; the fields are those that `visionstudy plan --help` names."""
     cells = [
@@ -70,6 +79,7 @@ def plan_json(
         "epochs": forecast.epochs,
         "seconds": forecast.seconds,
         "disk_bytes": forecast.disk_bytes,
+        **more,
     }
     return json.dumps(content, indent=2)
 

@@ -1,12 +1,13 @@
 """`visionstudy plan`: what would run, and what would it take?"""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Overrides, StudyFile, Workspace
-from studies.cli.reading import read_study, warn_of_data
-from studies.running.workspace import WorkspaceFolder, open_workspace
+from studies.cli.reading import fail, read_study, warn_of_data
+from studies.running.workspace import WorkspaceFolder, open_ledger, open_workspace
 
 if TYPE_CHECKING:
     from studies.running.forecast import Forecast, TimedBatch
@@ -26,17 +27,25 @@ def plan(
     estimate: Annotated[
         bool, typer.Option("--estimate/--no-estimate", help="Time one batch to estimate hours.")
     ] = True,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Also find which cells fit on GPUs of 6 to 80 GB."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every cell, epochs, time and disk of a study. Trains nothing.
+    """Print every cell, epochs, time and disk of a study, against its budget. Trains nothing.
 
     The time is one batch of the base settings on this machine, scaled by images, pixels and
     epochs. What a stage inherits is not known before the stages above it have run; it is then
     planned as if their first candidate won, marked with `~`.
 
-    --json prints {"study", "cells": [...], "unknown_cells", "epochs", "seconds", "disk_bytes"};
-    each cell has id, stage, group, seed, configuration (what the stage varies), settings, epochs,
-    seconds, is_assumed, is_reused, outcome, metrics and attempts.
+    --memory takes two training steps of every model, size and precision: on the GPU, or, where
+    there is none, on the CPU, counting tensors. It is kept with the study, for its report.
+
+    --json prints {"study", "cells": [...], "unknown_cells", "epochs", "seconds", "disk_bytes",
+    "budget": [...], "cut": [...]}, and "memory" and "memory_problems" with --memory; each cell
+    has id, stage, group, seed, configuration (what the stage varies), settings, epochs, seconds,
+    is_assumed, is_reused, outcome, metrics and attempts.
     """
     place = open_workspace(workspace)
     loaded = read_study(study, overrides, place=place)
@@ -44,18 +53,28 @@ def plan(
     # Lazy: they load SQLAlchemy and more, which `visionstudy --help` must not wait for.
     from rich.console import Console
 
+    from studies.cli.budget_output import limits_json, print_limits
+    from studies.cli.plan_limits import budget_limits, memory_limits
     from studies.cli.plan_output import plan_json, print_plan
     from studies.running.devices import slots
+    from studies.running.prices import PriceError
 
     timed = _time_one_batch(loaded.spec, quiet=as_json) if estimate else None
     results, proposals, attempts = _known(loaded, place)
-    forecast = _forecast(
-        loaded, place, results, proposals=proposals, timed=timed, workers=len(slots(workers))
-    )
+    count = len(slots(workers))
+    forecast = _forecast(loaded, place, results, proposals=proposals, timed=timed, workers=count)
+    try:
+        limits = budget_limits(loaded.spec, forecast, place, workers=count)
+    except PriceError as error:
+        raise fail(str(error)) from error
+    steps = memory_limits(loaded.spec, forecast, place) if memory else None
     if as_json:
-        typer.echo(plan_json(loaded.spec, forecast, results=results, attempts=attempts))
+        more = limits_json(limits, steps)
+        text = plan_json(loaded.spec, forecast, results=results, attempts=attempts, more=more)
+        typer.echo(text)
     else:
         print_plan(Console(), loaded.spec, forecast)
+        print_limits(Console(), limits, steps)
         typer.echo(f"next: visionstudy launch {study}")
 
 
@@ -77,12 +96,9 @@ def _known(
     loaded: "LoadedStudy", place: WorkspaceFolder
 ) -> "tuple[dict[str, CellResult], Proposals, dict[str, int]]":
     """Return what an earlier launch left: results by cell, proposals, attempts by cell."""
-    # Lazy: as above.
-    from studies.tree.ledger import Ledger
-
-    if not place.ledger_file.exists():
+    if not place.has_ledger():
         return {}, {}, {}
-    ledger = Ledger(place.ledger_file)
+    ledger = open_ledger(place)
     try:
         attempts: dict[str, int] = {}
         for trial in ledger.trials(loaded.spec.study):
@@ -107,8 +123,10 @@ def _forecast(
     from studies.running.forecast import forecast
     from studies.running.starting import Starts
     from studies.search.living_tree import data_fingerprints
+    from studies.tree.image_differences import image_differences
 
-    return forecast(
+    plan = partial(
+        forecast,
         loaded.spec,
         results,
         data_fingerprint=data_fingerprints(data_fingerprint),
@@ -117,3 +135,10 @@ def _forecast(
         workers=workers,
         proposals=proposals,
     )
+    if not place.has_ledger():
+        return plan()
+    ledger = open_ledger(place)
+    try:
+        return plan(image_difference=image_differences(loaded.spec, ledger, place.folder))
+    finally:
+        ledger.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Workspace
+from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Tracking, Workspace
 from studies.cli.predicting_videos import (
     Actions,
     ActionStride,
@@ -17,8 +17,7 @@ from studies.cli.predicting_videos import (
     predict_named_videos,
 )
 from studies.cli.reading import fail
-from studies.cli.running import Tracking
-from studies.running.workspace import open_workspace
+from studies.running.workspace import open_ledger, open_workspace
 
 if TYPE_CHECKING:
     import torch
@@ -185,20 +184,18 @@ def _choose(run: str, workspace: Path, tracking_uri: str | None) -> "ChosenRun":
     """Return the networks that a name stands for, or end with why there are none."""
     # Lazy: they load SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
     from studies.predicting.choosing import UnusableRunError, choose_run
-    from studies.tree.ledger import Ledger
 
     place = open_workspace(workspace)
-    if not place.ledger_file.exists():
+    if not place.has_ledger():
         raise fail(f"{workspace} is no workspace: it has no workspace.db; launch a study first")
 
     def find_run(run_id: str) -> tuple[str, str] | None:
         # Lazy: MLflow takes seconds, and only a run's id needs it.
         from trackers.mlflow_lookup import cell_of_run
-        from trackers.mlflow_server import workspace_uri
 
-        return cell_of_run(tracking_uri or workspace_uri(place.folder), run_id)
+        return cell_of_run(tracking_uri or place.tracking_uri(), run_id)
 
-    ledger = Ledger(place.ledger_file)
+    ledger = open_ledger(place)
     try:
         return choose_run(ledger, place.folder, run, find_run=find_run)
     except (UnusableRunError, ConnectionError) as error:

@@ -1,33 +1,38 @@
 """`visionstudy launch` and `sync`: run a study, and bring MLflow up to date."""
 
+import re
 import shlex
 import shutil
 import sys
+from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Workspace
+from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Tracking, Workspace
 from studies.cli.reading import BAD_STUDY, fail, read_study
 from studies.running.file_lock import LockHeldError
 from studies.running.workspace import WorkspaceFolder, open_workspace
+from trackers.redaction import holds_secret
 
 if TYPE_CHECKING:
+    from studies.running.executors import Placement
     from studies.running.launch import LaunchResult
     from studies.spec.load import LoadedStudy
     from trackers.mlflow_tracker import MlflowTracker
 
 UNFINISHED = 1  # exit status: something was left over
 BUSY = 3  # exit status: the study runs elsewhere
-
-Tracking: TypeAlias = Annotated[
+Artifacts: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--tracking-uri",
-        envvar="MLFLOW_TRACKING_URI",
-        metavar="URI",
-        help="MLflow server or database; mlflow.db in the workspace when not given.",
+        "--artifacts",
+        envvar="VISIONSTUDY_ARTIFACTS",
+        metavar="s3://BUCKET/PREFIX",
+        help="Where MLflow keeps pictures, predictions and weights; in the workspace when not "
+        "given. Keys and endpoint as boto3 finds them (AWS_ENDPOINT_URL_S3).",
     ),
 ]
 
@@ -44,11 +49,36 @@ def launch(
             "share the CPU's cores, and GPUs where there are more workers than GPUs.",
         ),
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Where trials run. local: processes on this machine; inline: in this process, "
+            "one at a time, to debug; ray: on a Ray cluster.",
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ray cluster to use; when not given RAY_ADDRESS, then the one that `ray start` "
+            "began on this machine, then one of its own.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes-per-trial",
+            min=1,
+            help="Processes that train a trial together on one machine, each with a GPU where "
+            "there is any; they share every batch, and the result is that of one process.",
+        ),
+    ] = 1,
     name: Annotated[
         str | None,
         typer.Option("--as", metavar="NAME", help="Launch it as a study of its own, named so."),
     ] = None,
     tracking_uri: Tracking = None,
+    artifacts: Artifacts = None,
 ) -> None:
     """Run a study, or what is left of it.
 
@@ -58,13 +88,17 @@ def launch(
     Exit status: 0 every stage is decided; 1 something was left over; 2 the study was refused;
     3 another process runs it.
     """
+    placement = _placement(executor, workers, processes, ray_address=ray_address)
+    _check_artifacts(artifacts, tracking_uri)
     changes = [*(overrides or []), *([f"study={name}"] if name else [])]
     place = open_workspace(workspace)
+    place.require_writable()
     loaded = read_study(study, changes, place=place)
     study_name = loaded.spec.study
     try:
-        with place.lease(study_name):
-            result = _run(loaded, place, workers=workers, tracking_uri=tracking_uri)
+        result = _run(
+            loaded, place, placement=placement, tracking_uri=tracking_uri, artifacts=artifacts
+        )
     except LockHeldError as error:
         typer.echo(
             f"study '{study_name}' is being run by {error}; "
@@ -80,6 +114,7 @@ def sync(
     overrides: Overrides = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     tracking_uri: Tracking = None,
+    artifacts: Artifacts = None,
     timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds to wait for MLflow.")
     ] = 600.0,
@@ -88,14 +123,16 @@ def sync(
 
     Sends every cell of a study again; MLflow keeps each fact once.
     """
+    _check_artifacts(artifacts, tracking_uri)
     place = open_workspace(workspace)
+    place.require_writable()
     loaded = read_study(study, overrides, check_data=False)
     # Lazy: it loads SQLAlchemy, which `visionstudy --help` must not wait for.
     from studies.running.starting import UnusableStartError
     from studies.running.synchronise import synchronise
     from studies.tree.study_record import UnknownStudyError
 
-    tracker = _open_tracker(tracking_uri, place.folder)
+    tracker = _open_tracker(tracking_uri, artifacts, place)
     try:
         with place.lease(loaded.spec.study):
             is_uploaded = synchronise(loaded.spec, place, tracker=tracker, timeout_s=timeout_s)
@@ -112,42 +149,110 @@ def sync(
     typer.echo(f"MLflow holds all of study '{loaded.spec.study}'")
 
 
+def _placement(
+    executor: str, workers: int | None, processes: int, *, ray_address: str | None
+) -> "Placement":
+    """Refuse what no executor is called, and what the named one would ignore."""
+    # Lazy: it loads the catalogs, which `--help` must not wait for.
+    from studies.running.executors import EXECUTORS, Placement
+
+    if executor not in EXECUTORS:
+        close = get_close_matches(executor, EXECUTORS, n=1)
+        meant = f"; did you mean '{close[0]}'?" if close else ""
+        raise fail(f"--executor must be one of {', '.join(EXECUTORS)}, got '{executor}'{meant}")
+    if executor == "inline" and (workers or 1) > 1:
+        raise fail(
+            f"--executor inline runs one trial at a time, got --workers {workers}; "
+            "leave --workers out, or use --executor local"
+        )
+    if executor == "inline" and processes > 1:
+        raise fail(
+            "--executor inline trains in this process alone, got --processes-per-trial "
+            f"{processes}; leave it out, or use --executor local"
+        )
+    if executor != "ray" and ray_address is not None:
+        raise fail(
+            f"--ray-address is for --executor ray, got --executor {executor}; "
+            "add --executor ray, or leave the address out"
+        )
+    if executor == "ray" and find_spec("ray") is None:
+        raise fail(
+            "--executor ray needs the package ray, which is not installed; "
+            "pip install -e '.[ray]', or use --executor local"
+        )
+    return Placement(executor, workers, processes, ray_address)
+
+
 def _run(
     loaded: "LoadedStudy",
     place: WorkspaceFolder,
     *,
-    workers: int | None,
+    placement: "Placement",
     tracking_uri: str | None,
+    artifacts: str | None,
 ) -> "LaunchResult":
-    """Run a study whose lease is held."""
+    """Run a study."""
     # Lazy: they load Optuna and Plotly, which neither `--help` nor a refusal must wait for.
     from rich.console import Console
 
     from data_pipeline.errors import DataError
+    from studies.running.devices import TooFewGpusError
+    from studies.running.eviction import FolderHeldError
     from studies.running.launch import StudyChangedError
     from studies.running.launch import launch as run
+    from studies.running.prices import PriceError
+    from studies.running.rank_preflight import RanksRefusedError
+    from studies.running.ray_share import ClusterError
     from studies.running.starting import UnusableStartError
     from studies.running.views import open_view
+    from studies.search.warm_start import UnknownEarlierStudyError
 
-    tracker, view = _open_tracker(tracking_uri, place.folder), open_view(Console())
+    tracker, view = _open_tracker(tracking_uri, artifacts, place), open_view(Console())
     try:
-        return run(loaded, place, workers=workers, tracker=tracker, view=view)
+        return run(loaded, place, placement=placement, tracker=tracker, view=view)
     except StudyChangedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_STUDY) from error
-    except (DataError, UnusableStartError) as error:
+    except (
+        DataError,
+        PriceError,
+        RanksRefusedError,
+        TooFewGpusError,
+        UnknownEarlierStudyError,
+        UnusableStartError,
+    ) as error:
         raise fail(f"study '{loaded.spec.study}': {error}") from error
+    except (ClusterError, FolderHeldError) as error:
+        typer.echo(f"study '{loaded.spec.study}' is not finished: {error}", err=True)
+        raise typer.Exit(UNFINISHED) from error
     finally:
         view.close()
         tracker.close()
 
 
-def _open_tracker(tracking_uri: str | None, folder: Path) -> "MlflowTracker":
+def _check_artifacts(artifacts: str | None, tracking_uri: str | None) -> None:
+    """Refuse artifacts where they cannot go."""
+    if artifacts is None:
+        return
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^/\s]+)*/?", artifacts):
+        raise fail(f"--artifacts must be s3://BUCKET or s3://BUCKET/PREFIX, got '{artifacts}'")
+    if tracking_uri is not None and tracking_uri.startswith(("http:", "https:")):
+        raise fail(
+            "--artifacts is for a database; the MLflow server keeps artifacts where it was "
+            "started to: leave the option out"
+        )
+    if find_spec("boto3") is None:
+        raise fail("--artifacts s3://… needs the package boto3; pip install -e '.[s3]'")
+
+
+def _open_tracker(
+    tracking_uri: str | None, artifacts: str | None, place: WorkspaceFolder
+) -> "MlflowTracker":
     # Lazy: only verbs that track need it.
-    from trackers.mlflow_server import workspace_uri
     from trackers.mlflow_tracker import MlflowTracker
 
-    return MlflowTracker(tracking_uri or workspace_uri(folder), folder / "artifacts")
+    uri = tracking_uri or place.tracking_uri()
+    return MlflowTracker(uri, artifacts or place.folder / "artifacts")
 
 
 def _say_what_next(
@@ -165,7 +270,8 @@ def _say_what_next(
     typer.echo(f"browse: {shlex.join([command, 'ui', *place])}")
     if not result.is_uploaded:
         changed = [part for change in changes for part in ("--set", change)]
-        server = ["--tracking-uri", tracking_uri] if tracking_uri else []
+        is_shown = tracking_uri is not None and not holds_secret(tracking_uri)
+        server = ["--tracking-uri", str(tracking_uri)] if is_shown else []  # else by environment
         sync = shlex.join([command, "sync", str(study), *changed, *place, *server])
         typer.echo(f"MLflow is behind; later: {sync}", err=True)
     if not result.end.is_finished:

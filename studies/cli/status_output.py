@@ -1,42 +1,62 @@
 """A study's state as a table for people and as JSON for programs."""
 
 import json
+import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from reports.notation import configuration_label
+from studies.explaining.waiting import cell_waits, study_waits
 from studies.running.views import duration
-from trackers.records import AssemblyRecord, CellRecord, ConfigurationRecord, StudyRecord
+from trackers.records import (
+    AssemblyRecord,
+    CellRecord,
+    ConfigurationRecord,
+    StageRecord,
+    StudyRecord,
+)
+
+CONFIGURATION, STATE = ("configuration", "class", "seed"), ("outcome", "tries", "time")
 
 
-def print_status(console: Console, record: StudyRecord) -> None:
-    """Print a table per stage, then the outcomes of all cells."""
-    for stage in record.stages:
-        table = Table(title=escape(stage.name), title_justify="left", box=None, pad_edge=False)
-        for title in ("configuration", "class", "seed", record.metric, "outcome", "tries", "time"):
-            table.add_column(title)
-        winners = {winner for decision in stage.decisions for winner in decision.winners}
-        for configuration in stage.configurations:
-            for cell in (record.cells[each] for each in configuration.cells):
-                table.add_row(*_row(cell, configuration, winners=winners, metric=record.metric))
-        console.print(table)
-        if not stage.configurations:
-            console.print(f"  {stage.planned_cells} cells, once the stage above is decided")
-        for decision in stage.decisions:
-            console.print(f"  {escape(decision.rule)}", highlight=False, soft_wrap=True)
+def print_status(console: Console, record: StudyRecord, runner: str | None) -> None:
+    """Print a table per stage, what runs, what waits and why, then the outcomes of all cells."""
+    for stage in (*record.stages, *record.afterwards):
+        _print_stage(console, record, stage)
     if record.assemblies:
         console.print(_assembly_table(record))
-    console.print(_summary(record), highlight=False, soft_wrap=True)
+    for line in _doing(record, runner):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if console.is_terminal and not record.is_finished:
+        console.print(_bar(record))
+    console.print(_summary(record), markup=False, highlight=False, soft_wrap=True)
 
 
-def status_json(record: StudyRecord) -> str:
+def _print_stage(console: Console, record: StudyRecord, stage: StageRecord) -> None:
+    table = Table(title=escape(stage.name), title_justify="left", box=None, pad_edge=False)
+    for title in (*CONFIGURATION, record.metric, *STATE, "cell"):
+        table.add_column(title)
+    winners = {winner for decision in stage.decisions for winner in decision.winners}
+    for configuration in stage.configurations:
+        for cell in (record.cells[each] for each in configuration.cells):
+            table.add_row(*_row(cell, configuration, winners=winners, metric=record.metric))
+    console.print(table)
+    if not stage.configurations:
+        console.print(f"  {stage.planned_cells} cells, once the stage above is decided")
+    for decision in stage.decisions:
+        console.print(f"  {decision.rule}", markup=False, highlight=False, soft_wrap=True)
+
+
+def status_json(record: StudyRecord, runner: str | None = None) -> str:
     """Write a study's state as JSON; the fields are those `visionstudy status --help` names."""
     places: dict[str, tuple[list[str], ConfigurationRecord]] = {}
-    for stage in record.stages:
+    for stage in (*record.stages, *record.afterwards):
         for configuration in stage.configurations:
             for cell in configuration.cells:
                 places.setdefault(cell, ([], configuration))[0].append(stage.name)
@@ -44,11 +64,41 @@ def status_json(record: StudyRecord) -> str:
         "study": record.name,
         "is_finished": record.is_finished,
         "note": record.note,
-        "stages": [_stage_json(record, number) for number in range(len(record.stages))],
-        "cells": [_cell_json(cell, places.get(cell.id)) for cell in record.cells.values()],
+        "runner": runner,
+        "waits": list(study_waits(record, runner)),
+        "stages": [_stage_json(each) for each in (*record.stages, *record.afterwards)],
+        "cells": [
+            _cell_json(cell, places.get(cell.id)) | {"waits": cell_waits(record, cell, runner)}
+            for cell in record.cells.values()
+        ],
         "assemblies": [_assembly_json(each) for each in record.assemblies],
     }
     return json.dumps(content, indent=2)
+
+
+def _doing(record: StudyRecord, runner: str | None) -> Iterator[str]:
+    """Say who runs the study, which cells are measured now, and what waits for what."""
+    if runner is not None:
+        yield f"runs in {runner}"
+    for cell in record.cells.values():
+        if cell.is_running and runner is not None:
+            trial = cell.trials[-1]
+            since = duration(max(0.0, time.time() - trial.started_at))
+            yield (
+                f"  cell {cell.id}: epoch {len(cell.epochs)} of "
+                f"{cell.settings['training.epochs']} finished, attempt {trial.attempt}, "
+                f"{trial.device} of {trial.host}, for {since}"
+            )
+    yield from study_waits(record, runner)
+
+
+def _bar(record: StudyRecord) -> ProgressBar:
+    """Draw how many of the planned cells have ended."""
+    ended = sum(cell.outcome is not None for cell in record.cells.values())
+    stages = (*record.stages, *record.afterwards)
+    known = sum(len(each.cells) for stage in stages for each in stage.configurations)
+    later = sum(stage.planned_cells for stage in stages) - known
+    return ProgressBar(total=max(1, len(record.cells) + later), completed=ended, width=60)
 
 
 def _assembly_table(record: StudyRecord) -> Table:
@@ -96,7 +146,8 @@ def _row(
     mark = " *" if configuration.id in winners else ""
     value, state, took = _state(cell, metric)
     tries = str(len(cell.trials) or "")
-    return [escape(varied) + mark, escape(cell.group), str(cell.seed), value, state, tries, took]
+    name = escape(varied) + mark
+    return [name, escape(cell.group), str(cell.seed), value, state, tries, took, cell.id]
 
 
 def _state(cell: CellRecord, metric: str) -> tuple[str, str, str]:
@@ -116,10 +167,10 @@ def _summary(record: StudyRecord) -> str:
     return f"study '{record.name}' is {state}; cells: {counts}"
 
 
-def _stage_json(record: StudyRecord, number: int) -> dict[str, Any]:
-    stage = record.stages[number]
+def _stage_json(stage: StageRecord) -> dict[str, Any]:
     return {
         "name": stage.name,
+        "kind": stage.kind,
         "planned_cells": stage.planned_cells,
         "winners": [
             dict(configuration.varied)

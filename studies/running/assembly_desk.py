@@ -21,7 +21,7 @@ from studies.spec.settings import base_settings, for_all_classes, with_changes
 from studies.tree.assemblies import SINGLE_NETWORK, PlannedAssembly
 from studies.tree.cell_history import read_history
 from studies.tree.cells import PlannedCell
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import Ledger
 from trackers.event_log import Event
 from trackers.records import Outcome
@@ -79,7 +79,7 @@ class AssemblyDesk:
             outcome=None,
             reason="",
             device=slot.device,
-            host=socket.gethostname(),
+            host=slot.host or socket.gethostname(),
             started_at=time.time(),
             ended_at=None,
         )
@@ -93,7 +93,6 @@ class AssemblyDesk:
             objective=self.spec.objective.metric,
             maximize=self.spec.objective.direction == "maximize",
             scores_test=True,
-            time_limit_s=None,
             folder=folder,
             earlier_folders=(),
             micro_batch_divisor=1,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import RowMapping
 
+from studies.running.costs import final_costs
 from studies.running.eviction import evict
 from studies.running.failure_policy import TrialExit, Verdict, judge
 from studies.running.orders import batch_size
+from studies.running.output_log import clean_output
 from studies.running.running_trial import RunningTrial
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd
@@ -33,7 +35,7 @@ def record_exit(
             made_progress=trial.made_progress,
             earlier_faults=faults,
             micro_batch_divisor=trial.order.micro_batch_divisor,
-            batch_size=batch_size(trial.order),
+            batch_size=-(-batch_size(trial.order) // trial.slot.processes),
         )
     )
     end = _trial_end(
@@ -43,6 +45,7 @@ def record_exit(
         history=trial.history,
         micro_batch_divisor=trial.order.micro_batch_divisor,
     )
+    end = replace(end, costs=trial.costs())
     settled = None if verdict.retries else cell_end(cell, verdict, trial.history)
     ledger.end_trial(study, end, settled)
     return verdict
@@ -75,6 +78,7 @@ def reap(ledger: Ledger, workspace: Path, study: str) -> int:
     left = [trial for trial in ledger.trials(study) if trial["outcome"] is None]
     for trial in left:
         evict(workspace / trial["folder"])
+        clean_output(workspace / trial["folder"])
         _reap_trial(ledger, workspace, study, trial=trial)
     return len(left)
 
@@ -98,7 +102,8 @@ def _reap_trial(ledger: Ledger, workspace: Path, study: str, *, trial: RowMappin
         micro_batch_divisor=trial["micro_batch_divisor"],
     )
     ended_at = own.last_at or trial["started_at"]  # it holds no device since then
-    ledger.end_trial(study, replace(end, ended_at=ended_at), settled)
+    costs = final_costs(own.costs, ended_at - trial["started_at"])
+    ledger.end_trial(study, replace(end, ended_at=ended_at, costs=costs), settled)
 
 
 def _trial_end(

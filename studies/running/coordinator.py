@@ -7,21 +7,26 @@
 It may be killed at any point: what was written down is enough to go on from.
 """
 
+import math
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from studies.running.agenda import Agenda
 from studies.running.assembly_desk import AssemblyDesk
 from studies.running.assembly_uploads import assembly_name, assembly_upload
 from studies.running.bookkeeping import record_exit
 from studies.running.budgets import BudgetMeter
 from studies.running.eviction import evict
 from studies.running.failure_policy import Verdict
+from studies.running.lease_watch import LeaseWatch
 from studies.running.orders import training_order
-from studies.running.pool import Exited, Pool, Progressed, Signal
+from studies.running.output_log import clean_output
+from studies.running.pool import Asked, Exited, Pool, Progressed, Signal
+from studies.running.prices import price_of
 from studies.running.progress import RunningRow, View
-from studies.running.rescoring import rescore_cell
+from studies.running.requests import RequestDesk
 from studies.running.running_trial import RunningTrial
 from studies.running.snapshots import snapshot
 from studies.running.starting import Starts
@@ -33,14 +38,13 @@ from studies.spec.budget_schema import duration_s
 from studies.spec.schema import StudySpec
 from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory
-from studies.tree.cells import PlannedCell
-from studies.tree.growth import Tree
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 from trackers.tracker import Tracker
 
 WAIT_S = 0.2
 ABSENCE_S = 5.0  # a longer turn of the loop means that this process was suspended
+UPLOAD_EVERY_S = 2.0  # of a trial that runs; its end is uploaded in any case
 STOP_GRACE_S = 60.0  # a trial that does not stop when asked is killed
 SAME_FAILURES = 3  # so many cells failing alike end the study
 
@@ -81,20 +85,26 @@ class Coordinator:
     stop: StopRequest
     desk: UploadDesk
     starts: Starts
+    watch: LeaseWatch
     stop_grace_s: float = STOP_GRACE_S
-    _tree: Tree = field(default_factory=lambda: Tree(()))
-    _waiting: dict[str, PlannedCell] = field(default_factory=dict)
     _running: dict[str, RunningTrial] = field(default_factory=dict)
     _failures: Counter[str] = field(default_factory=Counter)
     _warned: set[str] = field(default_factory=set)  # topics that were said
     _is_stopping: bool = False
     _looked_at: float = field(default_factory=time.monotonic)
+    _shown_at: float = -math.inf
+    _agenda: Agenda = field(init=False)
     _winner_desk: WinnerDesk = field(init=False)
     _assembly_desk: AssemblyDesk = field(init=False)
+    _request_desk: RequestDesk = field(init=False)
 
     def __post_init__(self) -> None:
+        self._agenda = Agenda(
+            self.spec, self.ledger, self.workspace, self.living_tree, self.desk, self._upload
+        )
         self._winner_desk = WinnerDesk(self.spec, self.ledger, self.workspace)
         self._assembly_desk = AssemblyDesk(self.spec, self.ledger, self.workspace)
+        self._request_desk = RequestDesk(self.ledger, self.spec.study)
 
     def run(self) -> LaunchEnd:
         """Run until nothing is left to do, or a stop was asked for."""
@@ -102,15 +112,31 @@ class Coordinator:
         self._upload_assemblies()
         while True:
             self._start_trials()
-            if not self._running:
-                break
-            for signal in self.pool.wait(WAIT_S):
-                self._take_in(signal)
-            self._forgive_absence()
-            self._enforce_limits()
-            self._show()
+            if not self._running and (self.stop.count or not self._has_work()):
+                break  # else: all slots are others' as yet
+            self.turn(self.pool.wait(WAIT_S))
         self._save_wall_time()
         return self._end()
+
+    def turn(self, signals: list[Signal]) -> None:
+        """Take in what trials said, and see that nobody goes beyond a limit."""
+        self.watch.look()
+        for signal in signals:
+            self._take_in(signal)
+        self._take_requests()
+        self._forgive_absence()
+        self._enforce_limits()
+        self._show()
+
+    def _take_requests(self) -> None:
+        """Do what another process asked for by the ledger."""
+        asked = self._request_desk.take()
+        for _ in range(asked.stops):
+            self.stop.ask("asked by visionstudy stop")
+        if asked.reopened:
+            self.view.say(f"{len(asked.reopened)} cells are tried again, as was asked")
+            self._failures.clear()
+            self._grow()
 
     def _forgive_absence(self) -> None:
         """Hold the time this process itself was suspended against no trial."""
@@ -127,61 +153,46 @@ class Coordinator:
         self.ledger.save_wall_time(self.spec.study, wall_s)
 
     def _grow(self) -> None:
-        """Grow the tree, and re-score whatever needs no training, until neither gives more."""
-        while True:
-            self._tree = self.living_tree.refresh()
-            results = self.ledger.results(self.spec.study)
-            for cell in self.desk.follow(self._tree) & results.keys():
-                self._upload(cell)
-            open_cells = {
-                cell.id: cell for cell in self._tree.cells().values() if cell.id not in results
-            }
-            ready = [cell for cell in open_cells.values() if cell.source in results]
-            if not ready:
-                break
-            for each in ready:
-                self._rescore(each)
-        self._assembly_desk.follow(self._tree)
-        self._waiting = {
-            cell.id: cell
-            for cell in open_cells.values()
-            if cell.source is None and cell.id not in self._running
-        }
-
-    def _rescore(self, cell: PlannedCell) -> None:
-        end = rescore_cell(
-            self.ledger, self.workspace, study=self.spec.study, task=self.spec.task, cell=cell.id
-        )
-        self.ledger.settle(self.spec.study, end)
-        self._upload(cell.id)
+        """Grow the tree from all that the ledger holds."""
+        self._agenda.begin(self._running.keys())
+        self._assembly_desk.follow(self._agenda.tree)
 
     def _start_trials(self) -> None:
         while not self.stop.count and self._has_work():
-            slot = self.pool.take()
+            slot = self.pool.take(max(1, self._agenda.waiting))
             if slot is None:
                 return
             order, history = self._next_order(slot)
+            order = replace(order, price=price_of(slot.device, self.spec.budget))
             self._running[order.cell] = RunningTrial(
-                order, slot, self._row(order, slot.device), history
+                order, slot, self._row(order, slot.place), history
             )
             self.pool.start(order, slot)
 
     def _has_work(self) -> bool:
         return bool(
-            self._waiting
-            or self._winner_desk.may_start(self._tree)
+            self._agenda.waiting
+            or self._winner_desk.may_start(self._agenda.tree)
             or self._assembly_desk.may_start()
         )
 
     def _next_order(self, slot: Slot) -> tuple[TrialOrder, CellHistory]:
         """Train what waits; then score the winners; then what they are put together."""
-        if self._waiting:
-            planned = self._waiting.pop(next(iter(self._waiting)))
+        if self._agenda.waiting:
+            planned = self._agenda.take()
             start = self.starts.find(planned.settings)
-            return training_order(
-                self.spec, self.ledger, self.workspace, cell=planned.id, slot=slot, start=start
+            order, history = training_order(
+                self.spec,
+                self.ledger,
+                self.workspace,
+                cell=planned.id,
+                slot=slot,
+                start=start,
+                awaits_verdict=self.living_tree.awaits_verdict(planned.id),
             )
-        if self._winner_desk.may_start(self._tree):
+            awaits_last = self.living_tree.awaits_last_verdict(planned.id)
+            return replace(order, awaits_last_verdict=awaits_last), history
+        if self._winner_desk.may_start(self._agenda.tree):
             return self._winner_desk.next_order(), CellHistory()
         return self._assembly_desk.next_order(slot), CellHistory()
 
@@ -200,19 +211,24 @@ class Coordinator:
             trial.row.step, trial.row.steps = signal.step, signal.steps
             return
         epochs = trial.read()
-        self.meter.epochs += len(epochs)
         self._say_warnings(trial)
         if isinstance(signal, Exited):
             self._take_in_exit(trial, signal)
-        elif epochs:
+            return
+        if isinstance(signal, Asked):
+            verdict = self.living_tree.verdict(signal.cell, trial.curve(signal.epoch))
+            self.pool.answer(signal.cell, verdict)
+        if epochs and time.monotonic() - trial.uploaded_at >= UPLOAD_EVERY_S:
+            trial.uploaded_at = time.monotonic()
             self._upload(signal.cell, trial.history)
 
     def _take_in_exit(self, trial: RunningTrial, signal: Exited) -> None:
         evict(trial.order.folder)  # a dead fork server makes living trials look dead
-        self.meter.epochs += len(trial.read())
+        clean_output(trial.order.folder)
+        trial.read()
         self._say_warnings(trial)
         del self._running[signal.cell]
-        self.meter.device_s += trial.running_s()
+        self.meter.ended.add(trial.spent())
         self._save_wall_time()
         if trial.order.purpose == "test":
             self.view.say(self._winner_desk.record_exit(trial, signal.exit_code))
@@ -225,8 +241,12 @@ class Coordinator:
         self._announce(trial, verdict)
         self._upload(signal.cell, trial.history)
         self._react(verdict)
-        if not self.stop.count:  # a cell that was stopped has not ended: nothing follows from it
-            self._grow()
+        if self.stop.count:
+            return  # a cell that was stopped has not ended: nothing follows from it
+        if verdict.retries:
+            self._agenda.again(signal.cell)
+        elif self._agenda.settle(signal.cell, self._running.keys()):
+            self._assembly_desk.follow(self._agenda.tree)
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.stops_study:
@@ -266,8 +286,8 @@ class Coordinator:
             self.tracker.cell(self.spec.study, upload)
 
     def _enforce_limits(self) -> None:
-        running_s = sum(trial.running_s() for trial in self._running.values())
-        if not self.stop.count and (limit := self.meter.exceeded(running_s)):
+        running = [trial.spent() for trial in self._running.values()]
+        if not self.stop.count and (limit := self.meter.exceeded(running)):
             self.stop.ask(limit)
         if self.stop.count and not self._is_stopping:
             self._is_stopping = True
@@ -280,7 +300,7 @@ class Coordinator:
 
     def _enforce_limits_of(self, trial: RunningTrial) -> None:
         silence_s = duration_s(self.spec.budget.per_trial.silence)
-        time_limit_s = trial.order.time_limit_s
+        time_limit_s = trial.order.limits.seconds
         if self.stop.count and trial.stop_asked_at is None:
             trial.stop_asked_at = time.monotonic()
             self.pool.stop(trial.order.cell)
@@ -302,15 +322,18 @@ class Coordinator:
             self.pool.kill(trial.order.cell)
 
     def _show(self) -> None:
+        if time.monotonic() - self._shown_at < WAIT_S:
+            return
+        self._shown_at = time.monotonic()
         rows = tuple(trial.row for trial in self._running.values())
         self.view.update(
-            snapshot(self.spec, self._tree, self.ledger, running=rows, meter=self.meter)
+            snapshot(self._agenda.tree, self._agenda.tally, running=rows, meter=self.meter)
         )
 
     def _end(self) -> LaunchEnd:
         if self.stop.count:
             return LaunchEnd(False, self.stop.reason)
-        if blocked := self._tree.blocked:
+        if blocked := self._agenda.tree.blocked:
             note = f"stage '{blocked.stage.name}' has no complete cell to choose a winner from"
             return LaunchEnd(False, note)
         failed = self._winner_desk.failed()

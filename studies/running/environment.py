@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def describe_environment() -> dict[str, str]:
     facts["gpus"] = ", ".join(name for _, name in visible_gpus()) or "none"
     facts["numerics"] = f"models {models.NUMERICS}, data_pipeline {data_pipeline.NUMERICS}"
     facts["git_commit"] = _git_commit(root)
-    facts["source_hash"] = _source_hash(root)
+    facts["source_hash"] = source_hash(SOURCE_PACKAGES)
     return facts
 
 
@@ -53,10 +54,11 @@ def _git_commit(root: Path) -> str:
     return done.stdout.strip()
 
 
-def _source_hash(root: Path) -> str:
-    """Hash the code that computes results, committed or not."""
+def source_hash(packages: Sequence[str]) -> str:
+    """Hash some of our packages, as they lie on this machine, committed or not."""
     digest = hashlib.sha256()
-    for package in SOURCE_PACKAGES:
+    root = Path(__file__).resolve().parents[2]
+    for package in packages:
         for file in sorted((root / package).rglob("*.py")):
             digest.update(str(file.relative_to(root)).encode())
             digest.update(file.read_bytes())

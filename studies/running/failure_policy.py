@@ -6,8 +6,9 @@
 | ran out of memory | infeasible | again with half the micro-batch, same effective batch |
 | … at micro-batch 1 | infeasible | settled; the sampler learns it as a constraint |
 | diverged (NaN) | infeasible | settled |
-| was killed, crashed | lost | resumed from its checkpoint; settled when that |
-|   | | happens a 4th time before an epoch was finished |
+| was told that others do better | pruned | settled; never scored |
+| was killed, crashed; or one | lost | resumed from its checkpoint; settled when that |
+|   of its processes was | | happens a 4th time before an epoch was finished |
 | raised | failed | settled; the study goes on |
 | stopped when asked, or hung | stopped | settled until the next launch |
 | was asked to stop by another | stopped | as if it had been killed |
@@ -24,6 +25,7 @@ from trackers.records import Outcome
 
 MAX_FAULTS = 3  # trials resumed although they had finished no epoch
 SHELL_SIGNAL_BASE = 128
+SETTLED = {"diverged": Outcome.INFEASIBLE, "pruned": Outcome.PRUNED}  # by what a trial says
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +62,16 @@ def judge(trial: TrialExit) -> Verdict:
     if trial.killed_because:
         return Verdict(Outcome.STOPPED, trial.killed_because)
     if trial.end is None:
-        return _judge_lost(trial)
+        return _judge_lost(trial, describe_exit(trial.exit_code))
     fields = trial.end.fields
     message = str(fields.get("message", ""))
     kind = fields["kind"]
-    if kind == "stopped":
-        return _judge_stopped(trial)
+    if kind in ("stopped", "lost"):
+        return _judge_stopped(trial) if kind == "stopped" else _judge_lost(trial, message)
     if kind == "out_of_memory":
         return _judge_memory(trial)
-    if kind == "diverged":
-        return Verdict(Outcome.INFEASIBLE, message or "diverged")
+    if kind in SETTLED:
+        return Verdict(SETTLED[kind], message or kind)
     if kind == "disk_full":
         return Verdict(Outcome.STOPPED, f"disk full: {message}", stops_study=True)
     return Verdict(Outcome.FAILED, message, signature=str(fields.get("signature", message)))
@@ -86,8 +88,7 @@ def describe_exit(exit_code: int | None) -> str:
         return f"exit code {exit_code}"
 
 
-def _judge_lost(trial: TrialExit) -> Verdict:
-    reason = describe_exit(trial.exit_code)
+def _judge_lost(trial: TrialExit, reason: str) -> Verdict:
     if trial.was_asked_to_stop:
         return Verdict(Outcome.STOPPED, f"ended while stopping: {reason}")
     return _resume(trial, Outcome.LOST, reason)

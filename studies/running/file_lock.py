@@ -8,7 +8,28 @@ import socket
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, Self
+
+
+class Lease(Protocol):
+    """What only one process at a time can have; a context manager."""
+
+    def confirm(self) -> None:
+        """See that it is still held; raise LockHeldError where another process took it."""
+
+    def is_held(self) -> bool:
+        """Whether another process has it now."""
+
+    def __enter__(self) -> Self:
+        """Take it, or raise LockHeldError."""
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Let go of it."""
 
 
 class LockHeldError(RuntimeError):
@@ -43,11 +64,15 @@ class FileLock:
         os.pwrite(descriptor, json.dumps(_self()).encode(), 0)
         self._descriptor = descriptor
 
+    def confirm(self) -> None:
+        """Nothing takes the lock away while this process lives."""
+
     def is_held(self) -> bool:
         """Whether another process holds the lock now."""
         if not self._file.exists():
             return False
-        with self._file.open("r+") as stream:
+        # Locks over a network need a file that is open for writing, which may not be allowed here.
+        with self._file.open("r+" if os.access(self._file, os.W_OK) else "r") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -60,7 +85,7 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> "FileLock":
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 
@@ -71,6 +96,12 @@ class FileLock:
         _traceback: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def write_holder(file: Path) -> None:
+    """Write into a file that this process holds a lock."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(_self()))
 
 
 def read_holder(file: Path) -> dict[str, Any]:

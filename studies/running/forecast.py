@@ -17,11 +17,15 @@ from models.catalog import MODELS
 from models.entries import ClipShape
 from studies.spec.clip_checks import clip_shape
 from studies.spec.schema import CellSettings, StudySpec
-from studies.spec.settings import base_settings
+from studies.spec.settings import base_settings, for_class
+from studies.tree.afterwards import planned_afterwards
 from studies.tree.assemblies import SINGLE_NETWORK, waiting_cells
 from studies.tree.cells import CellResult, PlannedCell, no_start
-from studies.tree.growth import GrownStage, Proposals, Tree, grow
+from studies.tree.grown import GrownStage, Tree
+from studies.tree.growth import Proposals, grow
+from studies.tree.judging import ImageDifference
 from studies.tree.ledger import RETRIED_AT_LAUNCH
+from studies.tree.stages import groups_of
 from trackers.records import JsonValue, Outcome
 
 TIMING_TIMEOUT_S = 600
@@ -87,6 +91,7 @@ def forecast(
     timed: TimedBatch | None,
     workers: int,
     proposals: Proposals | None = None,
+    image_difference: ImageDifference | None = None,
 ) -> Forecast:
     """Plan every cell that can be known; those a sampler will propose count as the base's."""
     regrow = partial(
@@ -95,16 +100,21 @@ def forecast(
         data_fingerprint=data_fingerprint,
         start_fingerprint=start_fingerprint,
         proposals=proposals or {},
+        image_difference=image_difference,
     )
     tree, decided = _assume_winners(spec, results, regrow)
+    if decided < len(tree.stages):  # who the finalists are is not assumed, only how many at most
+        tree = replace(tree, afterwards=planned_afterwards(spec))
     timed = _shared(timed, spec.data, workers)
     rows = _rows(tree, results, decided=decided, timed=timed)
     to_train = [row for row in rows if not row.is_reused and row.needs_trial and _is_open(row)]
-    unknown = {each.stage.name: count for each in tree.stages if (count := _unknown(each))}
+    unknown = {each.stage.name: count for each in tree.every_stage if (count := _unknown(each))}
     if singles := waiting_cells(spec, tree.assemblies):
         unknown[SINGLE_NETWORK] = singles
     trained = (
-        [] if tree.blocked else [each for each in tree.stages if not each.stage.after_training]
+        []
+        if tree.blocked
+        else [each for each in tree.every_stage if not each.stage.after_training]
     )
     to_propose = sum(_unknown(each) for each in trained)
     base = PlannedCell("", base_settings(spec), 0, "", None)
@@ -127,7 +137,7 @@ def _rows(
     """List the cells of every stage, then those that only the assemblies need."""
     places = [
         (grown.stage.name, cell, number > decided)
-        for number, grown in enumerate(tree.stages)
+        for number, grown in enumerate(tree.every_stage)
         for cell in grown.cells()
     ]
     measured = {cell.id for _, cell, _ in places}
@@ -139,7 +149,7 @@ def _rows(
     ]
     varied = {
         (grown.stage.name, cell.id): each.varied
-        for grown in tree.stages
+        for grown in tree.every_stage
         for each in grown.configurations
         for cell in each.cells
     }
@@ -184,7 +194,8 @@ def time_one_batch(spec: StudySpec) -> TimedBatch | None:
     """
     if MODELS[spec.model.name].builder is None:
         return None
-    settings = base_settings(spec)
+    base, group = base_settings(spec), groups_of(spec)[0]
+    settings = for_class(base, group) if group else base
     order = {"task": spec.task, "settings": settings.model_dump(mode="json")}
     done = subprocess.run(
         [sys.executable, "-m", "studies.running.timed_batch"],

@@ -8,31 +8,45 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from data_pipeline.catalog import data_fingerprint, prepare_data
 from models.catalog import MODELS
 from reports.page import write as write_report
 from studies.running.bookkeeping import reap
-from studies.running.budgets import BudgetMeter, device_seconds
+from studies.running.budget_preflight import check_budget
+from studies.running.budgets import BudgetMeter
 from studies.running.coordinator import Coordinator, LaunchEnd, StopRequest
+from studies.running.costs import spent_by
 from studies.running.data_preflight import preflight
-from studies.running.devices import slots
+from studies.running.devices import local_devices
 from studies.running.environment import describe_environment
-from studies.running.local_pool import TORCH_PRELOAD, LocalPool
-from studies.running.pool import Pool
+from studies.running.executors import EXECUTORS, Placement
+from studies.running.file_lock import LockHeldError
+from studies.running.forecast import forecast
+from studies.running.inline_pool import InlinePool
+from studies.running.lease_watch import LeaseWatch
+from studies.running.memory_preflight import check_memory, planned_settings
+from studies.running.prices import price_of
 from studies.running.progress import View
+from studies.running.rank_preflight import check_ranks
+from studies.running.requests import forget_stops
 from studies.running.start_preflight import START_FACT, check_starts, starting_facts
 from studies.running.starting import Starts
 from studies.running.uploads import UploadDesk
 from studies.running.weights import drop_weights, kept_cells
-from studies.running.workspace import WorkspaceFolder
+from studies.running.workspace import WorkspaceFolder, open_ledger
+from studies.search.importance import with_importance
 from studies.search.living_tree import LivingTree, data_fingerprints
+from studies.search.measured import measured_by, read_cell
+from studies.search.optuna_copy import OptunaCopy
 from studies.search.storage import open_storage
+from studies.search.warm_start import StartOf, check_earlier_studies, search_start
 from studies.spec.diff import Change, classify_changes, is_refused, render_changes
 from studies.spec.load import LoadedStudy
 from studies.spec.schema import StudySpec
-from studies.tree.cell_history import read_history
+from studies.tree.image_differences import image_differences
 from studies.tree.ledger import Ledger
 from studies.tree.study_record import read_study
 from trackers.tracker import Tracker
@@ -62,27 +76,66 @@ def launch(
     loaded: LoadedStudy,
     workspace: WorkspaceFolder,
     *,
-    workers: int | None,
+    placement: Placement,
     tracker: Tracker,
     view: View,
 ) -> LaunchResult:
-    """Run a study, or what is left of it; the caller holds its lease.
+    """Lease a study and run it, or what is left of it.
+
+    Args:
+        loaded: The study.
+        workspace: Where it is kept.
+        placement: Where its trials run.
+        tracker: Where facts go, besides the ledger.
+        view: What is shown meanwhile.
 
     Raises:
+        LockHeldError: another process runs the study, or took it over.
         StudyChangedError: the file asks something else than the study in the workspace.
         DataError: the data cannot be read, or too little of it.
         UnusableStartError: what a training is to start from is not there, or does not fit.
+        RanksRefusedError: several processes per trial cannot train it.
+        TooFewGpusError: a trial takes more GPUs than there are.
+        PriceError: a limit of the budget cannot be measured.
+        UnknownEarlierStudyError: a study to learn from is not in the workspace.
     """
-    ledger = Ledger(workspace.ledger_file)
+    with workspace.lease(loaded.spec.study) as lease:
+        return _launch(
+            loaded,
+            workspace,
+            placement=placement,
+            tracker=tracker,
+            view=view,
+            watch=LeaseWatch(lease),
+        )
+
+
+def _launch(
+    loaded: LoadedStudy,
+    workspace: WorkspaceFolder,
+    *,
+    placement: Placement,
+    tracker: Tracker,
+    view: View,
+    watch: LeaseWatch,
+) -> LaunchResult:
+    """Run a study whose lease is held."""
+    ledger = open_ledger(workspace)
     try:
+        ledger.wait_for_server(view.say, watch.lease.confirm)
+        forget_stops(ledger, loaded.spec.study)
         fingerprints = data_fingerprints(data_fingerprint)
+        image_difference = image_differences(loaded.spec, ledger, workspace.folder)
         environment = {
             **describe_environment(),
             "data_fingerprint": fingerprints(loaded.spec.data),
         }
+        check_budget(loaded.spec.budget, view, is_local=placement.executor != "ray")
+        check_ranks(loaded.spec, placement)
         starts = Starts(workspace)
         environment |= starting_facts(loaded.spec, starts)
         _accept(loaded, ledger, view, environment=environment)
+        check_earlier_studies(loaded.spec, ledger.study_names())
         prepare_data(loaded.spec.data)
         check_starts(loaded.spec, starts, view)
         used = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
@@ -93,19 +146,41 @@ def launch(
             resolved=loaded.resolved,
             environment={**environment, **used},
         )
+        if placement.executor != "ray":  # whose machines are not this one
+            plan = partial(
+                forecast,
+                loaded.spec,
+                data_fingerprint=fingerprints,
+                start_fingerprint=starts.fingerprint,
+                image_difference=image_difference,
+            )
+            planned = partial(planned_settings, plan, ledger, loaded.spec.study)
+            check_memory(loaded.spec, workspace.study(loaded.spec.study), view, planned=planned)
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
+        copy = OptunaCopy(lambda: open_storage(workspace.optuna_place()))
         living_tree = LivingTree(
             loaded.spec,
             ledger,
-            storage=open_storage(workspace.optuna_file),
+            copy=copy,
+            measured=measured_by(ledger, workspace.folder, loaded.spec),
             data_fingerprint=fingerprints,
             start_fingerprint=starts.fingerprint,
+            image_difference=image_difference,
+            start_of=_start_of(loaded.spec, ledger, workspace),
         )
-        ground = _Ground(workspace, desk, living_tree, starts)
-        end = _run(ground, workers=workers, tracker=tracker, view=view)
+        ground = _Ground(workspace, desk, living_tree, starts, watch)
+        end = _run(ground, placement=placement, tracker=tracker, view=view)
+        copy.close()
         return _finish(workspace, desk, end=end, tracker=tracker, view=view)
     finally:
         ledger.close()
+
+
+def _start_of(spec: StudySpec, ledger: Ledger, workspace: WorkspaceFolder) -> StartOf:
+    """Return what finds out what a search may start with."""
+    metric = spec.objective.metric
+    measured = partial(read_cell, ledger, workspace.folder, metric=metric)
+    return partial(search_start, earlier=ledger, measured=measured)
 
 
 def _accept(
@@ -162,15 +237,18 @@ class _Ground:
     desk: UploadDesk
     living_tree: LivingTree
     starts: Starts
+    watch: LeaseWatch
 
 
-def _run(ground: _Ground, *, workers: int | None, tracker: Tracker, view: View) -> LaunchEnd:
+def _run(ground: _Ground, *, placement: Placement, tracker: Tracker, view: View) -> LaunchEnd:
     workspace, desk = ground.workspace, ground.desk
     spec, ledger = desk.spec, desk.ledger
     started_at = time.monotonic()
     _resume(ledger, workspace, spec.study, view=view)
-    pool = _open_pool(spec, workers)
+    needs_torch = MODELS[spec.model.name].builder is not None
+    pool = EXECUTORS[placement.executor](placement, needs_torch, view.say)
     end = LaunchEnd(False, "the launch itself failed")
+    is_ours = True
     try:
         with _stop_on_signals() as stop:
             coordinator = Coordinator(
@@ -181,15 +259,22 @@ def _run(ground: _Ground, *, workers: int | None, tracker: Tracker, view: View) 
                 tracker=tracker,
                 view=view,
                 living_tree=ground.living_tree,
-                meter=_meter(spec, ledger, workspace, started_at=started_at),
+                meter=_meter(spec, ledger, started_at=started_at),
                 stop=stop,
                 desk=desk,
                 starts=ground.starts,
+                watch=ground.watch,
             )
+            if isinstance(pool, InlinePool):
+                pool.give_turns(coordinator.turn)
             end = coordinator.run()
+    except LockHeldError:
+        is_ours = False  # another process took the study over: the ledger is its to write
+        raise
     finally:
         pool.close()
-        ledger.end_launch(spec.study, is_finished=end.is_finished, note=end.note)
+        if is_ours:
+            ledger.end_launch(spec.study, is_finished=end.is_finished, note=end.note)
     return end
 
 
@@ -201,26 +286,16 @@ def _resume(ledger: Ledger, workspace: WorkspaceFolder, study: str, *, view: Vie
         view.say(f"{count} cells that failed, were lost or stopped are tried again")
 
 
-def _open_pool(spec: StudySpec, workers: int | None) -> Pool:
-    needs_torch = MODELS[spec.model.name].builder is not None
-    return LocalPool(slots(workers), TORCH_PRELOAD if needs_torch else ())
-
-
-def _meter(
-    spec: StudySpec, ledger: Ledger, workspace: WorkspaceFolder, *, started_at: float
-) -> BudgetMeter:
+def _meter(spec: StudySpec, ledger: Ledger, *, started_at: float) -> BudgetMeter:
     """Count what earlier launches used."""
-    trials = ledger.trials(spec.study)
-    by_cell: dict[str, list[Path]] = {}
-    for trial in trials:
-        by_cell.setdefault(trial["cell"], []).append(workspace.folder / trial["folder"])
     row = ledger.study(spec.study)
+    price = price_of(local_devices()[0], spec.budget)
     return BudgetMeter(
         budget=spec.budget.study,
-        epochs=sum(len(read_history(folders).epochs) for folders in by_cell.values()),
+        ended=spent_by(ledger.trials(spec.study)),
         earlier_wall_s=row["wall_s"] if row is not None else 0.0,
-        device_s=device_seconds(trials),
         started_at=started_at,
+        currency="" if price is None else price.currency,
     )
 
 
@@ -258,7 +333,7 @@ def _finish(
     # The tracker's thread may be importing pandas just now; Plotly would meet it half-made.
     import pandas  # noqa: F401
 
-    write_report(record, report)
+    write_report(with_importance(record), report)
     tracker.study(record, report=report)
     is_uploaded = _wait_for_uploads(tracker, view)
     if end.is_finished:

@@ -9,15 +9,10 @@ from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
-from studies.running.pool import Exited, Progressed, Signal, Wrote
+from studies.running.pool import Exited, Signal, heard
+from studies.running.trial_line import GO, ORPHAN_GRACE_S, READY, STOP, VERDICT
 from studies.running.trial_order import Slot, TrialOrder
-from studies.running.trial_process import (
-    GO,
-    ORPHAN_GRACE_S,
-    READY,
-    STOP,
-    run_trial,
-)
+from studies.running.trial_process import run_trial
 
 TORCH_PRELOAD = (
     "models.training",
@@ -45,8 +40,9 @@ class LocalPool:
         self._free = list(slots)
         self._running: dict[str, _Running] = {}
 
-    def take(self) -> Slot | None:
+    def take(self, wanted: int = 1) -> Slot | None:
         """Lease the slot with the lowest number."""
+        del wanted  # there are no more than there are
         if not self._free:
             return None
         self._free.sort(key=lambda slot: slot.number)
@@ -77,6 +73,11 @@ class LocalPool:
                 signals.append(self._reap(cell))
         return signals
 
+    def answer(self, cell: str, reason: str | None) -> None:
+        """Tell a trial that asked why it is pruned; None: to go on."""
+        with contextlib.suppress(OSError):  # it ended on its own
+            self._running[cell].connection.send_bytes(VERDICT + (reason or "").encode())
+
     def stop(self, cell: str) -> None:
         """Ask a trial to write a checkpoint and end."""
         with contextlib.suppress(OSError):  # it ended on its own
@@ -106,7 +107,7 @@ class LocalPool:
                 if message == (READY,):
                     running.connection.send_bytes(GO)
                 else:
-                    signals.append(_signal(cell, message))
+                    signals.append(heard(cell, message))
         except (EOFError, OSError):
             running.is_open = False
         return signals
@@ -118,9 +119,3 @@ class LocalPool:
         running.connection.close()
         self._free.append(running.slot)
         return Exited(cell, exit_code)
-
-
-def _signal(cell: str, message: tuple[str, int, int, int] | tuple[str]) -> Signal:
-    if len(message) == 4:
-        return Progressed(cell, message[1], message[2], message[3])
-    return Wrote(cell)

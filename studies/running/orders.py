@@ -2,13 +2,22 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 from models.session import StartingWeights
+from models.spending import HOUR_S, KWH_J, TrainingLimits
+from studies.running.memory import first_divisor
+from studies.running.prices import price_of
 from studies.running.trial_order import Slot, TrialOrder
 from studies.spec.budget_schema import duration_s
 from studies.spec.schema import CellSettings, StudySpec
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.ledger import Ledger, TrialStart
+
+
+def study_folder(workspace: Path, study: str) -> Path:
+    """Return where a workspace keeps what is of one study."""
+    return workspace / "studies" / study
 
 
 def trial_folder(study: str, cell: str, attempt: int | str) -> str:
@@ -24,15 +33,22 @@ def training_order(
     cell: str,
     slot: Slot,
     start: StartingWeights | None = None,
+    awaits_verdict: bool = False,
 ) -> tuple[TrialOrder, CellHistory]:
     """Write the next attempt at a cell into the ledger; return its order and the past."""
     row = ledger.cell(spec.study, cell)
     earlier = ledger.trials(spec.study, cell)
     attempt = len(earlier) + 1
-    divisor = earlier[-1]["next_micro_batch_divisor"] if earlier else 1
+    if earlier:
+        divisor = earlier[-1]["next_micro_batch_divisor"]
+    else:
+        divisor = _first_divisor(spec.study, workspace, row["settings"], slot)
     folder = trial_folder(spec.study, cell, attempt)
-    trial = TrialStart(cell, attempt, slot.device, socket.gethostname(), folder, divisor)
+    trial = TrialStart(
+        cell, attempt, slot.device, slot.host or socket.gethostname(), folder, divisor
+    )
     ledger.start_trial(spec.study, trial)
+    price = price_of(slot.device, spec.budget)
     folders = [workspace / each["folder"] for each in earlier]
     order = TrialOrder(
         purpose="train",
@@ -44,23 +60,43 @@ def training_order(
         objective=spec.objective.metric,
         maximize=spec.objective.direction == "maximize",
         scores_test=spec.objective.select_on == "test",
-        time_limit_s=_time_limit_s(spec, row["grp"]),
         folder=workspace / folder,
         earlier_folders=tuple(reversed(folders)),
         micro_batch_divisor=divisor,
         weights=None,
         start=start,
+        awaits_verdict=awaits_verdict,
+        limits=limits_of(spec, row["grp"], price.currency if price is not None else ""),
     )
     return order, read_history(folders)
 
 
-def _time_limit_s(spec: StudySpec, group: str) -> float | None:
-    """Return how long a cell may train; the single network stands for one of each class."""
-    limit = spec.budget.per_trial.time
-    if limit is None:
-        return None
+def _first_divisor(study: str, workspace: Path, settings: dict[str, Any], slot: Slot) -> int:
+    cell = CellSettings.model_validate(settings)
+    return first_divisor(study_folder(workspace, study), cell, slot)
+
+
+def limits_of(spec: StudySpec, group: str, currency: str) -> TrainingLimits:
+    """Return what a cell may use; the single network stands for one of each class."""
+    budget = spec.budget.per_trial
     stands_for = len(spec.data.classes) if spec.data.one_model_per_class and not group else 1
-    return duration_s(limit) * stands_for
+
+    def measured(limit: float | None, unit: float = 1.0) -> float | None:
+        return None if limit is None else limit * unit * stands_for
+
+    def counted(limit: int | None) -> int | None:
+        return None if limit is None else limit * stands_for
+
+    return TrainingLimits(
+        epochs=budget.epochs,
+        steps=counted(budget.steps),
+        images=counted(budget.images),
+        seconds=None if budget.time is None else measured(duration_s(budget.time)),
+        device_s=measured(budget.gpu_hours, HOUR_S),
+        energy_j=measured(budget.energy_kwh, KWH_J),
+        money=measured(budget.money),
+        currency=currency,
+    )
 
 
 def batch_size(order: TrialOrder) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from studies.running.trial_line import ASKS, PROGRESS, Message
 from studies.running.trial_order import Slot, TrialOrder
 
 
@@ -24,6 +25,14 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial finished an epoch, and waits for `Pool.answer` whether to go on."""
+
+    cell: str
+    epoch: int  # the event log has it
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """A trial's process is gone; its event log says how it ended, if it could."""
 
@@ -31,20 +40,36 @@ class Exited:
     exit_code: int | None  # negative: the signal that ended it; None: unknown
 
 
-Signal: TypeAlias = Progressed | Wrote | Exited
+Signal: TypeAlias = Progressed | Wrote | Asked | Exited
+
+
+def heard(cell: str, message: Message) -> Signal:
+    """Return what a trial's message says, see `trial_line`."""
+    if message[0] == PROGRESS:
+        return Progressed(cell, *message[1:])
+    if message[0] == ASKS:
+        return Asked(cell, message[1])
+    return Wrote(cell)
 
 
 class Pool(Protocol):
     """Runs trials, each in a process of its own."""
 
-    def take(self) -> Slot | None:
-        """Lease a slot, or None when all are in use."""
+    def take(self, wanted: int = 1) -> Slot | None:
+        """Lease a slot, or None when all are in use.
+
+        Args:
+            wanted: How many trials wait for one, this one included; a cluster asks for so many.
+        """
 
     def start(self, order: TrialOrder, slot: Slot) -> None:
         """Run a trial in a leased slot, which is given back when it exits."""
 
     def wait(self, timeout_s: float) -> list[Signal]:
         """Return what happened, after at most `timeout_s`."""
+
+    def answer(self, cell: str, reason: str | None) -> None:
+        """Tell a trial that asked why it is pruned; None: to go on."""
 
     def stop(self, cell: str) -> None:
         """Ask a trial to write a checkpoint and end."""

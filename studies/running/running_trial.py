@@ -1,13 +1,17 @@
 """A trial as the coordinator sees it: its order, its log so far, and when it last moved."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.spending import Spent
+from studies.running.costs import final_costs, held_by
 from studies.running.progress import RunningRow
 from studies.running.trial_order import Slot, TrialOrder
 from studies.tree.cell_history import EVENTS_FILE, CellHistory
 from trackers.event_log import Event, read_events
+from trackers.records import JsonValue
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class RunningTrial:
     earlier_epochs: int = 0  # finished before this attempt
     started_at: float = field(default_factory=time.monotonic)
     moved_at: float = field(default_factory=time.monotonic)
+    uploaded_at: float = field(default_factory=time.monotonic)
     stop_asked_at: float | None = None
     killed_because: str = ""
     warnings: dict[str, str] = field(default_factory=dict)  # of this attempt: topic -> message
@@ -29,6 +34,7 @@ class RunningTrial:
     def __post_init__(self) -> None:
         self.earlier_epochs = len(self.history.epochs)
         self.history.end = None
+        self.history.costs = {}
 
     @property
     def log_file(self) -> Path:
@@ -55,6 +61,28 @@ class RunningTrial:
             self.row.metrics = dict(epochs[-1].fields["metrics"])
             self.row.step = 0
         return epochs
+
+    def spent(self) -> Spent:
+        """Return what this attempt has used so far: its time until now, the rest as it said."""
+        return Spent.from_state(self.costs())
+
+    def costs(self) -> dict[str, JsonValue]:
+        """Return what this attempt cost so far; see `studies.running.costs`."""
+        held = held_by(self.order, self.slot)  # for as long as it has not said so itself
+        return final_costs({**held, **self.history.costs}, self.running_s())
+
+    def curve(self, until: int) -> dict[int, float]:
+        """Return the objective of every epoch so far, over all attempts.
+
+        Args:
+            until: Last epoch that counts.
+        """
+        metric = self.order.objective
+        return {
+            number: epoch.metrics[metric]
+            for number, epoch in self.history.epochs.items()
+            if number <= until and math.isfinite(epoch.metrics.get(metric, math.nan))
+        }
 
     def running_s(self) -> float:
         """Return the seconds since the trial was started."""

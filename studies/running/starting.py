@@ -13,11 +13,10 @@ from data_pipeline.hashing import file_sha256, hash_of
 from models.session import StartingWeights
 from models.settings import OF_RUN, TransferSettings
 from studies.predicting.choosing import Member, UnusableRunError, choose_run
-from studies.running.workspace import WorkspaceFolder
+from studies.running.workspace import WorkspaceFolder, open_ledger
 from studies.spec.schema import CellSettings
 from studies.spec.start_checks import missing_file
 from studies.tree.cell_history import read_history
-from studies.tree.ledger import Ledger
 from trackers.event_log import EventLogError
 
 
@@ -118,12 +117,12 @@ def _is_run(source: str) -> bool:
 
 def _of_run(source: str, workspace: WorkspaceFolder) -> tuple[_Found, ...]:
     name = source.removeprefix(OF_RUN)
-    if not workspace.ledger_file.is_file():
+    if not workspace.has_ledger():
         raise UnusableStartError(
             f"study '{name}' must be in the workspace {workspace.folder} to start from, but that "
             "holds no study yet; launch it first, or name the --workspace that it ran in"
         )
-    ledger = Ledger(workspace.ledger_file)
+    ledger = open_ledger(workspace)
     try:
         run = choose_run(ledger, workspace.folder, name, find_run=lambda _: None)
     except UnusableRunError as error:

@@ -5,11 +5,11 @@ from studies.running.assembly_uploads import assembly_upload
 from studies.running.starting import Starts
 from studies.running.uploads import UploadDesk
 from studies.running.weights import kept_cells
-from studies.running.workspace import WorkspaceFolder
+from studies.running.workspace import WorkspaceFolder, open_ledger
 from studies.search.living_tree import data_fingerprints
 from studies.spec.schema import StudySpec
 from studies.tree.growth import grow
-from studies.tree.ledger import Ledger
+from studies.tree.image_differences import image_differences
 from studies.tree.study_record import read_study
 from trackers.tracker import Tracker
 
@@ -18,7 +18,7 @@ def synchronise(
     spec: StudySpec, workspace: WorkspaceFolder, *, tracker: Tracker, timeout_s: float
 ) -> bool:
     """Upload every cell and the report; say whether the tracker took everything in time."""
-    ledger = Ledger(workspace.ledger_file)
+    ledger = open_ledger(workspace)
     try:
         record = read_study(ledger, workspace.folder, spec.study)
         tree = grow(
@@ -27,6 +27,7 @@ def synchronise(
             data_fingerprint=data_fingerprints(data_fingerprint),
             start_fingerprint=Starts(workspace).fingerprint,
             proposals=ledger.proposals(spec.study),
+            image_difference=image_differences(spec, ledger, workspace.folder),
         )
         desk = UploadDesk(spec, ledger, workspace.folder)
         desk.follow(tree)

@@ -33,7 +33,7 @@ def measure(task: str, settings: CellSettings) -> dict[str, Any]:
     data = open_data(wanted, task, 0, examines=False)
     train, val = data.training(settings.training.batch_size), data.validation(1)
     clip = clip_shape(settings.data)
-    bench = set_up(_session(task, settings, data))
+    bench = set_up(probe_session(task, settings, data))
     fetched, fetch_s = _fetched(train)
     seconds, images = _step_s(bench, bench.task.to_device(fetched, bench.device))
     weights = sum(each.numel() * each.element_size() for each in bench.model.state_dict().values())
@@ -59,7 +59,8 @@ def measure(task: str, settings: CellSettings) -> dict[str, Any]:
     }
 
 
-def _session(task: str, settings: CellSettings, data: DataSource) -> TrainingSession:
+def probe_session(task: str, settings: CellSettings, data: DataSource) -> TrainingSession:
+    """Return a session that trains nothing: of what is tried before a launch."""
     return TrainingSession(
         task=task,
         model=settings.model,
@@ -71,7 +72,6 @@ def _session(task: str, settings: CellSettings, data: DataSource) -> TrainingSes
         objective="val/loss",
         maximize=False,
         scores_test=False,
-        time_limit_s=None,
         folder=Path(),
         earlier_folders=(),
         data=lambda: data,

@@ -1,10 +1,12 @@
 """What a trial process is told; small, picklable, torch-free."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from models.session import StartingWeights
+from models.spending import TrainingLimits
+from studies.running.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ class TrialOrder:
     objective: str  # "val/iou"
     maximize: bool
     scores_test: bool
-    time_limit_s: float | None  # training time over all attempts
     folder: Path
     earlier_folders: tuple[Path, ...]  # newest first
     micro_batch_divisor: int
     weights: Path | None  # with purpose "test"
     assembly: AssemblyOrder | None = None  # with purpose "assembly"
     start: StartingWeights | None = None  # with purpose "train": an earlier training's
+    awaits_verdict: bool = False  # after each epoch, whether it is pruned
+    awaits_last_verdict: bool = False  # also after the last one: a limit may be exceeded
+    limits: TrainingLimits = field(default_factory=TrainingLimits)  # over all attempts
+    price: Price | None = None  # of a whole device for an hour; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,19 @@ class Slot:
     """What one trial at a time may use."""
 
     number: int
-    gpu: str | None  # as in CUDA_VISIBLE_DEVICES; None: the CPU
+    gpu: str | None  # as in CUDA_VISIBLE_DEVICES, "0" or "0,1"; None: the CPU
     device: str  # for people: "cpu", "cuda:0 NVIDIA H200"
     threads: int
+    share: float = 1.0  # of the GPU: workers that have it in common split it
+    host: str = ""  # of another machine; "": this one
+    processes: int = 1  # that train together, each with a GPU where there is any
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """Return its GPUs, as CUDA_VISIBLE_DEVICES names them; none on the CPU."""
+        return tuple(self.gpu.split(",")) if self.gpu else ()
+
+    @property
+    def place(self) -> str:
+        """Return where the trial runs, for people: "node-3: cuda:0 NVIDIA H200"."""
+        return f"{self.host}: {self.device}" if self.host else self.device

@@ -4,122 +4,81 @@ The coordinator may ask it to stop, or vanish; either way it writes a checkpoint
 has to say is in its event log, so nothing is lost with the connection.
 """
 
-import contextlib
 import errno
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 from models.catalog import MODELS
+from models.ranks import Ranks
 from models.session import (
-    DataSource,
     Diverged,
     EpochReport,
     Interrupted,
     OutOfMemory,
+    Pruned,
     TrainingResult,
-    TrainingSession,
 )
+from studies.running.costs import AttemptCosts
 from studies.running.eviction import LOCK_FILE
 from studies.running.file_lock import FileLock
+from studies.running.rank_processes import RankLost, ranks_of
+from studies.running.slot_use import redirect_output, use_slot
+from studies.running.trial_line import PROGRESS, WROTE, TrialLine, Wire, WireLine
 from studies.running.trial_order import Slot, TrialOrder
+from studies.running.trial_session import Listener, make_session
 from studies.running.trial_warnings import noted_warnings
-from studies.spec.clip_checks import clip_shape
-from studies.spec.schema import CellSettings
 from studies.tree.cell_history import EVENTS_FILE, read_history
 from trackers.event_log import EventLog
 from trackers.records import JsonValue
+from trackers.redaction import redact
 
+FOR_PEOPLE = ("message", "topic", "traceback", "note")  # fields that may quote anything
 PROGRESS_INTERVAL_S = 0.2
-ORPHAN_GRACE_S = 30.0  # a trial that does not stop for a vanished coordinator is ended
-READY, GO, STOP = "ready", b"go", b"stop"
-ORPHANED_EXIT_CODE = 75  # EX_TEMPFAIL
+STUCK_EXIT_CODE = 70  # EX_SOFTWARE; how it ended is in the event log
 
 
-def run_trial(order: TrialOrder, slot: Slot, connection: Connection) -> None:
+def run_trial(order: TrialOrder, slot: Slot, wire: Wire) -> None:
     """Run one trial; the target of a trial process."""
-    _use_slot(slot)
+    use_slot(slot)
     order.folder.mkdir(parents=True, exist_ok=True)
-    _redirect_output(order.folder / "output.log")
+    redirect_output(order.folder / "output.log")
     with FileLock(order.folder / LOCK_FILE):
-        if not _is_wanted(connection):
-            return
-        stop = _listen(connection)
-        log = EventLog(order.folder / EVENTS_FILE)
-        trial = _Trial(order, log, connection, stop)
-        trial.note("started", pid=os.getpid(), attempt=order.attempt, device=slot.device)
-        with noted_warnings(trial.note):
-            name, fields = _outcome_of(trial.run)
-        trial.note(name, **fields)
-        log.close()
+        line = WireLine(wire)
+        if line.is_wanted():
+            line.listen()
+            conduct(order, slot, line)
 
 
-def _use_slot(slot: Slot) -> None:
-    """Take the leased device and threads before anything initialises CUDA."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu if slot.gpu is not None else ""
-    os.environ["OMP_NUM_THREADS"] = str(slot.threads)
-    torch = sys.modules.get("torch")  # preloaded: the variable would come too late
-    if torch is not None:
-        torch.set_num_threads(slot.threads)
-    cv2 = sys.modules.get("cv2")  # else it takes every core of the machine
-    if cv2 is not None:
-        cv2.setNumThreads(slot.threads)
-
-
-def _redirect_output(file: Path) -> None:
-    """Send everything printed, also by native code, to the trial's own file."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-
-
-def _is_wanted(connection: Connection) -> bool:
-    """Ask the coordinator, now that the folder is locked, whether to begin.
-
-    A process that comes up after its coordinator died must not touch anything: the next
-    coordinator found its folder free, and may have started another attempt.
-    """
-    try:
-        connection.send((READY,))
-        return connection.recv_bytes() == GO
-    except (EOFError, OSError):
-        return False
-
-
-def _listen(connection: Connection) -> threading.Event:
-    """Return an event that is set when the trial should stop."""
-    stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to pass on
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-
-    def wait_for_word() -> None:
-        try:
-            connection.recv_bytes()
-            stop.set()
-        except (EOFError, OSError):
-            stop.set()
-            time.sleep(ORPHAN_GRACE_S)
-            os._exit(ORPHANED_EXIT_CODE)
-
-    threading.Thread(target=wait_for_word, daemon=True, name="coordinator").start()
-    return stop
+def conduct(order: TrialOrder, slot: Slot, line: TrialLine) -> None:
+    """Run a trial whose folder is locked, and write down how it ended."""
+    log = EventLog(order.folder / EVENTS_FILE)
+    costs = AttemptCosts(order, slot)
+    trial = _Trial(order, slot, log=log, line=line, costs=costs)
+    started: dict[str, Any] = {"attempt": order.attempt, "device": slot.device}
+    trial.note("started", pid=os.getpid(), **started, costs=costs.so_far())
+    with noted_warnings(trial.note):
+        name, fields = _outcome_of(trial.run)
+    trial.note(name, **fields, costs=costs.so_far())
+    log.close()
 
 
 def _outcome_of(run: Callable[[], dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     """Run, and turn however it ends into an event."""
     try:
         return "finished", run()
+    except Pruned as error:
+        return "ended", {"kind": "pruned", "message": str(error)}
     except Interrupted as error:
         return "ended", {"kind": "stopped", "message": str(error)}
+    except RankLost as error:
+        return "ended", {"kind": "lost", "message": str(error)}
     except (OutOfMemory, MemoryError) as error:
         return "ended", {"kind": "out_of_memory", "message": str(error)}
     except Diverged as error:
@@ -133,7 +92,7 @@ def _outcome_of(run: Callable[[], dict[str, Any]]) -> tuple[str, dict[str, Any]]
 
 def _failure(error: Exception, kind: str) -> dict[str, Any]:
     text = "".join(traceback.format_exception(error))
-    sys.stderr.write(text)
+    sys.stderr.write(redact(text))
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return {
         "kind": kind,
@@ -147,13 +106,20 @@ class _Trial:
     """Connects a trainer with the event log and the coordinator."""
 
     def __init__(
-        self, order: TrialOrder, log: EventLog, connection: Connection, stop: threading.Event
+        self,
+        order: TrialOrder,
+        slot: Slot,
+        *,
+        log: EventLog,
+        line: TrialLine,
+        costs: AttemptCosts,
     ) -> None:
         self._order = order
+        self._slot = slot
+        self._costs = costs
         self._log = log
-        self._connection = connection
-        self._stop = stop
-        self._saying = threading.RLock()  # a warning may come from any thread
+        self._line = line
+        self._writing = threading.RLock()  # a warning may come from any thread
         self._last_progress = 0.0
         earlier = read_history(reversed(order.earlier_folders))
         self._reported = set(earlier.epochs)
@@ -164,13 +130,9 @@ class _Trial:
             # Imported at use: torch, which a trainer without data never needs.
             from studies.running.assembly_process import run_assembly
 
-            return run_assembly(self._order, self._report_progress, self._stop.is_set)
-        session = self._session(CellSettings.model_validate(self._order.settings))
-        entry = MODELS[session.model.name]
-        if self._order.purpose == "test":
-            result: TrainingResult = resolve_name(entry.scorer)(session, self._order.weights)
-        else:
-            result = resolve_name(entry.trainer)(session)
+            return run_assembly(self._order, self._report_progress, self._line.should_stop)
+        with ranks_of(self._order, self._slot, self._end_now) as ranks:
+            result = self._train_or_score(ranks)
         return {
             "metrics": dict(result.metrics),
             "best_epoch": result.best_epoch,
@@ -180,62 +142,60 @@ class _Trial:
             "files": dict(result.files),
         }
 
-    def note(self, event: str, **fields: JsonValue) -> None:
-        """Write an event and wake the coordinator."""
-        with self._saying:
-            self._log.append(event, **fields)
-            self._send(("wrote",))
-
-    def _session(self, settings: CellSettings) -> TrainingSession:
-        order = self._order
-        return TrainingSession(
-            task=order.task,
-            model=settings.model,
-            training=settings.training,
-            evaluation=settings.evaluation,
-            image_size=settings.data.image_size,
-            seed=order.seed,
-            micro_batch_divisor=order.micro_batch_divisor,
-            objective=order.objective,
-            maximize=order.maximize,
-            scores_test=order.scores_test,
-            time_limit_s=order.time_limit_s,
-            folder=order.folder,
-            earlier_folders=order.earlier_folders,
-            data=lambda: self._open_data(settings),
+    def _train_or_score(self, ranks: Ranks) -> TrainingResult:
+        listener = Listener(
             report=self._report,
             report_effective=self._report_effective,
             report_progress=self._report_progress,
-            should_stop=self._stop.is_set,
-            start=order.start,
-            clip=clip_shape(settings.data),
+            should_stop=self._line.should_stop,
         )
+        session = make_session(self._order, listener, meter=self._costs.meter, ranks=ranks)
+        entry = MODELS[session.model.name]
+        result: TrainingResult
+        if self._order.purpose == "test":
+            result = resolve_name(entry.scorer)(session, self._order.weights)
+        else:
+            result = resolve_name(entry.trainer)(session)
+        return result
 
-    def _open_data(self, settings: CellSettings) -> DataSource:
-        # Imported at use: torch, which a trainer without data never needs.
-        import torch
+    def _end_now(self, error: Exception) -> None:
+        """Write down what ended the trial while it hangs, and end its process."""
 
-        from data_pipeline.source import open_data
+        def fail() -> NoReturn:
+            raise error
 
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return open_data(
-            settings.data,
-            self._order.task,
-            self._order.seed,
-            device=device,
-            progress=self._report_reading,
-        )
+        name, fields = _outcome_of(fail)
+        self.note(name, **fields, costs=self._costs.so_far())
+        os._exit(STUCK_EXIT_CODE)
 
-    def _report_reading(self, done: int, samples: int) -> None:
-        """Say that the trial moves while its data is decoded for the first time."""
-        if self._stop.is_set():
-            raise Interrupted("asked to stop while decoding; what was decoded is kept")
-        self._report_progress(0, done, samples)
+    def note(self, event: str, **fields: JsonValue) -> None:
+        """Write an event and wake the coordinator."""
+        spoken = {
+            name: redact(value) if name in FOR_PEOPLE and isinstance(value, str) else value
+            for name, value in fields.items()
+        }
+        with self._writing:
+            self._log.append(event, **spoken)
+        self._line.say((WROTE,))
 
     def _report(self, epoch: EpochReport) -> None:
-        if epoch.epoch in self._reported:
-            return
+        """Write an epoch down; with a pruner, wait whether to go on.
+
+        The newest one that an earlier attempt wrote is asked for again: that attempt may have
+        been killed while it waited.
+        """
+        if epoch.epoch not in self._reported:
+            self._note_epoch(epoch)
+        is_last = epoch.epoch == self._order.settings["training"]["epochs"]  # too late to prune
+        awaits = self._order.awaits_last_verdict if is_last else self._order.awaits_verdict
+        if awaits and epoch.epoch == max(self._reported):
+            reason = self._line.verdict(epoch.epoch)
+            if reason is not None:
+                raise Pruned(reason)
+
+    def _note_epoch(self, epoch: EpochReport) -> None:
         self._reported.add(epoch.epoch)
+        self._costs.note_epoch(epoch)
         self.note(
             "epoch",
             epoch=epoch.epoch,
@@ -243,6 +203,7 @@ class _Trial:
             wall_s=epoch.wall_s,
             images_seen=epoch.images_seen,
             finished_at=epoch.finished_at,
+            costs=self._costs.so_far(),
         )
 
     def _report_effective(self, effective: Mapping[str, Any]) -> None:
@@ -252,9 +213,4 @@ class _Trial:
         now = time.monotonic()
         if now - self._last_progress >= PROGRESS_INTERVAL_S:
             self._last_progress = now
-            self._send(("progress", epoch, step, steps))
-
-    def _send(self, message: tuple[Any, ...]) -> None:
-        # A vanished coordinator is seen by the listener.
-        with self._saying, contextlib.suppress(OSError):
-            self._connection.send(message)
+            self._line.say((PROGRESS, epoch, step, steps))

@@ -12,7 +12,7 @@ from studies.spec.schema import StudySpec
 from studies.tree.assemblies import SINGLE_NETWORK
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.cells import PlannedCell
-from studies.tree.growth import Configuration, Tree, replicate_name
+from studies.tree.grown import Configuration, Tree, replicate_name
 from studies.tree.kept_files import WEIGHTS, trained_files
 from studies.tree.ledger import Ledger
 from studies.tree.study_record import cell_record
@@ -37,6 +37,17 @@ class UploadDesk:
         before, self._places = self._places, places(tree)
         self._cells = tree.cells()
         return {cell for cell, place in self._places.items() if before.get(cell) != place}
+
+    def extend(self, stage: str, configuration: Configuration) -> set[str]:
+        """Take in a configuration that was added to a stage; return the cells known before."""
+        known: set[str] = set()
+        for cell in configuration.cells:
+            if cell.id in self._cells:
+                known.add(cell.id)
+            self._cells[cell.id] = cell
+            names, first = self._places.get(cell.id, ((), configuration))
+            self._places[cell.id] = (tuple(dict.fromkeys((*names, stage))), first)
+        return known
 
     def snapshot(
         self, cell: str, *, history: CellHistory | None = None, with_weights: bool = False
@@ -99,7 +110,7 @@ class UploadDesk:
 def places(tree: Tree) -> dict[str, tuple[tuple[str, ...], Configuration]]:
     """Return, per cell, the stages that measure it and the configuration it was planned for."""
     found: dict[str, tuple[tuple[str, ...], Configuration]] = {}
-    for grown in tree.stages:
+    for grown in tree.every_stage:
         for configuration in grown.configurations:
             for cell in configuration.cells:
                 names, first = found.get(cell.id, ((), configuration))

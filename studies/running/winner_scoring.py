@@ -12,7 +12,7 @@ from studies.running.trial_order import TrialOrder
 from studies.running.uploads import best_weights
 from studies.spec.schema import StudySpec
 from studies.tree.cells import PlannedCell
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 
@@ -76,7 +76,6 @@ class WinnerDesk:
             objective=self.spec.objective.metric,
             maximize=self.spec.objective.direction == "maximize",
             scores_test=True,
-            time_limit_s=None,
             folder=folder,
             earlier_folders=(),
             micro_batch_divisor=trials[-1]["micro_batch_divisor"],

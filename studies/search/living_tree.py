@@ -1,142 +1,258 @@
-"""The tree of a running study: grown from the ledger, copied into Optuna, written back."""
+"""The tree of a running study: grown from the ledger once, then a configuration at a time.
+
+Growing anew is a pure function of the study and all its results (`tree.growth`), and takes as
+long as there are cells. So it is done at launch, when a stage has run, and where something else
+than one more result or proposal happened; what is done between gives the same tree.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
-from optuna.storages import BaseStorage
+from dataclasses import dataclass, replace
 
 from data_pipeline.settings import DataSettings
-from studies.search.stage_search import ConfigurationResult, StageSearch
+from studies.search.measured import Measured
+from studies.search.open_stage import Added, OpenStage
+from studies.search.optuna_copy import OptunaCopy
+from studies.search.stage_search import Proposal, StageSearch, frozen_trial
+from studies.search.told import configuration_result
+from studies.search.warm_start import NOTHING_KNOWN, Start, StartOf, start_of_file
+from studies.spec.pruner_checks import most_epochs
 from studies.spec.schema import CellSettings, StudySpec
 from studies.tree.cells import CellResult, no_start
-from studies.tree.growth import (
-    Configuration,
-    GrownStage,
-    Tree,
-    grow,
-    objective_value,
-    replicate_name,
-    search_name,
-)
+from studies.tree.grown import Configuration, GrownStage, Tree
+from studies.tree.growth import SPENT, Search, Walk, search_name, walk
+from studies.tree.judging import ImageDifference
 from studies.tree.ledger import Ledger
-from trackers.records import ConfigurationRecord, Outcome, StageRecord
+from studies.tree.ledger_plan import Addition
+from studies.tree.planning import Planner
+from studies.tree.stages import Stage
+from trackers.records import ConfigurationRecord, StageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of the tree."""
+
+    tree: Tree
+    added: tuple[Added, ...] | None  # in the open stage; None: anything may have changed
+    forgone: Mapping[str, str]  # cells that need not be run -> why
 
 
 class LivingTree:
-    """Grows whenever results came in."""
+    """Follows results; proposes, plans and decides what follows from them."""
 
     def __init__(
         self,
         spec: StudySpec,
         ledger: Ledger,
         *,
-        storage: BaseStorage,
+        copy: OptunaCopy,
+        measured: Callable[[str], Measured],
         data_fingerprint: Callable[[DataSettings], str],
         start_fingerprint: Callable[[CellSettings], str] = no_start,
+        image_difference: ImageDifference | None = None,
+        start_of: StartOf = start_of_file,
     ) -> None:
+        """Follow a study; `refresh` comes first.
+
+        Args:
+            spec: The study.
+            ledger: Where it is kept.
+            copy: Optuna's database.
+            measured: What a cell's trials reported.
+            data_fingerprint: Hashes the data on disk.
+            start_fingerprint: Hashes what a cell starts from.
+            image_difference: Compares cells over images, where decisions are by them.
+            start_of: What a search starts with.
+        """
+        self._start_of = start_of
         self._spec = spec
         self._ledger = ledger
-        self._storage = storage
+        self._copy = copy
+        self._measured = measured
         self._data_fingerprint = data_fingerprint
         self._start_fingerprint = start_fingerprint
+        self._image_difference = image_difference
+        self._results: dict[str, CellResult] = {}
+        self._proposals: dict[str, list[Mapping[str, object]]] = {}
+        self._tree = Tree(())
+        self._stage: OpenStage | None = None
+        self._positions = 0  # cells in the running order
 
-    def refresh(self) -> Tree:
-        """Grow as far as the results allow, and write the plan down."""
-        results = self._ledger.results(self._spec.study)
-        tree = self._grow(results)
-        while self._search(tree, results):
-            tree = self._grow(results)
-        records = [stage_record(stage) for stage in tree.stages]
-        self._ledger.plan(self._spec.study, tree.cells().values(), records)
-        return tree
+    @property
+    def results(self) -> Mapping[str, CellResult]:
+        """What came of every cell that ended."""
+        return self._results
 
-    def _grow(self, results: Mapping[str, CellResult]) -> Tree:
-        return grow(
-            self._spec,
-            results,
-            data_fingerprint=self._data_fingerprint,
-            start_fingerprint=self._start_fingerprint,
-            proposals=self._ledger.proposals(self._spec.study),
+    def refresh(self) -> Change:
+        """Grow from what the ledger holds, and write the plan down."""
+        study = self._spec.study
+        self._results = self._ledger.results(study)
+        self._proposals = {
+            name: list(each) for name, each in self._ledger.proposals(study).items()
+        }
+        change = self._grow_anew()
+        for grown in change.tree.stages:
+            if grown.decisions:
+                self._copy_decided(grown)
+        return change
+
+    def take_in(self, cell: str) -> Change:
+        """Follow what a cell that ended leads to."""
+        self._results |= self._ledger.results(self._spec.study, cell)
+        stage = self._stage
+        if stage is None or not stage.holds(cell):
+            return self._grow_anew()  # of an assembly, a confirmation, or trained to be re-scored
+        for each in stage.take_in(cell):
+            trial = each.search.frozen(each.number)
+            if trial is not None:
+                name, directions = each.search.name, each.search.directions
+                self._copy.add(name, directions, number=each.number, trial=trial)
+        added = stage.propose()
+        if stage.is_run or stage.must_grow_anew(added):
+            self._write(stage, added)
+            return self._grow_anew()
+        if added:
+            self._write(stage, added)
+            self._place(stage)
+        return Change(self._tree, tuple(added), stage.forgone_with(cell))
+
+    def awaits_verdict(self, cell: str) -> bool:
+        """Whether a pruner watches a cell's trials."""
+        stage = self._stage
+        return stage is not None and stage.awaits_verdicts and stage.holds(cell)
+
+    def awaits_last_verdict(self, cell: str) -> bool:
+        """Whether a cell may still turn out to exceed a limit when it is trained."""
+        stage = self._stage
+        return stage is not None and stage.has_limits and stage.holds(cell)
+
+    def verdict(self, cell: str, curve: Mapping[int, float]) -> str | None:
+        """Say why a trial is pruned after the last epoch of its curve; None: it goes on.
+
+        Args:
+            cell: Whose trial asks.
+            curve: Epoch -> objective, of all its attempts.
+        """
+        return None if self._stage is None else self._stage.verdict(cell, curve)
+
+    def _grow_anew(self) -> Change:
+        """Grow from all results, until there is something to run or nothing left to propose."""
+        planner = self._planner()
+        walked = walk(planner, self._proposals, image_difference=self._image_difference)
+        stage = self._open_stage(walked)
+        added = [] if stage is None else stage.propose()
+        if stage is not None and added and (stage.is_run or stage.must_grow_anew(added)):
+            self._write(stage, added)
+            return self._grow_anew()
+        if stage is not None and not added and stage.is_run and self._end_search(stage):
+            return self._grow_anew()
+        self._tree, self._stage = walked.tree, stage
+        records = [stage_record(each) for each in walked.tree.every_stage]
+        planned = walked.tree.cells()
+        self._ledger.plan(self._spec.study, planned.values(), records)
+        self._positions = len(planned)
+        if stage is not None:
+            self._write(stage, added)
+            self._place(stage)
+            self._copy_open(stage)
+        return Change(self._tree, None, {} if stage is None else stage.forgone())
+
+    def _end_search(self, stage: OpenStage) -> bool:
+        """Write down that a search has computed all it may; False: it is limited otherwise."""
+        name, proposed = stage.grown.stage.name, stage.grown.configurations
+        if stage.grown.stage.work is None or stage.is_over or not proposed:
+            return False
+        self._ledger.save_proposal(
+            self._spec.study, name, number=len(proposed), varied=SPENT, source="spent"
         )
+        self._proposals[name].append(SPENT)
+        return True
 
-    def _search(self, tree: Tree, results: Mapping[str, CellResult]) -> bool:
-        """Bring Optuna up to date; say whether it proposed something new."""
-        is_new = False
-        for grown in reachable(tree):
-            for name, configurations in searches(grown, tree):
-                search = StageSearch(
-                    self._storage,
-                    f"{self._spec.study} / {name}",
-                    grown.stage,
-                    maximize=self._spec.objective.direction == "maximize",
+    def _planner(self) -> Planner:
+        return Planner(self._spec, self._results, self._data_fingerprint, self._start_fingerprint)
+
+    def _open_stage(self, walked: Walk) -> OpenStage | None:
+        """Open the first stage that is not decided."""
+        for position, grown in enumerate(walked.tree.stages):
+            if not grown.decisions:
+                return OpenStage(
+                    walked, position, open_search=self._open_search, measured=self._measured
                 )
-                told = [self._result(each, results) for each in configurations]
-                proposals = search.advance([each.varied for each in configurations], told)
-                for number, varied in enumerate(proposals, start=len(configurations)):
-                    self._ledger.save_proposal(
-                        self._spec.study, name, number=number, varied=varied
-                    )
-                    is_new = True
-        return is_new
+        return None
 
-    def _result(
-        self, configuration: Configuration, results: Mapping[str, CellResult]
-    ) -> ConfigurationResult | None:
-        """Return a configuration's result once all its cells ended."""
-        ended = {
-            replicate_name(cell): results[cell.id]
-            for cell in configuration.cells
-            if cell.id in results
-        }
-        if len(ended) < len(configuration.cells):
-            return None
-        metric = self._spec.objective.metric
-        values = {
-            name: value
-            for name, result in ended.items()
-            if (value := objective_value(result, metric)) is not None
-        }
-        outcomes = {name: str(result.outcome) for name, result in ended.items()}
-        return ConfigurationResult(
-            value=sum(values.values()) / len(values) if values else None,
-            is_infeasible=any(each.outcome is Outcome.INFEASIBLE for each in ended.values()),
-            attributes={
-                "configuration": configuration.id,
-                "values": values,
-                "outcomes": outcomes,
-                "cells": [cell.id for cell in configuration.cells],
-            },
+    def _open_search(self, grown: GrownStage, search: Search) -> StageSearch:
+        start = self._start_of(grown.stage, search.branch, search.groups, self._planner())
+        return self._search(grown.stage, search.name, start)
+
+    def _search(self, stage: Stage, name: str, start: Start = NOTHING_KNOWN) -> StageSearch:
+        return StageSearch(
+            stage,
+            f"{self._spec.study} / {name}",
+            maximize=self._spec.objective.direction == "maximize",
+            epochs=most_epochs(self._spec.training.epochs, stage.space()),
+            first=[Proposal(varied, source) for varied, source in start.first],
+            known=[frozen_trial(stage, each.varied, each.result) for each in start.known],
         )
 
+    def _write(self, stage: OpenStage, added: Sequence[Added]) -> None:
+        """Write proposals down, with what they add to the plan."""
+        additions = []
+        for each in added:
+            self._proposals.setdefault(each.search, []).append(each.proposal.varied)
+            additions.append(
+                Addition(
+                    search=each.search,
+                    number=each.number,
+                    source=each.proposal.source,
+                    stage=stage.position,
+                    configuration=configuration_record(each.configuration),
+                    cells=each.cells,
+                    position=self._positions,
+                )
+            )
+            self._positions += len(each.cells)
+        if additions:
+            self._ledger.extend(self._spec.study, additions)
 
-def reachable(tree: Tree) -> Iterator[GrownStage]:
-    """Yield the stages whose inherited settings are known."""
-    for grown in tree.stages:
-        yield grown
-        if not grown.decisions:
-            return
+    def _place(self, stage: OpenStage) -> None:
+        """Put the open stage, as it is now, into the tree."""
+        stages = list(self._tree.stages)
+        stages[stage.position] = stage.grown
+        self._tree = replace(self._tree, stages=tuple(stages))
 
+    def _copy_open(self, stage: OpenStage) -> None:
+        for search in stage.searches():
+            self._copy.follow(search.name, search.directions, search.all_frozen())
 
-def searches(grown: GrownStage, tree: Tree) -> Iterator[tuple[str, list[Configuration]]]:
-    """Yield each search of a stage with its configurations, in the order they were proposed."""
-    above = tree.stages[: tree.stages.index(grown)]
-    branches = _branches(above[-1]) if above else [None]
-    groups: Sequence[str] = grown.stage.groups if grown.stage.decides_per_group else ("",)
-    for number, parent in enumerate(branches):
-        for group in groups:
-            name = search_name(grown.stage.name, number, group)
-            belongs = [
-                each
-                for each in grown.configurations
-                if each.group == group and (len(branches) == 1 or each.parent == parent)
+    def _copy_decided(self, grown: GrownStage) -> None:
+        """Have Optuna's copy of a stage that an earlier launch measured looked through."""
+        for name, row in searches(grown):
+            search = self._search(grown.stage, name)
+            results = [
+                configuration_result(
+                    each,
+                    self._results,
+                    self._spec,
+                    rules=grown.stage.rules,
+                    measured=self._measured,
+                )
+                for each in row
             ]
-            yield name, belongs
+            search.hold([each.varied for each in row], results)
+            self._copy.follow(search.name, search.directions, search.all_frozen())
 
 
-def _branches(above: GrownStage) -> list[str | None]:
-    """Return the configurations that a stage's successors inherit from."""
-    if above.stage.decides_per_group:
-        return [None]  # one branch, in which each class has its own origin
-    return list(above.decisions[0].winners)
+def searches(grown: GrownStage) -> Iterator[tuple[str, list[Configuration]]]:
+    """Yield each search of a stage with its configurations, in the order they were proposed."""
+    stage = grown.stage
+    groups = stage.groups if stage.decides_per_group else ("",)
+    most = max(1, stage.candidates_per_branch if stage.work is None else len(grown.configurations))
+    rows: dict[int, list[Configuration]] = {}
+    for each in grown.configurations:
+        rows.setdefault((int(each.id.rpartition(".")[2]) - 1) // most, []).append(each)
+    for index, row in rows.items():
+        branch, group = divmod(index, len(groups))
+        yield search_name(stage.name, branch, groups[group]), row
 
 
 def stage_record(grown: GrownStage) -> StageRecord:
@@ -148,20 +264,24 @@ def stage_record(grown: GrownStage) -> StageRecord:
         vary=stage.vary(),
         held=stage.held,
         only={"data.classes": list(stage.groups)} if stage.is_restricted else {},
-        configurations=tuple(
-            ConfigurationRecord(
-                id=each.id,
-                parent=each.parent,
-                varied=each.varied,
-                group=each.group,
-                cells=tuple(cell.id for cell in each.cells),
-                brief=each.brief,
-            )
-            for each in grown.configurations
-        ),
+        configurations=tuple(configuration_record(each) for each in grown.configurations),
         decisions=grown.decisions,
         planned_cells=grown.planned_cells,
         together=stage.together,
+        kind=stage.kind,
+        about=stage.about,
+    )
+
+
+def configuration_record(configuration: Configuration) -> ConfigurationRecord:
+    """Turn a configuration into the record that reports read."""
+    return ConfigurationRecord(
+        id=configuration.id,
+        parent=configuration.parent,
+        varied=configuration.varied,
+        group=configuration.group,
+        cells=tuple(cell.id for cell in configuration.cells),
+        brief=configuration.brief,
     )
 
 

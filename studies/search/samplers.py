@@ -4,33 +4,69 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import optuna
 from optuna.samplers import BaseSampler
 
-# Name -> builder from a seed. QMC is drawn as a whole sequence, see `stage_search`.
-SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
-    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
-    "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
-    "tpe": lambda seed: optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, constant_liar=True
+MOST_POPULATION = 50  # of NSGA-II
+GENERATIONS = 5  # that its trials should suffice for
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a sampler is made for."""
+
+    seed: int
+    trials: int = 0  # of the whole search; 0: nobody knows
+    is_conditional: bool = False  # settings are there only with some choices
+
+
+# Name -> builder. QMC is drawn as a whole sequence, see `stage_search`; a grid needs no sampler.
+SAMPLERS: Mapping[str, Callable[[Ask], BaseSampler]] = {
+    "random": lambda ask: optuna.samplers.RandomSampler(seed=ask.seed),
+    "gp": lambda ask: optuna.samplers.GPSampler(seed=ask.seed),
+    "cmaes": lambda ask: optuna.samplers.CmaEsSampler(
+        seed=ask.seed, warn_independent_sampling=False
     ),
-    "qmc": lambda seed: optuna.samplers.QMCSampler(
-        scramble=True, seed=seed, warn_independent_sampling=False
+    "nsga2": lambda ask: optuna.samplers.NSGAIISampler(
+        seed=ask.seed, population_size=_population(ask.trials)
+    ),
+    "tpe": lambda ask: optuna.samplers.TPESampler(
+        seed=ask.seed,
+        multivariate=True,
+        constant_liar=True,
+        group=ask.is_conditional,
+    ),
+    "qmc": lambda ask: optuna.samplers.QMCSampler(
+        scramble=True, seed=ask.seed, warn_independent_sampling=False
     ),
 }
+# They note with every trial which generation it belongs to, so that a search that is built anew
+# asks them again for what the ledger holds.
+EVOLVING = ("cmaes", "nsga2")
+# What they propose hangs on no result: all of it can be asked for at once.
+FORESEEABLE = ("random", "qmc")
 
 
-def make_sampler(name: str, *, search: str, number: int) -> BaseSampler:
+def make_sampler(
+    name: str, *, search: str, number: int, trials: int = 0, is_conditional: bool = False
+) -> BaseSampler:
     """Return a sampler to ask for one proposal of a search.
 
     Args:
         name: Of the sampler, a key of `SAMPLERS`.
         search: Name of the search.
         number: Of the proposal; every one has its own seed.
+        trials: Of the whole search; 0: nobody knows.
+        is_conditional: Whether some settings are there only with some choices.
     """
     with _unannounced():
-        return SAMPLERS[name](_seed(search, number))
+        return SAMPLERS[name](Ask(_seed(search, number), trials, is_conditional))
+
+
+def _population(trials: int) -> int:
+    return max(4, min(MOST_POPULATION, trials // GENERATIONS))
 
 
 @contextmanager

@@ -1,11 +1,9 @@
-"""One Optuna study per search of a stage, by ask and tell.
+"""One search of a stage, by ask and tell, in a study of Optuna's that lives in memory.
 
 Trials are asked for and told in order, at most `PARALLEL_PROPOSALS` ahead of what was told, and
 every ask has its own seed. So a sampler proposes the same configurations whichever worker
-finishes first, and a study that was killed goes on as if it had not been.
-
-A stage without ranges needs no proposals; its configurations are copied into Optuna, so that
-optuna-dashboard and `optuna.visualization` show every stage.
+finishes first, and a study that was killed goes on as if it had not been: the ledger holds what
+was proposed and measured, and the study is built from that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,115 +11,183 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from studies.search.samplers import make_sampler
+from studies.search.samplers import EVOLVING, FORESEEABLE, make_sampler
 from studies.search.space import Space
+from studies.search.told import ConfigurationResult
+from studies.search.watch import Watch
+from studies.spec.schema import Direction
+from studies.tree.equal_compute import WorkBudget
 from studies.tree.stages import Stage
 
 PARALLEL_PROPOSALS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigurationResult:
-    """What Optuna is told of one configuration."""
+class Proposal:
+    """A configuration to try."""
 
-    value: float | None  # mean objective over replicates; None: no complete cell
-    is_infeasible: bool
-    attributes: Mapping[str, Any]  # shown in the dashboard: values per seed, cells
+    varied: Mapping[str, Any]
+    source: str = ""  # who proposed it: "" the sampler, "thesis", "study NAME"
 
 
 class StageSearch:
-    """A stage's Optuna study."""
+    """Proposes configurations of one branch (and group) of a stage."""
 
     def __init__(
-        self, storage: optuna.storages.BaseStorage, name: str, stage: Stage, *, maximize: bool
+        self,
+        stage: Stage,
+        name: str,
+        *,
+        maximize: bool,
+        epochs: int,
+        first: Sequence[Proposal] = (),
+        known: Sequence[FrozenTrial] = (),
     ) -> None:
-        self._storage = storage
-        self._stage = stage
-        self._name = name
-        self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
-        self._study = self._open()
-        self._space = Space(stage)
+        """Open a search that holds nothing yet.
 
-    def advance(
+        Args:
+            stage: What varies, and how.
+            name: Of the search, unique in the study.
+            maximize: Whether more of the first objective is better.
+            epochs: Most that a configuration trains.
+            first: What is proposed before the sampler is asked.
+            known: What was measured elsewhere, for the sampler to know.
+        """
+        self.stage = stage
+        self.name = name
+        self.directions = _directions(stage, maximize)
+        self._space = Space(stage)
+        self._epochs = epochs
+        self._first = first
+        self._known = known
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study
+        self._watch = Watch(name, stage, maximize=maximize, epochs=epochs)
+        self._varied: list[Mapping[str, Any]] = []
+        self._ended: list[ConfigurationResult | None] = []
+        self._prefix = 0  # so many of the first ended
+        self._drawn: list[dict[str, Any]] = []  # of a sequence
+        self._drawing: optuna.Study | None = None  # that draws it
+        self._study = self._open()
+
+    def hold(
         self,
         configurations: Sequence[Mapping[str, Any]],
         results: Sequence[ConfigurationResult | None],
-    ) -> list[dict[str, Any]]:
-        """Tell what became of configurations, and ask for those that may follow now.
+    ) -> None:
+        """Take in what the ledger holds, in order, before anything is asked.
 
-        The ledger's configurations are the truth. Where Optuna holds something else (a list grew,
-        an earlier winner changed, an ask was cut short), its study is built anew from them.
-
-        Returns:
-            New proposals, and those a crash kept from being written down, in order.
+        Samplers that evolve note in each trial which generation it is of, so they are asked again
+        for what they proposed; where that is not what the ledger holds, they begin anew with it.
         """
-        if not self._agrees(configurations, results):
-            optuna.delete_study(study_name=self._name, storage=self._storage)
+        self._varied, self._ended = list(configurations), list(results)
+        if self.stage.sampler in EVOLVING and not self._repeats():
             self._study = self._open()
-        for varied in configurations[len(self._trials()) :]:
+        for varied in self._varied[self._asked :]:
             self._add(varied)
-        self._ask(results)
-        if self._stage.trials is None or len(self._trials()) == self._stage.trials:
-            self._tell(results)
+        for number, result in enumerate(self._ended):
+            if result is not None:
+                self._watch.end(number, result)
+        self._advance()
+
+    def tell(self, number: int, result: ConfigurationResult) -> None:
+        """Take in what became of a configuration; results may come in any order."""
+        self._ended[number] = result
+        self._watch.end(number, result)
+        self._advance()
+
+    def proposals(self) -> list[Proposal]:
+        """Ask for all that may follow what was told, in order."""
+        if self.stage.sampler is None:
+            return []
+        before = len(self._varied)
+        while self._may_ask():
+            self._varied.append(self._ask(len(self._varied)))
+            self._ended.append(None)
         return [
-            self._space.settings(trial.params) for trial in self._trials()[len(configurations) :]
+            self._first[number] if number < len(self._first) else Proposal(varied)
+            for number, varied in enumerate(self._varied[before:], start=before)
         ]
 
-    def _ask(self, results: Sequence[ConfigurationResult | None]) -> None:
-        """Ask for the proposals that may follow what was told."""
-        if self._stage.sampler == "qmc" and len(self._trials()) < (self._stage.trials or 0):
-            for varied in self._sequence()[len(self._trials()) :]:
-                self._add(varied)
-            return
-        prefix = next(
-            (number for number, result in enumerate(results) if result is None), len(results)
-        )
-        while (number := len(self._trials())) < (self._stage.trials or 0):
-            is_random = self._stage.sampler == "random"  # results do not matter
-            told = 0 if is_random else number - PARALLEL_PROPOSALS + 1
-            if prefix < told:
-                break
-            self._tell(results[: max(0, told)])
-            self._study.sampler = make_sampler(
-                self._stage.sampler or "tpe", search=self._name, number=number
-            )
-            self._space.suggest(self._study.ask())
+    def verdict(self, number: int, curve: Mapping[int, float]) -> str | None:
+        """Say why a configuration is pruned after the last step of its curve; None: it goes on."""
+        return self._watch.verdict(number, curve)
 
-    def _open(self) -> optuna.Study:
-        return optuna.create_study(
-            study_name=self._name,
-            storage=self._storage,
-            direction=self._direction,
-            load_if_exists=True,
-        )
+    def frozen(self, number: int) -> FrozenTrial | None:
+        """Return an ended configuration as a trial for another storage; None while it runs."""
+        result = self._ended[number]
+        if result is None:
+            return None
+        return frozen_trial(self.stage, self._varied[number], result)
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+    def all_frozen(self) -> list[FrozenTrial | None]:
+        """Return every configuration as `frozen` does."""
+        return [self.frozen(number) for number in range(len(self._ended))]
 
-    def _agrees(
-        self,
-        configurations: Sequence[Mapping[str, Any]],
-        results: Sequence[ConfigurationResult | None],
-    ) -> bool:
-        trials = self._trials()
-        if self._study.direction != self._direction:
-            return False
-        if len(trials) > (self._stage.trials or len(configurations)):
-            return False
-        if any(not self._space.is_whole(trial.distributions) for trial in trials):
-            return False
-        for trial, varied, result in zip(trials, configurations, results, strict=False):
-            if trial.params != self._space.params(varied):
+    @property
+    def _asked(self) -> int:
+        return len(self._study.get_trials(deepcopy=False)) - len(self._known)
+
+    def _may_ask(self) -> bool:
+        number = len(self._varied)
+        if self.stage.work is not None:
+            most = self.stage.work.configurations * self._epochs  # one epoch of each at least
+            if number >= most or self._committed(self.stage.work) >= self.stage.work.limit:
                 return False
-            if trial.state.is_finished() and (result is None or trial.value != result.value):
+        elif number >= (self.stage.trials or 0):
+            return False
+        return self.stage.sampler in FORESEEABLE or self._prefix >= _told_before(number)
+
+    def _committed(self, budget: WorkBudget) -> float:
+        """Return what was computed, and what those that run may still; the same twice is free."""
+        work = {}
+        for varied, end in zip(self._varied, self._ended, strict=True):
+            point = tuple(self._space.params(varied).items())
+            work[point] = budget.of(varied) if end is None else end.work
+        return sum(work.values())
+
+    def _ask(self, number: int) -> Mapping[str, Any]:
+        if number < len(self._first):
+            self._add(self._first[number].varied)
+            return self._first[number].varied
+        if self.stage.sampler == "qmc":
+            varied = self._sequence(number + 1)[number]
+            self._add(varied)
+            return varied
+        return self._suggest(number)
+
+    def _suggest(self, number: int) -> dict[str, Any]:
+        """Ask the sampler for a proposal; results do not matter to some."""
+        if self.stage.sampler not in FORESEEABLE:
+            self._tell(_told_before(number))
+        self._study.sampler = make_sampler(
+            self.stage.sampler or "tpe",
+            search=self.name,
+            number=number,
+            trials=self.stage.trials or 0,
+            is_conditional=self._space.is_conditional,
+        )
+        return self._space.suggest(self._study.ask())
+
+    def _repeats(self) -> bool:
+        """Ask again for what the ledger holds; say whether the same was proposed."""
+        for number, varied in enumerate(self._varied):
+            if number < len(self._first):
+                self._add(varied)
+            elif self._suggest(number) != varied:
                 return False
         return True
 
+    def _open(self) -> optuna.Study:
+        self._told = 0
+        study = optuna.create_study(study_name=self.name, directions=self.directions)
+        for trial in self._known:
+            study.add_trial(trial)
+        return study
+
     def _add(self, varied: Mapping[str, Any]) -> None:
-        """Add a configuration that Optuna's sampler did not propose, in one transaction."""
+        """Add a configuration that the sampler is not asked for."""
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
@@ -130,31 +196,73 @@ class StageSearch:
             )
         )
 
-    def _tell(self, results: Sequence[ConfigurationResult | None]) -> None:
-        for frozen, result in zip(self._trials(), results, strict=False):
-            if result is not None and not frozen.state.is_finished():
-                self._tell_one(frozen, result)
+    def _advance(self) -> None:
+        while self._prefix < len(self._ended) and self._ended[self._prefix] is not None:
+            self._prefix += 1
 
-    def _tell_one(self, frozen: FrozenTrial, result: ConfigurationResult) -> None:
-        trial = optuna.trial.Trial(self._study, frozen._trial_id)
-        for key, value in result.attributes.items():
-            trial.set_user_attr(key, value)
-        if result.value is not None:
-            self._study.tell(trial, result.value)
-            return
-        if result.is_infeasible:
-            if "infeasible" not in frozen.constraints:  # it is, if killed before the line below
-                trial.set_constraint("infeasible", 1.0)
-            self._study.tell(trial, state=TrialState.PRUNED)
-            return
-        self._study.tell(trial, state=TrialState.FAIL)
+    def _tell(self, until: int) -> None:
+        """Tell the sampler's study of the first configurations, in order."""
+        for number in range(self._told, until):
+            result = self._ended[number]
+            if result is None:
+                raise RuntimeError(f"configuration {number} of {self.name} must have ended")
+            trial = optuna.trial.Trial(self._study, len(self._known) + number)
+            for step, value in result.intermediate.items():
+                if len(self.directions) == 1:
+                    trial.report(value, step)
+            for constraint, excess in _constraints(result).items():
+                trial.set_constraint(constraint, excess)
+            state, values = _end(result)
+            self._study.tell(trial, values, state=None if values else state)
+            self._told = number + 1
 
-    def _sequence(self) -> list[dict[str, Any]]:
-        """Return every proposal of a low-discrepancy sequence.
+    def _sequence(self, count: int) -> list[dict[str, Any]]:
+        """Return the first proposals of a low-discrepancy sequence, from a study of its own."""
+        if self._drawing is None:
+            sampler = make_sampler("qmc", search=self.name, number=0)
+            self._drawing = optuna.create_study(sampler=sampler)
+        while len(self._drawn) < max(count, self.stage.trials or 0):
+            self._drawn.append(self._space.suggest(self._drawing.ask()))
+        return self._drawn
 
-        It comes from a study in memory, since the place in the sequence is kept in the study:
-        Optuna's copy may be built anew, or be cut short.
-        """
-        sampler = make_sampler("qmc", search=self._name, number=0)
-        study = optuna.create_study(sampler=sampler)
-        return [self._space.suggest(study.ask()) for _ in range(self._stage.trials or 0)]
+
+def frozen_trial(
+    stage: Stage, varied: Mapping[str, Any], result: ConfigurationResult
+) -> FrozenTrial:
+    """Return a configuration that ended as a trial of Optuna's."""
+    space = Space(stage)
+    state, values = _end(result)
+    return optuna.trial.create_trial(
+        state=state,
+        values=values,
+        params=space.params(varied),
+        distributions=space.distributions(varied),
+        user_attrs=dict(result.attributes),
+        intermediate_values=dict(result.intermediate) if stage.rules.second is None else {},
+        constraints=_constraints(result),
+    )
+
+
+def _told_before(number: int) -> int:
+    """Return how many configurations a sampler is told of before a proposal."""
+    return max(0, number - PARALLEL_PROPOSALS + 1)
+
+
+def _directions(stage: Stage, maximize: bool) -> list[Direction]:
+    first: Direction = "maximize" if maximize else "minimize"
+    second = stage.rules.second
+    return [first] if second is None else [first, second.direction]
+
+
+def _end(result: ConfigurationResult) -> tuple[TrialState, tuple[float, ...] | None]:
+    """Return how Optuna has a configuration: what has no value was pruned, or failed."""
+    if result.is_pruned:
+        return TrialState.PRUNED, None
+    if result.values is not None:
+        return TrialState.COMPLETE, result.values
+    return (TrialState.PRUNED if result.is_infeasible else TrialState.FAIL), None
+
+
+def _constraints(result: ConfigurationResult) -> dict[str, float]:
+    own = {"infeasible": 1.0} if result.is_infeasible else {}
+    return {**result.constraints, **own}

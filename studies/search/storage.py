@@ -1,4 +1,4 @@
-"""The workspace's Optuna database, created once and whole.
+"""The workspace's Optuna database; a file is created once and whole.
 
 Creating the schema is not atomic: a process killed half-way, or two at once, would leave a file
 that no later one can open. So the schema is made in a temporary file that is renamed.
@@ -9,22 +9,30 @@ import os
 from pathlib import Path
 
 import optuna
+from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError
 
 LOCK_TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
 
 
-def open_storage(file: Path) -> optuna.storages.RDBStorage:
-    """Open the database, creating it first where there is none."""
+def open_storage(place: Path | URL) -> optuna.storages.RDBStorage:
+    """Open the database; a file is created first where there is none.
+
+    The tables on a server are made by `visionstudy init`, one process at a time.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if not file.exists():
-        _create(file)
+    if isinstance(place, URL):
+        options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_S}}
+        return optuna.storages.RDBStorage(place.render_as_string(), engine_kwargs=options)
+    if not place.exists():
+        _create(place)
     try:
-        return _storage(file)
+        return _storage(place)
     except DatabaseError:  # only a copy: the ledger holds all that is in it
-        file.replace(file.with_suffix(".damaged"))
-        _create(file)
-        return _storage(file)
+        place.replace(place.with_suffix(".damaged"))
+        _create(place)
+        return _storage(place)
 
 
 def _storage(file: Path) -> optuna.storages.RDBStorage:

@@ -14,7 +14,11 @@ from studies.spec.assembly_checks import assembly_findings
 from studies.spec.clip_checks import clip_fault
 from studies.spec.draft import Draft
 from studies.spec.idle_settings import idle_settings
-from studies.spec.model_checks import idle_training_findings, objective_fault
+from studies.spec.model_checks import (
+    idle_training_findings,
+    objective_fault,
+    recording_findings,
+)
 from studies.spec.problems import Finding, closest, did_you_mean
 from studies.spec.settings import with_changes
 from studies.spec.shape_checks import shape_fault
@@ -30,6 +34,7 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     yield from _task_findings(draft)
     yield from _idle_findings(draft)
     yield from idle_training_findings(draft)
+    yield from recording_findings(draft)
     yield from _size_findings(draft)
     yield from _shape_findings(draft)
     yield from _clip_findings(draft)

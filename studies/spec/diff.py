@@ -20,12 +20,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from data_pipeline.catalog import DATASETS
 from models.settings import TrainingSettings
 from studies.spec.budget_schema import duration_s
 from studies.spec.problems import Plain
+from studies.spec.schema import StudySpec
 from studies.spec.settings import affects_result, canonical, flatten_json
 
 Kind = Literal["extends", "neutral", "refused"]
@@ -55,6 +56,7 @@ class Change:
 
 def classify_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """Compare two resolved studies (`LoadedStudy.resolved`): settings first, then the search."""
+    old = _with_todays_settings(old)
     before, after = _flat(old), _flat(new)
     changes = [
         Change(path, before.get(path), after.get(path), _kind(path, before, after))
@@ -62,6 +64,17 @@ def classify_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
         if not _same(before.get(path), after.get(path))
     ]
     return [*changes, *_search_changes(old["search"], new["search"])]
+
+
+def _with_todays_settings(resolved: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the settings that an earlier release did not have, at their defaults.
+
+    The default of a new setting is what was done before there was one.
+    """
+    try:
+        return StudySpec.model_validate(resolved).model_dump(mode="json", by_alias=True)
+    except ValidationError:
+        return resolved  # it has settings that there are no more: those are told as changes
 
 
 def is_refused(changes: Sequence[Change]) -> bool:
@@ -81,7 +94,8 @@ def render_changes(changes: Sequence[Change], study: str) -> str:
             f"study '{study}' cannot be resumed: it was launched with other settings, "
             "and their results cannot stand side by side",
             *lines,
-            "undo what is marked refused, or launch it as a study of its own with --as NEW_NAME",
+            "undo what is marked refused, or launch it as a study of its own with --as NEW_NAME; "
+            "visionstudy fork lets that begin with what was measured alike",
         ]
     return "\n".join(lines)
 
@@ -99,8 +113,12 @@ def _kind(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Kin
     if path == "assembly" or path.startswith("assembly."):
         is_less = new is None or (old and not new)
         return "neutral" if is_less or path == "assembly.thresholds" else "extends"
-    if path == "budget.per_trial.time":
+    if path == "search.probe" or path.startswith("search.confirm"):  # they follow the tree
+        return "extends" if _grew(old or 0, new or 0) else "neutral"
+    if path.startswith("budget.per_trial.") and path != "budget.per_trial.silence":
         return "refused"
+    if path in ("budget.prices", "budget.provider"):  # they say when a limit of money cuts
+        return "neutral" if before.get("budget.per_trial.money") is None else "refused"
     if path.startswith("budget."):
         return "extends" if _is_larger_budget(old, new) else "neutral"
     if path in GROWING and _grew(old, new):

@@ -2,7 +2,8 @@
 
 YAML 1.2 by ruamel.yaml: `1e-4` is a number, `no` is a string, a key that is there twice is an
 error. Values are built from the node tree, because only nodes know their line and column.
-Strings may name environment variables as `${NAME}` or `${NAME:-default}`.
+Strings may name environment variables as `${NAME}` or `${NAME:-default}`, but none that holds a
+secret: settings are shown. A tag builds nothing, and aliases cannot make much of little.
 """
 
 import math
@@ -18,9 +19,18 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from studies.spec.problems import Finding, Loc, Plain, Problem, StudyFileError, dotted
+from trackers.redaction import is_secret_name
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp")  # dates stay text
+MOST_VALUES = 50_000  # with every alias written out; a long list of classes has hundreds
+CORE = "tag:yaml.org,2002:"
+TEXT_TAGS = (f"{CORE}str", f"{CORE}timestamp")  # dates stay text
+SCALAR_TAGS = (*TEXT_TAGS, *(f"{CORE}{name}" for name in ("int", "float", "bool", "null")))
+KNOWN_TAGS = {  # all others, such as !!python/object, would build something
+    MappingNode: (f"{CORE}map",),
+    SequenceNode: (f"{CORE}seq",),
+    ScalarNode: SCALAR_TAGS,
+}
 
 
 class Mark(NamedTuple):
@@ -154,11 +164,26 @@ class _Builder:
         self.yaml = yaml
         self.environ = environ
         self.open_nodes: set[int] = set()  # an alias may lead back to its own anchor
+        self.built = 0  # values so far
 
     def build(self, node: Node, loc: Loc, key: Mark | None = None) -> Plain:
-        """Return the value of a node."""
+        """Return the value of a node.
+
+        Raises:
+            StudyFileError: The file holds more values than any study has.
+        """
+        self.built += 1
+        if self.built > MOST_VALUES:
+            message = (
+                f"a study file must hold at most {MOST_VALUES:,} values with its aliases (*) "
+                "written out; use fewer aliases"
+            )
+            raise StudyFileError([self.document.problem_at(_mark(node), loc, message)])
         is_empty = node.start_mark.index == node.end_mark.index  # `key:` with nothing behind it
         self.document.places[loc] = Place(None if is_empty and key else _mark(node), key)
+        if str(node.tag) not in KNOWN_TAGS[type(node)]:
+            tag = str(node.tag).replace(CORE, "!!")
+            return self._report(loc, f"tag '{tag}' is not known here; remove it")
         if isinstance(node, ScalarNode):
             return self._scalar(node, loc)
         if id(node) in self.open_nodes:
@@ -196,9 +221,11 @@ class _Builder:
     def _scalar(self, node: ScalarNode, loc: Loc) -> Plain:
         if node.tag in TEXT_TAGS:
             return self._text(str(node.value), loc)
-        if not str(node.tag).startswith("tag:yaml.org,2002:"):
-            return self._report(loc, f"tag '{node.tag}' is not known here; remove it")
-        value = self.yaml.constructor.construct_object(node)
+        try:
+            value = self.yaml.constructor.construct_object(node)
+        except (ValueError, KeyError):  # a tag that its text does not follow: !!int red
+            kind = str(node.tag).removeprefix(CORE)
+            return self._report(loc, f"must be a value of kind {kind}, got {node.value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             return self._report(loc, f"must be a finite number, got {node.value}; null: no limit")
         return value
@@ -206,6 +233,13 @@ class _Builder:
     def _text(self, text: str, loc: Loc) -> str:
         def value_of(match: re.Match[str]) -> str:
             name, default = match.group(1), match.group(2)
+            if is_secret_name(name):
+                self._report(
+                    loc,
+                    f"{name} names a secret, and settings are shown in reports; remove it, and "
+                    "have what needs it read the environment itself",
+                )
+                return match.group(0)
             value = self.environ.get(name) or default  # empty counts as unset, as in a shell
             if value is None:
                 self._report(

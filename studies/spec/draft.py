@@ -17,7 +17,8 @@ from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 from studies.spec.fields import known_keys
 from studies.spec.problems import Annotation, Finding, Loc, Plain, closest, did_you_mean
 from studies.spec.schema import CellSettings, Objective, StudySpec
-from studies.spec.search_schema import JointSpec, Search, StageSpec
+from studies.spec.search_schema import JointSpec, Search, StageSpec, Vary
+from studies.spec.tree_space import SpaceConflictError, joint_space
 from studies.spec.wording import Repair, explain
 
 T = TypeVar("T")
@@ -71,6 +72,15 @@ class Draft:
         """The joint search, in a study that has one."""
         search = self.values.get("search")
         return search.joint if search else None
+
+    @property
+    def space(self) -> Vary:
+        """What a joint search varies: its own space, or that of the tree it is like."""
+        search: Search | None = self.values.get("search")
+        try:
+            return joint_space(search) if search else {}
+        except SpaceConflictError:  # reported with the stages
+            return {}
 
     @property
     def base(self) -> CellSettings | None:

@@ -5,6 +5,7 @@ from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
 from studies.spec.problems import Annotation, Loc, Plain
 
@@ -46,6 +47,8 @@ def _has(raw: Plain, key: str | int) -> bool:
 
 def _item_type(annotation: Annotation) -> Annotation:
     """Return the type of a list's items or a mapping's values."""
+    if isinstance(annotation, TypeAliasType):
+        return _item_type(annotation.__value__)
     origin: Annotation = get_origin(annotation)
     if origin is Annotated:
         return _item_type(get_args(annotation)[0])
@@ -55,9 +58,11 @@ def _item_type(annotation: Annotation) -> Annotation:
 
 
 def _models(annotation: Annotation) -> Iterator[type[BaseModel]]:
-    """Yield the models of a type, through unions and annotations."""
+    """Yield the models of a type, through unions, annotations and named types."""
     origin: Annotation = get_origin(annotation)
-    if origin in (Union, UnionType):
+    if isinstance(annotation, TypeAliasType):
+        yield from _models(annotation.__value__)
+    elif origin in (Union, UnionType):
         for part in get_args(annotation):
             yield from _models(part)
     elif origin is Annotated:

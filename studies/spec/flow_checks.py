@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from data_pipeline.video.flow_weights import FLOW_WEIGHTS, flow_weights_problems
+from studies.spec.branches import spots
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding, Loc
 from studies.spec.schema import CellSettings
@@ -22,19 +23,19 @@ def flow_findings(draft: Draft) -> Iterator[Finding]:
             yield from _missing(draft.base, stage.vary, (*loc, "vary"))
             yield from _missing(draft.base, held, (*loc, "with"), are_lists=False)
     if draft.joint is not None:
-        yield from _missing(draft.base, draft.joint.space, ("search", "joint", "space"))
+        yield from _missing(draft.base, draft.space, ("search", "joint", "space"))
 
 
 def _missing(
     base: CellSettings, vary: Vary, loc: Loc, *, are_lists: bool = True
 ) -> Iterator[Finding]:
-    for path, values in vary.items():
-        if not FLOW_WEIGHTS.startswith(path):
+    for spot in spots(vary, loc):
+        if not FLOW_WEIGHTS.startswith(spot.path):
             continue
-        for option in options_of((*loc, path), values):
+        for option in options_of(spot.loc, spot.values):
             try:
-                data = with_changes(base, {path: option.value}).data
+                data = with_changes(base, {spot.path: option.value}).data
             except ValueError:  # said where the settings are tried
                 continue
             for message in flow_weights_problems(data):
-                yield Finding(option.loc if are_lists else (*loc, path), message)
+                yield Finding(option.loc if are_lists else spot.loc, message)

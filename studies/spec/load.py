@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studies.spec.afterwards_checks import afterwards_findings
 from studies.spec.checks import known_classes, study_findings
 from studies.spec.document import Document, read_document
 from studies.spec.draft import Draft, read_draft
@@ -14,8 +15,10 @@ from studies.spec.label_checks import label_findings, network_labels
 from studies.spec.overrides import apply_overrides
 from studies.spec.problems import Problem, StudyFileError
 from studies.spec.schema import StudySpec
+from studies.spec.secret_checks import secret_findings
 from studies.spec.stage_checks import stage_findings
 from studies.spec.start_checks import FindStart, find_nothing, missing_file, start_findings
+from trackers.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class LoadedStudy:
     """A study file that is in order."""
 
     spec: StudySpec
-    text: str  # of the file, as it stands
+    text: str  # of the file, as it stands; a secret in a comment is left out
     path: Path
     overrides: tuple[str, ...]  # "a.b=c", in the order they were applied
     resolved: Mapping[str, Any]  # every setting with its default, nested as in the file; JSON
@@ -50,9 +53,11 @@ def load_study(
     Raises:
         StudyFileError: Something is wrong; it holds all problems, by line.
     """
-    document = read_document(path, os.environ if environ is None else environ)
+    variables = os.environ if environ is None else environ
+    document = read_document(path, variables)
     apply_overrides(document, overrides)
     draft = read_draft(document.data, {loc for loc, _ in document.found})
+    draft.report(list(secret_findings(document.data, variables)))
     draft.report(list(study_findings(draft, on_disk=check_data)))
     classes = known_classes(draft, on_disk=check_data)
     labels = network_labels(draft, on_disk=check_data)
@@ -60,6 +65,7 @@ def load_study(
     find = find_start or (missing_file if check_data else find_nothing)
     draft.report(list(start_findings(draft, find)))
     draft.report(list(stage_findings(draft, classes, labels, find)))
+    draft.report(list(afterwards_findings(draft)))
     if check_data:
         draft.report(list(flow_findings(draft)))
     problems = _problems(document, draft, overrides)
@@ -67,7 +73,8 @@ def load_study(
         raise StudyFileError(problems)
     spec = StudySpec.model_validate(document.data)
     resolved = spec.model_dump(mode="json", by_alias=True)
-    return LoadedStudy(spec, document.text, path, tuple(overrides), resolved)
+    text = redact(document.text, variables)
+    return LoadedStudy(spec, text, path, tuple(overrides), resolved)
 
 
 def _problems(document: Document, draft: Draft, overrides: Sequence[str]) -> list[Problem]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from models.catalog import MODELS
 from models.settings import ModelSettings, TrainingSettings
+from studies.spec.branches import spots
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding, Loc
-from studies.spec.search_schema import Range, Vary
+from studies.spec.search_schema import Varied, Vary
 
 TRAINING = "training"
 # It changes no result, but how many images are read at once: something to set, not to compare.
@@ -23,6 +24,27 @@ def objective_fault(model: ModelSettings, objective: str | None) -> str | None:
     """Return what must hold where a model is not to be chosen by a metric, such as "val/loss"."""
     rule = MODELS[model.name].objective_rule
     return None if rule is None or objective is None else rule(model, objective)
+
+
+def recording_fault(model: ModelSettings, training: TrainingSettings) -> tuple[str, str] | None:
+    """Return the dotted setting, and what must hold, where a model was not recorded so."""
+    rule = MODELS[model.name].training_rule
+    message = None if rule is None else rule(model, training)
+    return (f"{TRAINING}.{message.split(' ', 1)[0]}", message) if message else None
+
+
+def recording_findings(draft: Draft) -> Iterator[Finding]:
+    """Check that a model which plays back recordings has what the base asks for, and the seeds."""
+    if draft.model is None or draft.training is None:
+        return
+    fault = recording_fault(draft.model, draft.training)
+    if fault is not None:
+        path, message = fault
+        yield Finding(tuple(path.split(".")), message)
+    count, search = MODELS[draft.model.name].most_seeds, draft.values.get("search")
+    if count is not None and search and search.replicates > count(draft.model):
+        message = f"must be at most {count(draft.model)}, the seeds that {draft.model.name} has"
+        yield Finding(("search", "replicates"), f"{message}, got {search.replicates}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +85,18 @@ def _all_tried(draft: Draft) -> Iterator[_Tried]:
             yield _Tried((*loc, "vary"), (*loc, "with"), stage.vary, stage.with_)
     if draft.joint is not None:
         loc = ("search", "joint")
-        yield _Tried((*loc, "space"), (*loc, "with"), draft.joint.space, {})
+        yield _Tried((*loc, "space"), (*loc, "with"), draft.space, {})
 
 
 def _idle_findings(tried: _Tried, models: set[str]) -> Iterator[Finding]:
     idle = _idle(models)
-    given = [(tried.varied_loc, path, _listed(values)) for path, values in tried.varied.items()]
-    given += [(tried.held_loc, path, [value]) for path, value in tried.held.items()]
+    varied = spots(tried.varied, tried.varied_loc)
+    given = [(spot.loc, spot.path, _listed(spot.values)) for spot in varied]
+    given += [((*tried.held_loc, path), path, [value]) for path, value in tried.held.items()]
     for loc, path, values in given:
         names = _training_names(path, values)
         if names and all(name in idle for name in names):
-            yield Finding((*loc, path), _message(", ".join(names), models), on_key=True)
+            yield Finding(loc, _message(", ".join(names), models), on_key=True)
 
 
 def _training_names(path: str, values: list[Any]) -> list[str]:
@@ -87,7 +110,7 @@ def _training_names(path: str, values: list[Any]) -> list[str]:
     return list(dict.fromkeys(str(name) for mapping in mappings for name in mapping))
 
 
-def _listed(values: list[Any] | Range | None) -> list[Any]:
+def _listed(values: Varied | None) -> list[Any]:
     return values if isinstance(values, list) else []
 
 
@@ -99,4 +122,5 @@ def _idle(models: set[str]) -> list[str]:
 
 def _message(names: str, models: set[str]) -> str:
     which = " or ".join(sorted(models))
-    return f"{names} has no effect on model {which}, which learns by no gradients; remove it"
+    why = MODELS[min(models)].idle_because
+    return f"{names} has no effect on model {which}, {why}; remove it"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
+from trackers.redaction import redact
+
 Plain: TypeAlias = Any  # None, bool, int, float, str, list, dict: YAML data before any check
 Annotation: TypeAlias = Any  # a type, as a schema states it
 Loc: TypeAlias = tuple[str | int, ...]  # keys and list indices from the top of the study
@@ -37,12 +39,12 @@ class Problem:
     source: str = ""  # the line itself
 
     def __str__(self) -> str:
-        """Render as `file:line:col: path: message`, the line and a caret."""
+        """Render as `file:line:col: path: message`, the line and a caret; without secrets."""
         place = self.file if self.line is None else f"{self.file}:{self.line}:{self.col}"
-        head = ": ".join(part for part in (place, self.path, self.message) if part)
+        head = redact(": ".join(part for part in (place, self.path, self.message) if part))
         if self.line is None or self.col is None:
             return head
-        return f"{head}\n    {self.source}\n    {' ' * (self.col - 1)}^"
+        return f"{head}\n    {redact(self.source)}\n    {' ' * (self.col - 1)}^"
 
 
 class StudyFileError(ValueError):

@@ -97,6 +97,8 @@ def fingerprint(
 
     Settings marked `affects_result: False` (where the data lies, how many processes load it) are
     left out, and so is where weights of optical flow lie: their content is part of `data`.
+    Settings that came after their model's first release say `since` and are left out at their
+    default, so that the cells of earlier releases keep their fingerprints.
     1 and 1.0 give the same hash, as do 1e-4 and 0.0001.
 
     Args:
@@ -159,6 +161,8 @@ def _affecting(model: BaseModel, dumped: Mapping[str, Any]) -> dict[str, Any]:
         if not affects_result(info):
             continue
         part = getattr(model, name)
+        if _is_later(info) and part == info.get_default(call_default_factory=True):
+            continue
         kept[name] = (
             _affecting(part, dumped[name]) if isinstance(part, BaseModel) else dumped[name]
         )
@@ -169,6 +173,12 @@ def affects_result(info: FieldInfo) -> bool:
     """Say whether a setting can change a result, as its field states."""
     extra = info.json_schema_extra
     return not (isinstance(extra, dict) and extra.get("affects_result") is False)
+
+
+def _is_later(info: FieldInfo) -> bool:
+    """Say whether a setting came after its model's first release, as its field states."""
+    extra = info.json_schema_extra
+    return isinstance(extra, dict) and "since" in extra
 
 
 def canonical(value: Plain) -> Plain:

@@ -1,7 +1,7 @@
 """Holding what stages try against the base settings and against the stages above."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from models.settings import SOFTMAX_LOSSES
 from studies.spec.clip_checks import clip_fault
 from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
-from studies.spec.model_checks import objective_fault
+from studies.spec.model_checks import objective_fault, recording_fault
 from studies.spec.problems import Finding, Loc, dotted
 from studies.spec.schema import CellSettings
 from studies.spec.search_schema import Range
@@ -125,14 +125,19 @@ class SettingsTrial:
             held = held[part]
         return held
 
-    def findings(self, step: Step) -> Iterator[Finding]:
-        """Check the combinations of a stage on the base, and after each stage above."""
-        tried = [(c, self._complaint(step, c)) for c in step.combinations()]
-        yield from _blamed(step, tried)
-        good = [combination for combination, complaint in tried if complaint is None]
-        for earlier in self.above:
-            yield from self._pair_findings(earlier, step, good)
-        self.above.append(step)
+    def findings(self, ways: Sequence[Step]) -> Iterator[Finding]:
+        """Check the combinations of a stage on the base, and after each stage above.
+
+        Args:
+            ways: The stage, once for each way through its branches.
+        """
+        for step in ways:
+            tried = [(c, self._complaint(step, c)) for c in step.combinations()]
+            yield from _blamed(step, tried)
+            good = [combination for combination, complaint in tried if complaint is None]
+            for earlier in self.above:
+                yield from self._pair_findings(earlier, step, good)
+        self.above.extend(ways)
 
     def _pair_findings(
         self, earlier: Step, step: Step, good: list[dict[str, Option]]
@@ -206,6 +211,11 @@ class SettingsTrial:
             idle = dict(idle_settings(self.task, settings.training, settings.evaluation))
             for path in (path for path in changes if path in idle):
                 return Complaint(path, idle[path])
+        recording = recording_fault(settings.model, settings.training)
+        if recording is not None and any(
+            path.startswith(("model", "training")) for path in changes
+        ):
+            return Complaint(*recording)
         # What the base's model is not to be chosen by, is said once, at the objective.
         if self.base_is_chosen_well and any(path.startswith("model") for path in changes):
             message = objective_fault(settings.model, self.objective)
@@ -246,6 +256,10 @@ class SettingsTrial:
             nested = nested[part]
         if isinstance(nested, int) and not isinstance(nested, bool) and not values.integer:
             yield Finding(loc, f"'{path}' takes whole numbers; add `integer: true`", on_key=True)
+        is_recorded = MODELS[self.base.model.name].training_rule is not None
+        if is_recorded and path.startswith("training."):
+            words = "plays back what was recorded, and nothing between; list values of it"
+            yield Finding(loc, f"model '{self.base.model.name}' {words}", on_key=True)
         if path == "data.image_size" and self.base_fits:
             step = values.step or 1
             size = values.low

@@ -1,24 +1,22 @@
-"""What the schema cannot say of a stage: its settings must exist, fit the base and each other."""
+"""What the schema cannot say of stages: their rules must go together, and their settings fit."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
-
 from models.catalog import TASKS
+from studies.spec.branches import spots
 from studies.spec.draft import Draft
 from studies.spec.label_checks import NetworkLabels
 from studies.spec.problems import Finding, Loc, did_you_mean
-from studies.spec.schema import CellSettings
-from studies.spec.search_schema import Range, StageSpec, Vary
-from studies.spec.settings import affects_result, flatten
-from studies.spec.settings_trial import Option, SettingsTrial, Step, options_of
+from studies.spec.sampling_checks import sampler_findings, sampling_findings
+from studies.spec.search_schema import StageSpec
+from studies.spec.setting_checks import Part, setting_findings
+from studies.spec.settings_trial import SettingsTrial
 from studies.spec.start_checks import FindStart
 from studies.spec.wording import shown
 
 THRESHOLD = "evaluation.threshold"
-FIXED = ("data", "data.dataset", "data.one_model_per_class")
 
 
 def stage_findings(
@@ -45,13 +43,15 @@ def stage_findings(
             message = f"stage '{stage.stage}' is already the name of stage {first}; rename one"
             yield Finding((*loc, "stage"), message)
         names.setdefault(stage.stage, index)
-        yield from _sampler_findings(stage, loc)
+        yield from sampler_findings(stage, loc)
         yield from _together_findings(stage, loc)
         yield from _after_training_findings(stage, loc, draft.task)
         yield from _class_findings(stage, loc, draft, classes)
+    yield from sampling_findings(draft)
     yield from _threshold_findings(draft)
     if draft.base is not None:
-        trial = SettingsTrial(
+        make_trial = partial(
+            SettingsTrial,
             draft.base,
             draft.task,
             labels,
@@ -59,23 +59,8 @@ def stage_findings(
             study=str(draft.values.get("study")),
             find=find_start,
         )
-        yield from _setting_findings(draft, draft.base, trial)
-
-
-def _sampler_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
-    """Ranges need someone to propose from them; lists are tried in full."""
-    ranges = [path for path, values in stage.vary.items() if isinstance(values, Range)]
-    if ranges and (stage.sampler is None or stage.trials is None):
-        yield Finding(
-            (*loc, "vary", ranges[0]),
-            "a range needs `sampler` (who proposes values) and `trials` (how many) in its stage, "
-            "e.g. sampler: tpe and trials: 20",
-            on_key=True,
-        )
-    for key in ("sampler", "trials"):
-        if not ranges and getattr(stage, key) is not None:
-            message = f"'{key}' has no range to propose from: lists are tried in full; remove it"
-            yield Finding((*loc, key), message, on_key=True)
+        for parts in (_tree_parts(draft), _joint_parts(draft)):
+            yield from setting_findings(parts, draft.base, make_trial())
 
 
 def _together_findings(stage: StageSpec, loc: Loc) -> Iterator[Finding]:
@@ -167,26 +152,17 @@ def _only_findings(
             yield Finding((*loc, index), f"class {shown(name)} is not in data.classes{hint}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A mapping of dotted settings in the study, to be held against the base."""
-
-    loc: Loc
-    stage: str  # "" in a joint search
-    vary: Vary
-    vary_key: str  # "vary" or "space"
-    held: Mapping[str, Any]
-    together: bool = False  # lists are gone through side by side
-
-
-def _parts(draft: Draft) -> Iterator[_Part]:
+def _tree_parts(draft: Draft) -> Iterator[Part]:
     for index, stage in enumerate(draft.stages):
         if stage is not None:
             loc: Loc = ("search", "tree", index)
-            yield _Part(loc, stage.stage, stage.vary, "vary", stage.with_, stage.together)
+            yield Part(loc, stage.stage, stage.vary, "vary", stage.with_, stage.together)
+
+
+def _joint_parts(draft: Draft) -> Iterator[Part]:
     if draft.joint is not None:
-        loc = ("search", "joint")
-        yield _Part(loc, "", draft.joint.space, "space", {})
+        key = "like" if draft.joint.like else "space"
+        yield Part(("search", "joint"), "", draft.space, key, {})
 
 
 def _threshold_findings(draft: Draft) -> Iterator[Finding]:
@@ -197,71 +173,13 @@ def _threshold_findings(draft: Draft) -> Iterator[Finding]:
     task = TASKS[draft.task]
     if metric not in task.metrics or metric in task.at_threshold:
         return
-    for part in _parts(draft):
-        if THRESHOLD in part.vary:
+    for part in (*_tree_parts(draft), *_joint_parts(draft)):
+        for spot in spots(part.vary, (*part.loc, part.vary_key)):
+            if spot.path != THRESHOLD:
+                continue
             yield Finding(
-                (*part.loc, part.vary_key, THRESHOLD),
+                spot.loc,
                 f"'{THRESHOLD}' does not change {metric}, by which the study chooses; "
                 f"choose by one of {', '.join(task.at_threshold)}, or remove it",
                 on_key=True,
             )
-
-
-def _setting_findings(draft: Draft, base: CellSettings, trial: SettingsTrial) -> Iterator[Finding]:
-    """Every setting must exist and every value be valid, alone and after the stages above."""
-    paths = _setting_paths(base)
-    for part in _parts(draft):
-        held_loc, vary_loc = (*part.loc, "with"), (*part.loc, part.vary_key)
-        unknown = {p: _path_problem(p, paths, base) for p in (*part.held, *part.vary)}
-        for path in part.held:
-            message = unknown[path]
-            if message is None and path in part.vary:
-                message = f"'{path}' is held by `with` and varied as well; remove one"
-            if message:
-                yield Finding((*held_loc, path), message, on_key=True)
-        options: dict[str, list[Option]] = {}
-        for path, values in part.vary.items():
-            message = unknown[path]
-            if message:
-                yield Finding((*vary_loc, path), message, on_key=True)
-            else:
-                if not part.together:  # where a value may be there twice
-                    yield from trial.value_findings((*vary_loc, path), path, values)
-                options[path] = options_of((*vary_loc, path), values)
-        held = {p: v for p, v in part.held.items() if not unknown[p] and p not in part.vary}
-        step = Step(part.stage, vary_loc, held_loc, options, held, together=part.together)
-        yield from trial.findings(step)
-
-
-def _setting_paths(base: CellSettings) -> dict[str, bool]:
-    """Return every dotted path, of single settings and of whole parts, and if it has an effect."""
-    paths: dict[str, bool] = {}
-
-    def walk(model: BaseModel, prefix: str, *, inherited: bool) -> None:
-        for name, info in type(model).model_fields.items():
-            has_effect = inherited and affects_result(info)
-            paths[prefix + name] = has_effect
-            value = getattr(model, name)
-            if isinstance(value, BaseModel):
-                walk(value, f"{prefix}{name}.", inherited=has_effect)
-
-    walk(base, "", inherited=True)
-    return paths
-
-
-def _path_problem(path: str, paths: Mapping[str, bool], base: CellSettings) -> str | None:
-    """Say why a stage cannot set a path, or None when it can."""
-    if path not in paths:
-        hint = did_you_mean(path, [known for known in paths if "." in known])
-        if not hint:
-            known = [p for p in flatten(base) if p.split(".")[0] == path.split(".")[0]]
-            hint = f"; known: {', '.join(known or ('data.…', 'model.…', 'training.…'))}"
-        return f"unknown setting '{path}'{hint}"
-    if path in FIXED:
-        return f"'{path}' is the same for a whole study; write one study for each value"
-    if path.endswith(".name"):
-        whole = path.removesuffix(".name")
-        return f"set '{whole}' as a whole instead, e.g. {whole}: [{{name: …}}, {{name: …}}]"
-    if not paths[path]:
-        return f"'{path}' has no effect on results, so there is nothing to compare; remove it"
-    return None

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_pipeline.settings import DataSettings
+from studies.spec.branches import ways
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings, with_changes
 from studies.spec.settings_trial import Step, options_of
+from studies.spec.tree_space import joint_space
 
 OF_DATA = "data."
 
@@ -34,12 +36,14 @@ def _changed(base: CellSettings, changes: Mapping[str, Any]) -> DataSettings | N
 
 
 def _changes(spec: StudySpec) -> Iterator[dict[str, Any]]:
-    parts = [(stage.vary, stage.with_, stage.together) for stage in spec.search.tree]
-    if spec.search.joint is not None:
-        parts.append((spec.search.joint.space, {}, False))
-    for vary, held, together in parts:
+    search = spec.search
+    parts = [
+        (way, each.with_, each.together) for each in search.tree for way in ways(each.vary, ())
+    ]
+    parts += [(way, {}, False) for way in ways(joint_space(search), ())]
+    for way, held, together in parts:
         # Side by side, what is no data decides which of the others come together.
-        kept = {path: v for path, v in vary.items() if together or _is_of_data(path)}
+        kept = {path: v for path, (_, v) in way.items() if together or _is_of_data(path)}
         options = {path: options_of((), values) for path, values in kept.items()}
         for chosen in Step("", (), (), options, held, together=together).combinations():
             every = {**held, **{path: option.value for path, option in chosen.items()}}

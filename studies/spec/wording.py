@@ -23,6 +23,7 @@ from studies.spec.problems import (
 )
 from studies.spec.schema import PATTERNS
 
+TAGS = ("range", "branches")  # of what a search varies
 LIST_OR_RANGE = "must be a list of values, such as [1, 2], or a range, such as {low: 1, high: 2}"
 EXPECTED = {
     "int_type": "must be a whole number",
@@ -38,7 +39,7 @@ EXPECTED = {
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "path_type": "must be the path of a file or folder",
-    "too_short": "must have at least one entry",
+    "too_short": "must have at least {min_length} entries",
     "string_too_short": "must not be empty",
 }
 BOUNDS = {
@@ -117,7 +118,7 @@ def untagged(loc: Loc, raw: Plain) -> Loc:
     path: tuple[str | int, ...] = ()
     for part in loc:
         if isinstance(raw, Mapping):
-            if part not in raw and part in (raw.get("dataset"), raw.get("name"), "range"):
+            if part not in raw and part in (raw.get("dataset"), raw.get("name"), *TAGS):
                 continue
             raw = raw.get(part)
         elif isinstance(raw, list):
@@ -213,6 +214,8 @@ def _plain(detail: ErrorDetails) -> str:
         return LIST_OR_RANGE + got
     if kind == "string_type" and isinstance(value, int | float):
         return f"{EXPECTED[kind]}{got}; put it in quotes"
+    if kind == "too_short" and ctx["min_length"] == 1:
+        return f"must have at least one entry{got}"
     if kind in EXPECTED:
-        return EXPECTED[kind] + got
+        return EXPECTED[kind].format(**ctx) + got
     return detail["msg"][:1].lower() + detail["msg"][1:] + got

@@ -24,15 +24,18 @@ class CellHistory:
     effective: dict[str, Any] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)  # topic -> the first one's message
     end: Event | None = None  # "finished" or "ended" of the newest attempt
+    costs: dict[str, Any] = field(default_factory=dict)  # of the newest attempt, as it last said
     last_at: float | None = None  # unix seconds of the last event
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in the newest attempt's next events."""
         for event in events:
             self.last_at = event.time
+            self.costs = event.fields.get("costs", self.costs)
             if event.name == "started":
                 self.end = None
                 self.resumed_from_epoch = 0
+                self.costs = event.fields.get("costs", {})
             elif event.name == "effective":
                 self.effective.update(event.fields)
                 self.resumed_from_epoch = int(event.fields.get("resumed_from_epoch", 0))

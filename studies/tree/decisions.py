@@ -1,21 +1,33 @@
 """Who wins a stage, and how sure that is.
 
 Candidates are compared on the replicates they share (same class and seed), so that what a seed
-does to all of them cancels. The intervals are Student's t; with two or three seeds they are
-wide, and that is the point. Candidates whose paired difference to the best mean may be zero are
-*tied*; with `ties: cheapest` the tied one with the fewest training multiply-accumulates wins,
-and the better mean among equally cheap ones. Of exactly equal means the cheaper one is the better.
-The cost is counted, not timed, so that the same results give the same winner on any machine.
+does to all of them cancels, by intervals that hold for all pairs of the stage at once; see
+`intervals`. With two or three seeds they are wide, and that is the point. Candidates whose
+difference to the best mean may be zero are *tied*; with `ties: cheapest` the tied one with the
+fewest training multiply-accumulates wins, and the better mean among equally cheap ones. Of exactly
+equal means the cheaper one is the better. The cost is counted, not timed, so that the same results
+give the same winner on any machine.
+
+A rule may name a candidate that the others are held against; then it wins, whatever they score.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import stdtrit
-
+from studies.tree.intervals import (
+    Interval,
+    Rivals,
+    chance_of,
+    difference_interval,
+    mean_of,
+    rivals_of,
+    t_interval,
+)
 from trackers.records import CandidateRecord, DecisionRecord
+
+# Interval of the mean difference of two candidates, by id; None: there is none.
+CompareIds = Callable[[str, str], Interval | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +53,33 @@ class Rule:
     confidence: float
     prefers_cheapest: bool
     beam: int
+    tried: int = 0  # configurations measured up to here, these among them; fewer: just these
+    over_images: bool = False  # differences are over images, not over seeds
+    reference: str = ""  # candidate that the others are held against; "": the best mean
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean with its confidence interval; no interval from fewer than two values."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-
-def t_interval(values: Sequence[float], confidence: float) -> Interval:
-    """Return the mean with its two-sided Student t interval."""
-    data = np.asarray(values, dtype=np.float64)
-    mean = _mean(values)
-    if data.size < 2:
-        return Interval(mean, None, None)
-    quantile = float(stdtrit(data.size - 1, 0.5 + confidence / 2))
-    half = quantile * float(data.std(ddof=1)) / math.sqrt(data.size)
-    return Interval(mean, mean - half, mean + half)
-
-
-def decide(candidates: Sequence[Candidate], rule: Rule) -> DecisionRecord | None:
+def decide(
+    candidates: Sequence[Candidate], rule: Rule, *, by_images: CompareIds | None = None
+) -> DecisionRecord | None:
     """Choose a stage's winners; None when no candidate has a value.
 
     Candidates that miss a replicate may only win when no candidate has them all; then those that
     miss the fewest may.
+
+    Args:
+        candidates: Of one stage, and group where groups decide for themselves.
+        rule: How to choose.
+        by_images: The interval of a difference over other images; None: over other seeds.
     """
     eligible = _eligible(candidates)
     if not eligible:
         return None
-    best = _ranked(eligible, rule)[0]
-    compared = {each.id: _compare(each, best, rule=rule) for each in candidates}
+    best = _held_against(candidates, rule) or _ranked(eligible, rule)[0]
+    difference = by_images or _by_seeds(candidates, rule)
+    compared = {each.id: _compare(each, best, rule=rule, find=difference) for each in candidates}
     winners = _order(eligible, compared, rule=rule)[: rule.beam]
+    if best.id == rule.reference:
+        winners = [best]
     return DecisionRecord(
         stage=rule.stage,
         group=rule.group,
@@ -84,8 +89,44 @@ def decide(candidates: Sequence[Candidate], rule: Rule) -> DecisionRecord | None
         candidates=tuple(compared[each.id] for each in candidates),
         rule=_sentence(eligible, winners[0], best=best, compared=compared, rule=rule),
         confidence=rule.confidence,
-        flips=tuple(_flips(candidates, winners[0], best=best, rule=rule)),
+        flips=() if by_images else tuple(_flips(candidates, winners[0], best=best, rule=rule)),
+        interval="images" if by_images else "seeds",
+        chance=None if by_images else _chance(candidates, best, rule=rule),
+        reference=best.id,
     )
+
+
+def _held_against(candidates: Sequence[Candidate], rule: Rule) -> Candidate | None:
+    """Return the candidate that the rule names, if it has a value."""
+    return next((each for each in candidates if each.id == rule.reference and each.values), None)
+
+
+def _by_seeds(candidates: Sequence[Candidate], rule: Rule) -> CompareIds:
+    """Return what finds the interval of a difference over the replicates that two share."""
+    by_id = {each.id: each.values for each in candidates}
+    rivals = rivals_of(list(by_id.values()))
+
+    def find(own: str, other: str) -> Interval | None:
+        differences = _differences(by_id[own], by_id[other])
+        if not differences:
+            return None
+        return difference_interval(differences, rivals, rule.confidence)
+
+    return find
+
+
+def _chance(candidates: Sequence[Candidate], best: Candidate, *, rule: Rule) -> float | None:
+    """Return the chance of a difference as large as the largest, if there were none."""
+    rivals: Rivals = rivals_of([each.values for each in candidates])
+    tried = max(rule.tried, rivals.count)
+    others = [each for each in candidates if each.id != best.id]
+    pairs = [_differences(each.values, best.values) for each in others]
+    return chance_of(pairs, rivals, tried=tried)
+
+
+def _differences(own: Mapping[str, float], other: Mapping[str, float]) -> list[float]:
+    """Return what two differ by on each replicate that both have."""
+    return [value - other[key] for key, value in sorted(own.items()) if key in other]
 
 
 def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -94,25 +135,19 @@ def _eligible(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [each for each in measured if len(each.missing) == fewest]
 
 
-def _mean(values: Collection[float]) -> float:
-    return math.fsum(values) / len(values)  # rounded once, so that no order of seeds is better
-
-
 def _ranked(candidates: Sequence[Candidate], rule: Rule) -> list[Candidate]:
     sign = -1.0 if rule.maximize else 1.0
     return sorted(
-        candidates, key=lambda each: (sign * _mean(each.values.values()), each.train_macs)
+        candidates, key=lambda each: (sign * mean_of([*each.values.values()]), each.train_macs)
     )
 
 
-def _compare(candidate: Candidate, best: Candidate, *, rule: Rule) -> CandidateRecord:
-    """Measure a candidate against the best mean, on the replicates they share."""
-    difference: Interval | None = None
-    shared = [key for key in candidate.values if key in best.values]
-    if candidate.id != best.id and shared:
-        difference = t_interval(
-            [candidate.values[key] - best.values[key] for key in shared], rule.confidence
-        )
+def _compare(
+    candidate: Candidate, best: Candidate, *, rule: Rule, find: CompareIds
+) -> CandidateRecord:
+    """Measure a candidate against the best mean."""
+    is_other = candidate.id != best.id and bool(candidate.values)
+    difference = find(candidate.id, best.id) if is_other else None
     own = (
         t_interval(list(candidate.values.values()), rule.confidence)
         if candidate.values
@@ -130,14 +165,8 @@ def _compare(candidate: Candidate, best: Candidate, *, rule: Rule) -> CandidateR
         difference_high=difference.high if difference else None,
         train_macs=candidate.train_macs,
         seconds=candidate.seconds,
-        is_tied=candidate.id == best.id or (difference is not None and _may_be_zero(difference)),
+        is_tied=candidate.id == best.id or (difference is not None and difference.may_be_zero),
     )
-
-
-def _may_be_zero(difference: Interval) -> bool:
-    if difference.low is None or difference.high is None:
-        return difference.mean == 0.0
-    return difference.low <= 0.0 <= difference.high
 
 
 def _order(
@@ -157,7 +186,8 @@ def _winner(candidates: Sequence[Candidate], rule: Rule) -> Candidate | None:
     if not eligible:
         return None
     best = _ranked(eligible, rule)[0]
-    compared = {each.id: _compare(each, best, rule=rule) for each in eligible}
+    difference = _by_seeds(candidates, rule)
+    compared = {each.id: _compare(each, best, rule=rule, find=difference) for each in eligible}
     return _order(eligible, compared, rule=rule)[0]
 
 
@@ -173,6 +203,8 @@ def _sentence(
     tied = [each for each in eligible if compared[each.id].is_tied]
     goal = "highest" if rule.maximize else "lowest"
     level = f"at {100 * rule.confidence:g}% confidence"
+    if rule.reference:
+        return _reference_sentence(eligible, best, compared=compared, rule=rule)
     if len(eligible) == 1:
         sentence = f"{winner.label} is the only candidate with a complete result."
     elif winner.id != best.id:
@@ -186,19 +218,49 @@ def _sentence(
             f"{winner.label} has the {goal} mean, but {others} cannot be told from it {level}."
         )
     elif any(compared[each.id].difference_low is None for each in eligible if each.id != best.id):
-        sentence = (
-            f"{winner.label} has the {goal} value; one replicate gives no interval, so this may "
-            "be chance."
-        )
+        sentence = f"{winner.label} has the {goal} value; {_too_few(rule)}, so this may be chance."
     else:
         sentence = f"{winner.label} has the {goal} mean; every other candidate differs {level}."
     return sentence + (" No candidate has all its replicates." if winner.missing else "")
+
+
+def _too_few(rule: Rule) -> str:
+    return (
+        "so few images give no interval" if rule.over_images else "one replicate gives no interval"
+    )
+
+
+def _reference_sentence(
+    eligible: Sequence[Candidate],
+    best: Candidate,
+    *,
+    compared: Mapping[str, CandidateRecord],
+    rule: Rule,
+) -> str:
+    """Say how the others stand against the candidate that the rule names."""
+    if best.id != rule.reference:
+        return f"What the others were to be held against has no result; {best.label} is the best."
+    sign = 1.0 if rule.maximize else -1.0
+    others = [each for each in eligible if each.id != best.id]
+    if not others:
+        return f"{best.label} has no rival here."
+    better = [each.label for each in others if sign * (compared[each.id].difference or 0.0) > 0]
+    told = [each.label for each in others if not compared[each.id].is_tied]
+    if any(compared[each.id].difference_low is None for each in others):
+        return f"{len(better)} of {len(others)} score better; {_too_few(rule)}."
+    sure = [label for label in better if label in told]
+    level = f"at {100 * rule.confidence:g}% confidence"
+    if sure:
+        return f"{', '.join(sure)} is better {level}."
+    return f"{len(better)} of {len(others)} score better, none of them surely {level}."
 
 
 def _flips(
     candidates: Sequence[Candidate], winner: Candidate, *, best: Candidate, rule: Rule
 ) -> list[str]:
     """Say what would have made another candidate win."""
+    if winner.id == rule.reference:
+        return []
     sentences = []
     if winner.id != best.id:
         sentences.append(f"Without the tie rule {best.label} would have won.")
@@ -213,7 +275,7 @@ def _flips(
 
 
 def _margin(rival: Candidate, winner: Candidate, rule: Rule) -> str:
-    gap = abs(_mean(rival.values.values()) - _mean(winner.values.values()))
+    gap = abs(mean_of([*rival.values.values()]) - mean_of([*winner.values.values()]))
     if gap == 0.0:
         return f"{rival.label} has the same mean."
     goal, change = ("highest", "higher") if rule.maximize else ("lowest", "lower")

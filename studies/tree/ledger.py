@@ -1,40 +1,38 @@
-"""The ledger: what was planned, what ran and what was decided, in one SQLite file.
+"""The ledger: what was planned, what ran and what was decided.
 
 One process writes a study's rows (it holds the study's lease); any number may read. Every method
 is one transaction, so a killed writer leaves either all of a fact or none of it.
 """
 
-import fcntl
-import sqlite3
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Executable,
-    RowMapping,
-    Select,
-    Update,
-    create_engine,
-    delete,
-    event,
-    select,
-    update,
-)
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import URL, Connection, Executable, RowMapping, Select, Table, select, update
 
 from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.database import Database
+from studies.tree.ledger_errors import LedgerError
+from studies.tree.ledger_plan import (
+    Addition,
+    configurations_query,
+    read_stages,
+    stages_query,
+    write_additions,
+    write_plan,
+)
+from studies.tree.ledger_rows import (
+    CellEnd,
+    TrialEnd,
+    TrialStart,
+    settle,
+)
 from studies.tree.ledger_tables import (
     assemblies,
     cells,
-    metadata,
     proposals,
-    stages,
+    requests,
     studies,
     test_scores,
     trials,
@@ -42,74 +40,34 @@ from studies.tree.ledger_tables import (
 from trackers.records import Outcome, StageRecord
 
 RUNNING = "running"  # a study's note from launch to end
-BUSY_TIMEOUT_MS = 30_000
 RETRIED_AT_LAUNCH = (Outcome.FAILED, Outcome.LOST, Outcome.STOPPED)
-_STAGE_RECORD = TypeAdapter(StageRecord)
 
-
-@dataclass(frozen=True, slots=True)
-class TrialStart:
-    """What is known of a trial before its process runs."""
-
-    cell: str
-    attempt: int
-    device: str
-    host: str
-    folder: str  # relative to the workspace
-    micro_batch_divisor: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrialEnd:
-    """How a trial ended."""
-
-    cell: str
-    attempt: int
-    outcome: Outcome
-    reason: str
-    is_fault: bool  # counts towards the retry limit
-    resumed_from_epoch: int
-    next_micro_batch_divisor: int
-    effective: Mapping[str, Any]
-    ended_at: float | None = None  # unix seconds; None: now
-
-
-@dataclass(frozen=True, slots=True)
-class CellEnd:
-    """What came of a cell."""
-
-    cell: str
-    outcome: Outcome
-    reason: str
-    metrics: Mapping[str, float]
-    best_epoch: int | None
-    train_macs: float
-    seconds: float
+__all__ = ["RUNNING", "CellEnd", "Ledger", "TrialEnd", "TrialStart"]
 
 
 class Ledger:
-    """Every study of a workspace."""
+    """Every study of a workspace; `open_ledger` of `studies.running.workspace` finds it."""
 
-    def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._engine: Engine = create_engine(f"sqlite:///{file}")
-        event.listen(self._engine, "connect", _configure)
-        # SQLite lets nobody wait for a change of the journal mode, so one process at a time.
-        with file.with_suffix(".lock").open("w") as lock, self._engine.connect() as connection:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # the file remembers it
-            metadata.create_all(connection)
-            connection.commit()
+    def __init__(self, place: Path | URL) -> None:
+        self._database = Database(place)
+        self._insert = self._database.insert
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be written."""
+        return self._database.is_read_only
 
     def close(self) -> None:
-        """Release the file."""
-        self._engine.dispose()
+        """Release the file, or the connections."""
+        self._database.close()
+
+    def wait_for_server(self, say: Callable[[str], None], confirm: Callable[[], None]) -> None:
+        """Outlive a server that goes away; see `Database.wait_for_server`."""
+        self._database.wait_for_server(say, confirm)
 
     def study_names(self) -> tuple[str, ...]:
         """Return the names of all studies, oldest first."""
-        query = select(studies.c.name).order_by(studies.c.created_at)
-        with self._engine.connect() as connection:
-            return tuple(connection.scalars(query))
+        return tuple(row["name"] for row in self._all(select(studies).order_by("created_at")))
 
     def study(self, name: str) -> RowMapping | None:
         """Return a study's row, or None."""
@@ -127,7 +85,7 @@ class Ledger:
             "note": RUNNING,
         }
         first = {"name": name, "created_at": time.time(), "wall_s": 0.0}
-        statement = insert(studies).values(**first, **values)
+        statement = self._insert(studies).values(**first, **values)
         self._write(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
     def save_wall_time(self, name: str, wall_s: float) -> None:
@@ -146,28 +104,32 @@ class Ledger:
         self, study: str, planned: Iterable[PlannedCell], records: Iterable[StageRecord]
     ) -> None:
         """Replace the plan by the tree as it has grown; results stay."""
-        with self._engine.begin() as connection:
-            connection.execute(update(cells).where(cells.c.study == study).values(position=-1))
-            for position, cell in enumerate(planned):
-                connection.execute(_upsert_cell(study, cell, position))
-                connection.execute(_update_source(study, cell))
-            connection.execute(delete(stages).where(stages.c.study == study))
-            for position, record in enumerate(records):
-                row = _STAGE_RECORD.dump_python(record, mode="json")
-                connection.execute(
-                    insert(stages).values(study=study, position=position, record=row)
-                )
+        listed, stage_rows = list(planned), list(records)
+        self._database.write(
+            lambda connection: write_plan(
+                connection, self._insert, study, planned=listed, records=stage_rows
+            )
+        )
+
+    def extend(self, study: str, additions: Iterable[Addition]) -> None:
+        """Write what samplers proposed, and what that added to the plan."""
+        listed = list(additions)
+        self._database.write(
+            lambda connection: write_additions(connection, self._insert, study, listed)
+        )
 
     def stage_records(self, study: str) -> tuple[StageRecord, ...]:
         """Return the stages in order."""
-        query = select(stages.c.record).where(stages.c.study == study).order_by(stages.c.position)
-        with self._engine.connect() as connection:
-            return tuple(_STAGE_RECORD.validate_python(row) for row in connection.scalars(query))
+        return read_stages(self._all(stages_query(study)), self._all(configurations_query(study)))
 
     def cells(self, study: str) -> tuple[RowMapping, ...]:
         """Return the planned cells in running order."""
         query = select(cells).where(cells.c.study == study, cells.c.position >= 0)
         return self._all(query.order_by(cells.c.position))
+
+    def all_cells(self, study: str) -> tuple[RowMapping, ...]:
+        """Return the cells, also those that are no longer planned."""
+        return self._all(select(cells).where(cells.c.study == study).order_by(cells.c.position))
 
     def cell(self, study: str, cell: str) -> RowMapping:
         """Return one cell."""
@@ -176,9 +138,11 @@ class Ledger:
             raise LookupError(f"study '{study}' has no cell '{cell}' in the ledger")
         return row
 
-    def results(self, study: str) -> dict[str, CellResult]:
-        """Return every cell that ended, also those that are no longer planned."""
+    def results(self, study: str, cell: str | None = None) -> dict[str, CellResult]:
+        """Return every cell that ended, also those no longer planned; or one, if it ended."""
         query = select(cells).where(cells.c.study == study, cells.c.outcome.is_not(None))
+        if cell is not None:
+            query = query.where(cells.c.id == cell)
         return {
             row["id"]: CellResult(
                 outcome=Outcome(row["outcome"]),
@@ -193,21 +157,42 @@ class Ledger:
     def reopen_unfinished(self, study: str) -> int:
         """Plan the cells again that failed, were lost or stopped; return how many."""
         unfinished = [str(outcome) for outcome in RETRIED_AT_LAUNCH]
-        statement = (
+        forgive = (
+            update(trials)
+            .where(trials.c.study == study, trials.c.is_fault.is_(True))
+            .values(is_fault=False)
+        )
+        reopen = (
             update(cells)
             .where(cells.c.study == study, cells.c.outcome.in_(unfinished))
             .values(outcome=None, reason="")
         )
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(trials)
-                .where(trials.c.study == study, trials.c.is_fault.is_(True))
-                .values(is_fault=False)
-            )
-            return int(connection.execute(statement).rowcount)
+
+        def write(connection: Connection) -> int:
+            connection.execute(forgive)
+            return int(connection.execute(reopen).rowcount)
+
+        return self._database.write(write)
+
+    def reopen(self, study: str, wanted: Iterable[str]) -> None:
+        """Plan cells again whatever came of them, with whole batches and all their attempts."""
+        ids = list(wanted)
+        fresh = {"is_fault": False, "next_micro_batch_divisor": 1}
+        forgive = update(trials).where(trials.c.study == study, trials.c.cell.in_(ids))
+        reopen = update(cells).where(cells.c.study == study, cells.c.id.in_(ids))
+
+        def write(connection: Connection) -> None:
+            connection.execute(forgive.values(**fresh))
+            connection.execute(reopen.values(outcome=None, reason=""))
+
+        self._database.write(write)
 
     def start_trial(self, study: str, start: TrialStart) -> None:
-        """Write that a trial is about to run."""
+        """Write that a trial is about to run.
+
+        Raises:
+            LedgerError: another process wrote that same attempt.
+        """
         row = {
             "study": study,
             "cell": start.cell,
@@ -222,36 +207,51 @@ class Ledger:
             "resumed_from_epoch": 0,
             "is_fault": False,
             "effective": {},
+            "costs": {},
         }
-        self._write(insert(trials).values(**row))
+        statement = self._insert(trials).values(**row).on_conflict_do_nothing()
+        own = (trials.c.study == study, trials.c.cell == start.cell)
+        query = select(trials.c.started_at).where(*own, trials.c.attempt == start.attempt)
+
+        def write(connection: Connection) -> None:
+            is_new = connection.execute(statement).rowcount == 1
+            if not is_new and connection.scalar(query) != row["started_at"]:
+                raise LedgerError(
+                    f"trial {start.attempt} of cell {start.cell} must be started once, but "
+                    f"another process runs study '{study}' too; stop one of them"
+                )
+
+        self._database.write(write)
 
     def end_trial(self, study: str, end: TrialEnd, cell: CellEnd | None = None) -> None:
         """Write how a trial ended and, if that settles it, what came of its cell."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(trials)
-                .where(
-                    trials.c.study == study,
-                    trials.c.cell == end.cell,
-                    trials.c.attempt == end.attempt,
-                )
-                .values(
-                    outcome=str(end.outcome),
-                    reason=end.reason,
-                    is_fault=end.is_fault,
-                    ended_at=time.time() if end.ended_at is None else end.ended_at,
-                    resumed_from_epoch=end.resumed_from_epoch,
-                    next_micro_batch_divisor=end.next_micro_batch_divisor,
-                    effective=dict(end.effective),
-                )
+        ended_at = time.time() if end.ended_at is None else end.ended_at
+        own = (trials.c.study == study, trials.c.cell == end.cell)
+        statement = (
+            update(trials)
+            .where(*own, trials.c.attempt == end.attempt)
+            .values(
+                outcome=str(end.outcome),
+                reason=end.reason,
+                is_fault=end.is_fault,
+                ended_at=ended_at,
+                resumed_from_epoch=end.resumed_from_epoch,
+                next_micro_batch_divisor=end.next_micro_batch_divisor,
+                effective=dict(end.effective),
+                costs=dict(end.costs),
             )
+        )
+
+        def write(connection: Connection) -> None:
+            connection.execute(statement)
             if cell is not None:
-                _settle(connection, study, cell)
+                settle(connection, study, cell)
+
+        self._database.write(write)
 
     def settle(self, study: str, cell: CellEnd) -> None:
         """Write what came of a cell that needed no trial."""
-        with self._engine.begin() as connection:
-            _settle(connection, study, cell)
+        self._database.write(lambda connection: settle(connection, study, cell))
 
     def trials(self, study: str, cell: str | None = None) -> tuple[RowMapping, ...]:
         """Return the trials of a study, or of one cell, earlier attempts first."""
@@ -268,12 +268,23 @@ class Ledger:
             found.setdefault(row["search"], []).append(row["varied"])
         return found
 
+    def proposal_rows(self, study: str) -> tuple[RowMapping, ...]:
+        """Return what samplers, or others, proposed, as it is kept."""
+        return self._all(select(proposals).where(proposals.c.study == study))
+
     def save_proposal(
-        self, study: str, search: str, *, number: int, varied: Mapping[str, Any]
+        self,
+        study: str,
+        search: str,
+        *,
+        number: int,
+        varied: Mapping[str, Any],
+        source: str = "",
     ) -> None:
-        """Write what a sampler proposed."""
+        """Write what a sampler proposed, or who else did: "thesis", "study NAME"."""
         row = {"study": study, "search": search, "number": number, "varied": dict(varied)}
-        self._write(insert(proposals).values(**row).on_conflict_do_nothing())
+        statement = self._insert(proposals).values(**row, source=source)
+        self._write(statement.on_conflict_do_nothing())
 
     def test_scores(self, study: str) -> dict[str, RowMapping]:
         """Return the test scorings by cell."""
@@ -285,7 +296,7 @@ class Ledger:
     ) -> None:
         """Write that a cell's weights were scored on the test split."""
         values = {"outcome": str(outcome), "reason": reason, "folder": folder}
-        statement = insert(test_scores).values(study=study, cell=cell, **values)
+        statement = self._insert(test_scores).values(study=study, cell=cell, **values)
         self._write(statement.on_conflict_do_update(index_elements=["study", "cell"], set_=values))
 
     def plan_assemblies(self, study: str, planned: Iterable[Mapping[str, Any]]) -> None:
@@ -296,17 +307,21 @@ class Ledger:
             planned: Rows with id, seed, members, single and folder.
         """
         fresh = {"reason": "", "device": "", "host": "", "scores": {}}
-        with self._engine.begin() as connection:
+        rows = [{"study": study, "is_planned": True, **fresh, **row} for row in planned]
+
+        def write(connection: Connection) -> None:
             connection.execute(
                 update(assemblies).where(assemblies.c.study == study).values(is_planned=False)
             )
-            for row in planned:
-                statement = insert(assemblies).values(study=study, is_planned=True, **fresh, **row)
+            for row in rows:
+                statement = self._insert(assemblies).values(**row)
                 connection.execute(
                     statement.on_conflict_do_update(
                         index_elements=["study", "id"], set_={"is_planned": True}
                     )
                 )
+
+        self._database.write(write)
 
     def save_assembly(self, study: str, assembly: str, **values: object) -> None:
         """Write how far an assembly is: any columns but its identity."""
@@ -321,69 +336,49 @@ class Ledger:
         query = select(assemblies).where(assemblies.c.study == study, assemblies.c.is_planned)
         return self._all(query.order_by(assemblies.c.seed))
 
+    def all_assemblies(self, study: str) -> tuple[RowMapping, ...]:
+        """Return the assemblies of a study, also those no longer planned."""
+        return self._all(select(assemblies).where(assemblies.c.study == study))
+
     def assembly_looks(self, study: str) -> int:
         """Count the assemblies scored on the test split, also those no longer planned."""
-        query = select(assemblies).where(assemblies.c.study == study)
-        rows = self._all(query.where(assemblies.c.outcome == Outcome.COMPLETE))
+        rows = [row for row in self.all_assemblies(study) if row["outcome"] == Outcome.COMPLETE]
         return sum("test" in row["scores"].get("images", {}) for row in rows)
 
+    def ask(self, study: str, kind: str, *, cell: str | None = None) -> None:
+        """Ask something of the process that runs a study.
+
+        Args:
+            study: Its name.
+            kind: "stop" or "retry".
+            cell: Which cell; None: the whole study.
+        """
+        row = {"study": study, "kind": kind, "cell": cell, "at": time.time(), "handled": False}
+        self._write(self._insert(requests).values(**row))
+
+    def open_requests(self, study: str) -> tuple[RowMapping, ...]:
+        """Return what was asked and not handled yet, in order."""
+        query = select(requests).where(requests.c.study == study, requests.c.handled.is_(False))
+        return self._all(query.order_by(requests.c.id))
+
+    def handle_request(self, request: int) -> None:
+        """Write that a request is handled."""
+        self._write(update(requests).where(requests.c.id == request).values(handled=True))
+
+    def add_rows(self, rows: Sequence[tuple[Table, Mapping[str, Any]]]) -> None:
+        """Write rows of any tables, all or none; what they name must come before them."""
+
+        def write(connection: Connection) -> None:
+            for table, row in rows:
+                connection.execute(self._insert(table).values(**row))
+
+        self._database.write(write)
+
     def _write(self, statement: Executable) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(statement)
+        self._database.write(lambda connection: connection.execute(statement))
 
     def _first(self, query: Select[Any]) -> RowMapping | None:
-        with self._engine.connect() as connection:
-            return connection.execute(query).mappings().first()
+        return self._database.read(lambda connection: connection.execute(query).mappings().first())
 
     def _all(self, query: Select[Any]) -> tuple[RowMapping, ...]:
-        with self._engine.connect() as connection:
-            return tuple(connection.execute(query).mappings())
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    """Wait for another study's writer, and let no row name a cell that is not there."""
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _upsert_cell(study: str, cell: PlannedCell, position: int) -> Insert:
-    row = {
-        "study": study,
-        "id": cell.id,
-        "settings": cell.settings.model_dump(mode="json"),
-        "seed": cell.seed,
-        "grp": cell.group,
-        "source": cell.source,
-        "reason": "",
-        "metrics": {},
-        "train_macs": 0.0,
-        "seconds": 0.0,
-    }
-    statement = insert(cells).values(**row, position=position)
-    return statement.on_conflict_do_update(
-        index_elements=["study", "id"], set_={"position": position}
-    )
-
-
-def _update_source(study: str, cell: PlannedCell) -> Update:
-    """A cell that never ran may be re-scored now instead of trained, or the other way round."""
-    return (
-        update(cells)
-        .where(cells.c.study == study, cells.c.id == cell.id, cells.c.outcome.is_(None))
-        .values(source=cell.source)
-    )
-
-
-def _settle(connection: Connection, study: str, cell: CellEnd) -> None:
-    connection.execute(
-        update(cells)
-        .where(cells.c.study == study, cells.c.id == cell.cell)
-        .values(
-            outcome=str(cell.outcome),
-            reason=cell.reason,
-            metrics=dict(cell.metrics),
-            best_epoch=cell.best_epoch,
-            train_macs=cell.train_macs,
-            seconds=cell.seconds,
-        )
-    )
+        return self._database.read(lambda connection: tuple(connection.execute(query).mappings()))

@@ -15,6 +15,7 @@ from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.kept_files import WEIGHTS, tested_files, trained_files
 from studies.tree.ledger import Ledger
+from studies.tree.memory_file import memory_records
 from trackers.records import (
     CellRecord,
     ConfigurationRecord,
@@ -48,7 +49,8 @@ def read_study(
         )
     spec = StudySpec.model_validate(row["resolved"])
     cells = _cells(ledger, workspace, name, tracking_urls=tracking_urls or {})
-    stages = ledger.stage_records(name)
+    every_stage = ledger.stage_records(name)
+    stages = tuple(each for each in every_stage if each.kind == "stage")
     scores = _test_scores(ledger, workspace, spec, stages=stages, cells=cells)
     assemblies = assembly_records(ledger, workspace, spec)
     return StudyRecord(
@@ -70,6 +72,8 @@ def read_study(
         is_finished=row["is_finished"],
         note=row["note"],
         assemblies=assemblies,
+        memory=memory_records(workspace / "studies" / name, cells.values()),
+        afterwards=tuple(each for each in every_stage if each.kind != "stage"),
     )
 
 
@@ -117,6 +121,7 @@ def trial_record(row: RowMapping) -> TrialRecord:
         resumed_from_epoch=row["resumed_from_epoch"],
         folder=row["folder"],
         effective=row["effective"],
+        costs=row["costs"],
     )
 
 

@@ -4,6 +4,7 @@ import pickle
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,22 @@ def test_same_seed_gives_the_same_batches(
 ) -> None:
     again = open_data(settings, task, seed=1)
     assert_equal(batches_of(source, epoch=2), batches_of(again, epoch=2))
+
+
+def _one_of(at: int, _images: int) -> slice:
+    return slice(at, at + 1)
+
+
+def test_parts_of_a_batch_are_augmented_as_in_the_whole(source: DataSource) -> None:
+    loader = source.training(3)
+    (batch,) = loader.epoch(2, end_batch=1)
+
+    for at in range(len(batch)):
+        one = partial(_one_of, at)
+        (part,) = loader.epoch(2, end_batch=1, part=one)
+        assert ids_of(part) == ids_of(batch)[at : at + 1]
+        for mine, theirs in zip(_pixels(part), _pixels(batch)[at : at + 1], strict=True):
+            assert torch.equal(mine, theirs)
 
 
 def test_another_seed_gives_other_batches(

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from data_pipeline.samples import SegmentationBatch
 from models.segmentation.settings import UNetSettings
-from models.session import EpochReport, TrainingSession
+from models.session import EpochReport, TrainingSession, whole
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 
 
@@ -74,12 +74,20 @@ class TinySource:
     def prepare(self) -> None:
         """Everything is made when it is asked for."""
 
-    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[SegmentationBatch]:
+    def epoch(
+        self,
+        number: int,
+        *,
+        first_batch: int = 0,
+        end_batch: int | None = None,
+        part: Callable[[int], slice] = whole,
+    ) -> Iterator[SegmentationBatch]:
         generator = np.random.default_rng((self.seed, number if self.is_training else 0))
         order = generator.permutation(self.count) if self.is_training else np.arange(self.count)
         flips = generator.random(self.count) < 0.5
-        for start in range(first_batch * self.batch_size, self.count, self.batch_size):
+        for start in range(0, self.count, self.batch_size)[first_batch:end_batch]:
             chosen = order[start : start + self.batch_size]
+            chosen = chosen[part(len(chosen))]
             pairs = [
                 self._image(index, self.is_training and bool(flips[index])) for index in chosen
             ]
@@ -165,7 +173,6 @@ class Attempts:
             "objective": "val/iou",
             "maximize": True,
             "scores_test": False,
-            "time_limit_s": None,
             "folder": folder,
             "earlier_folders": earlier,
             "data": lambda: self.data,

@@ -17,7 +17,7 @@ from models.entries import ClipShape
 from models.reference_settings import ConstantSettings
 from models.references import score_test
 from models.references import train as count
-from models.session import Interrupted
+from models.session import Interrupted, whole
 from models.training import train
 from models.video.slowfast_settings import SlowFastSettings
 
@@ -53,12 +53,20 @@ class Moving:
         views = 1 if self.is_training else 2
         return [(video, view) for video in range(self.count) for view in range(views)]
 
-    def epoch(self, number: int, *, first_batch: int = 0) -> Iterator[ClipBatch]:
+    def epoch(
+        self,
+        number: int,
+        *,
+        first_batch: int = 0,
+        end_batch: int | None = None,
+        part: Callable[[int], slice] = whole,
+    ) -> Iterator[ClipBatch]:
         samples = self._samples()
         random = np.random.default_rng(number if self.is_training else 0)
         order = random.permutation(len(samples)) if self.is_training else range(len(samples))
-        for start in range(first_batch * self.batch_size, len(samples), self.batch_size):
-            chosen = [samples[index] for index in order[start : start + self.batch_size]]
+        for start in range(0, len(samples), self.batch_size)[first_batch:end_batch]:
+            drawn = order[start : start + self.batch_size]
+            chosen = [samples[index] for index in drawn[part(len(drawn))]]
             clips = torch.from_numpy(np.stack([self._clip(*sample) for sample in chosen]))
             yield ClipBatch(
                 tuple(f"video-{video}" for video, _ in chosen),

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from models.metrics.segmentation import rescore
 from models.noop import score_test, train
+from models.noop_landscape import planted_score
 from models.noop_settings import NoopSettings
 from models.session import Diverged, EpochReport, Interrupted, OutOfMemory
 from models.settings import EvaluationSettings
+from models.spending import Meter, TrainingLimits
 
 Make = Callable[..., Any]
 
@@ -140,13 +143,14 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from models.noop import train
+from models.noop_landscape import planted_score
 from models.noop_settings import NoopSettings
 from models.session import TrainingSession
 from models.settings import EvaluationSettings, TrainingSettings
 model = NoopSettings.model_validate_json(sys.argv[2])
 train(TrainingSession(
     "semantic_segmentation", model, TrainingSettings(), EvaluationSettings(), 32, 0, 1, "val/iou",
-    True, False, None, Path(sys.argv[1]), (), lambda: None,
+    True, False, Path(sys.argv[1]), (), lambda: None,
     lambda report: print(report, flush=True), lambda _: None, lambda *_: None, lambda: False,
 ))
 """
@@ -196,10 +200,12 @@ def test_stop_is_noticed_in_the_middle_of_an_epoch(attempts: Make) -> None:
 
 
 def test_time_limit_ends_complete(attempts: Make) -> None:
-    cell = attempts(noop(epoch_seconds=0.05), {"epochs": 50}, time_limit_s=0.08)
+    cell = attempts(
+        noop(epoch_seconds=0.05), {"epochs": 50}, meter=Meter(TrainingLimits(seconds=0.08))
+    )
     result = train(cell.session())
     assert result.epochs == 2
-    assert result.note == "time limit reached after epoch 2"
+    assert result.note == "time limit of 0.08 s reached after epoch 2"
 
 
 def test_checkpoint_is_written_before_the_report(attempts: Make) -> None:
@@ -242,3 +248,42 @@ def test_cost_is_three_forward_passes_per_image(attempts: Make) -> None:
 def test_misspelt_setting_is_told(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         noop(**settings)
+
+
+def test_interaction_moves_the_best_learning_rate_with_the_batch_size() -> None:
+    landscape = noop(
+        optimum={"learning_rate": 0.01, "batch_size": 4},
+        interaction={"of": ["learning_rate", "batch_size"], "strength": 0.5},
+    )
+
+    def score(learning_rate: float, batch_size: float) -> float:
+        values = {"learning_rate": learning_rate, "batch_size": batch_size}
+        return planted_score(landscape, values.get, seed=0, identity="")
+
+    assert score(0.01, 4) == pytest.approx(0.9)
+    assert score(0.1, 400) == pytest.approx(0.7), "two decades of batch size move it by one"
+    assert score(0.01, 400) == pytest.approx(0.6)
+
+
+def test_noise_of_a_seed_is_the_same_for_every_configuration() -> None:
+    landscape = noop(seed_noise=0.1)
+    first, second = (
+        [planted_score(landscape, lambda _: None, seed=seed, identity=name) for seed in range(3)]
+        for name in ("one", "other")
+    )
+    assert first == second
+    assert len(set(first)) == 3
+
+
+@pytest.mark.parametrize(
+    ("interaction", "message"),
+    [
+        ({"of": ["learning_rate", "batch_siz"]}, "did you mean 'batch_size'"),
+        ({"of": ["epochs", "epochs"]}, "must name two settings"),
+        ({"of": ["learning_rate", "batch_size"], "strength": 0}, "moves nothing"),
+        ({"of": ["learning_rate", "batch_size"]}, "add it to optimum"),
+    ],
+)
+def test_interaction_without_effect_is_refused(interaction: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        noop(optimum={"learning_rate": 0.01}, interaction=interaction)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from models.spending import Meter, TrainingLimits
 from models.training import train
 
 
@@ -31,6 +32,6 @@ def test_preparing_the_data_counts_as_no_training(
         return source
 
     cell = attempts(data=Slow())
-    train(cell.session(time_limit_s=500.0))
+    train(cell.session(meter=Meter(TrainingLimits(seconds=500.0))))
     assert now == [2000.0]
     assert {report.wall_s for report in cell.reports} == {0.0}

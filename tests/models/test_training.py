@@ -12,6 +12,7 @@ import torch
 from models.checkpoints import Checkpoints
 from models.segmentation.settings import UNetSettings
 from models.session import EpochReport, Interrupted, OutOfMemory, TrainingResult
+from models.spending import Meter, TrainingLimits
 from models.training import train
 from models.workbench import dump_state, load_state, set_up
 
@@ -129,8 +130,8 @@ def test_random_states_are_resumed_too(
             source = super().training(batch_size)
             original = source.epoch
 
-            def epoch(number: int, *, first_batch: int = 0) -> Iterator[Any]:
-                for batch in original(number, first_batch=first_batch):
+            def epoch(number: int, **cut: Any) -> Iterator[Any]:
+                for batch in original(number, **cut):
                     noise = torch.randint(0, 20, batch.images.shape, dtype=torch.uint8)
                     shift = random.randrange(10) + int(np.random.randint(10))  # noqa: NPY002
                     yield replace(batch, images=batch.images // 2 + noise + shift)
@@ -299,7 +300,7 @@ def test_early_stopping_ends_after_the_patience(attempts: Callable[..., Any]) ->
 
 
 def test_time_limit_ends_the_epoch_and_scores(attempts: Callable[..., Any]) -> None:
-    cell = attempts(training={"epochs": 1000}, time_limit_s=0.2)
+    cell = attempts(training={"epochs": 1000}, meter=Meter(TrainingLimits(seconds=0.2)))
     result = train(cell.session())
     assert 1 <= result.epochs < 1000
     assert "time limit of 0.2 s reached" in result.note
@@ -309,7 +310,7 @@ def test_time_limit_ends_the_epoch_and_scores(attempts: Callable[..., Any]) -> N
 def test_epoch_far_longer_than_the_time_limit_is_cut_and_scored(
     attempts: Callable[..., Any],
 ) -> None:
-    cell = attempts(time_limit_s=1e-6)
+    cell = attempts(meter=Meter(TrainingLimits(seconds=1e-6)))
     result = train(cell.session())
     assert result.note == (
         "time limit of 1e-06 s reached in epoch 1, which ended after step 1 of 3"

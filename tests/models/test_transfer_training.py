@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.end_note import UNTRAINED
 from models.named_layers import TransferError
 from models.segmentation.settings import UNetSettings
 from models.session import Interrupted, StartingWeights, TrainingResult
-from models.training import UNTRAINED, train
+from models.training import train
 
 CLASSES = ("background", "bright square", "dark square")
 MODEL = UNetSettings(base_channels=2, depth=1, batch_norm=True)

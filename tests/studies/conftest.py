@@ -11,7 +11,8 @@ import pytest
 from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Proposals, Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import Proposals, grow
 from trackers.records import Outcome
 
 CHECKOUT = Path(__file__).parents[2]

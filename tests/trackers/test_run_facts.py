@@ -10,6 +10,7 @@ from trackers.records import (
     ConfigurationRecord,
     DecisionRecord,
     EpochRecord,
+    JsonValue,
     Outcome,
     StageRecord,
     StudyRecord,
@@ -102,11 +103,32 @@ def test_a_metric_of_a_task_cannot_take_the_place_of_the_epoch(make_upload: Make
 
 def test_final_metrics_stand_at_the_best_epoch(make_upload: MakeUpload) -> None:
     facts = cell_facts("roads", make_upload(epochs=3, best_epoch=2))
-    assert [(each.name, each.value, each.step) for each in facts.final] == [
+    final = [each for each in facts.final if each.name.startswith("final/")]
+    assert [(each.name, each.value, each.step) for each in final] == [
         ("final/train_macs", 2e9, 2),
         ("final/val/iou", 0.5, 2),
     ]
-    assert cell_facts("roads", make_upload(outcome=Outcome.FAILED)).final == ()
+    failed = cell_facts("roads", make_upload(outcome=Outcome.FAILED))
+    assert not any(each.name.startswith("final/") for each in failed.final)
+
+
+def test_costs_of_all_attempts_are_final_whatever_came_of_them(make_upload: MakeUpload) -> None:
+    upload = make_upload(outcome=Outcome.FAILED)
+    costs: dict[str, JsonValue] = {
+        "device_s": 5.0,
+        "images": 7,
+        "money": 0.5,
+        "currency": "USD",
+        "energy_j": None,
+    }
+    trials = tuple(replace(each, costs=costs) for each in upload.cell.trials)
+    facts = cell_facts("roads", replace(upload, cell=replace(upload.cell, trials=trials)))
+    found = {each.name: each.value for each in facts.final}
+    count = len(trials)
+    assert (found["cost/device_s"], found["cost/images"]) == (5.0 * count, 7.0 * count)
+    assert found["cost/money"] == 0.5 * count
+    assert "cost/energy_j" not in found
+    assert facts.tags["visionstudy.currency"] == "USD"
 
 
 def test_an_attempt_keeps_the_start_of_the_first_one(make_upload: MakeUpload) -> None:

@@ -19,6 +19,7 @@ from models.settings import EvaluationSettings, TrainingSettings
 from studies.predicting.choosing import ChosenRun, Member, choose_run
 from studies.predicting.predicting import Predicted, predict
 from studies.predicting.wishes import Wishes
+from studies.running.executors import Placement
 from studies.running.launch import launch
 from studies.running.views import PlainView
 from studies.running.workspace import open_workspace
@@ -107,7 +108,10 @@ def _launch(folder: Path, study: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VISIONSTUDY_WORKSPACE", str(folder / "runs"))  # and back for other tests
         place = open_workspace(folder / "runs")
-        result = launch(load_study(file), place, workers=1, tracker=MemoryTracker(), view=view)
+        placement = Placement(workers=1)
+        result = launch(
+            load_study(file), place, placement=placement, tracker=MemoryTracker(), view=view
+        )
     assert result.end.is_finished, result.end.note
 
 

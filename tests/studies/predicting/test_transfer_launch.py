@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from ruamel.yaml import YAML
 
+from studies.running.executors import Placement
 from studies.running.launch import LaunchResult, StudyChangedError, launch
 from studies.running.starting import Starts, UnusableStartError
 from studies.running.views import PlainView
@@ -141,7 +142,9 @@ def run(
             place = open_workspace(workspace)
             loaded = load_study(file, find_start=Starts(place).complaint)
             view = PlainView(Console(file=said, width=400))
-            result = launch(loaded, place, workers=1, tracker=MemoryTracker(), view=view)
+            result = launch(
+                loaded, place, placement=Placement(workers=1), tracker=MemoryTracker(), view=view
+            )
         ledger = Ledger(place.ledger_file)
         try:
             return result, read_study(ledger, workspace, "more"), said.getvalue()

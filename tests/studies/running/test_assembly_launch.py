@@ -16,13 +16,15 @@ from ruamel.yaml import YAML
 from data_pipeline.catalog import data_fingerprint
 from studies.cli.status_output import status_json
 from studies.running.assembly_desk import AssemblyDesk
+from studies.running.executors import Placement
 from studies.running.launch import launch
 from studies.running.progress import Snapshot
 from studies.running.workspace import WorkspaceFolder
 from studies.search.living_tree import data_fingerprints
 from studies.spec.load import load_study
 from studies.spec.schema import StudySpec
-from studies.tree.growth import Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import grow
 from studies.tree.ledger import Ledger
 from studies.tree.study_record import read_study
 from trackers.memory_tracker import MemoryTracker
@@ -113,7 +115,7 @@ def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished
     place = WorkspaceFolder(folder / "runs")
     place.folder.mkdir()
     loaded, tracker, view = load_study(file), MemoryTracker(), Said()
-    launch(loaded, place, workers=2, tracker=tracker, view=view)
+    launch(loaded, place, placement=Placement(workers=2), tracker=tracker, view=view)
     ledger = Ledger(place.ledger_file)
     try:
         record = read_study(ledger, place.folder, "classes")

@@ -78,7 +78,6 @@ def order(base: CellSettings, tmp_path: Path) -> Order:
             objective="val/iou",
             maximize=True,
             scores_test=True,
-            time_limit_s=None,
             folder=folder,
             earlier_folders=(),
             micro_batch_divisor=1,

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from data_pipeline.catalog import data_fingerprint
+from models.spending import Spent
 from studies.running.bookkeeping import reap
-from studies.running.budgets import BudgetMeter, device_seconds
+from studies.running.budgets import BudgetMeter
+from studies.running.costs import spent_by
 from studies.spec.budget_schema import StudyBudget
 from studies.spec.schema import StudySpec
 from studies.tree.growth import grow
@@ -18,47 +20,74 @@ from trackers.event_log import EventLog
 
 
 def meter(
-    budget: dict[str, Any], *, epochs: int = 0, earlier_s: float = 0.0, device_s: float = 0.0
+    budget: dict[str, Any], ended: Spent | None = None, *, earlier_s: float = 0.0
 ) -> BudgetMeter:
-    return BudgetMeter(
-        StudyBudget.model_validate(budget), epochs, earlier_s, device_s, time.monotonic()
-    )
+    limits = StudyBudget.model_validate(budget)
+    return BudgetMeter(limits, ended or Spent(), earlier_s, time.monotonic(), currency="USD")
 
 
 def test_without_limits_nothing_is_exceeded() -> None:
-    used = meter({}, epochs=10**9, earlier_s=1e9, device_s=1e9)
-    assert used.exceeded(running_device_s=1e9) == ""
+    most = Spent(10**9, 10**9, 10**9, 1e9, 1e9, 1e12, 1e9)
+    assert meter({}, most, earlier_s=1e9).exceeded([most]) == ""
 
 
 @pytest.mark.parametrize(
-    ("epochs", "says"), [(9, ""), (10, "budget.study.epochs: 10 of 10 epochs used")]
+    ("budget", "below", "reached", "says"),
+    [
+        ({"epochs": 10}, Spent(epochs=5), Spent(epochs=6), "epochs: 10 of 10 epochs used"),
+        ({"steps": 10}, Spent(steps=5), Spent(steps=9), "steps: 13 of 10 steps used"),
+        ({"images": 90}, Spent(images=85), Spent(images=86), "images: 90 of 90 images used"),
+        (
+            {"gpu_hours": 0.5},
+            Spent(device_s=1795.0),
+            Spent(device_s=1796.0),
+            "gpu_hours: 0.5 hours used",
+        ),
+        ({"money": 3.5}, Spent(money=1.4), Spent(money=1.5), "money: 3.5 USD used"),
+        (
+            {"energy_kwh": 0.5},
+            Spent(energy_j=1.79e6),
+            Spent(energy_j=1.8e6),
+            "energy_kwh: 0.5 kWh used",
+        ),
+    ],
 )
-def test_epochs_are_limited(epochs: int, says: str) -> None:
-    assert meter({"epochs": 10}, epochs=epochs).exceeded(0.0) == says
+def test_what_ended_and_running_trials_used_is_limited(
+    budget: dict[str, Any], below: Spent, reached: Spent, says: str
+) -> None:
+    ended = Spent(4, 4, 4, 4.0, 4.0, 0.0, 2.0)
+    known = Spent(money=0.0)
+    assert meter(budget, ended).exceeded([with_money(below), known]) == ""
+    assert meter(budget, ended).exceeded([with_money(reached), known]) == f"budget.study.{says}"
+
+
+def with_money(spent: Spent) -> Spent:
+    spent.money = spent.money or 0.0
+    return spent
+
+
+def test_a_limit_of_money_stops_at_a_trial_whose_price_nobody_knows() -> None:
+    assert "has no price; see budget.prices" in meter({"money": 1.0}).exceeded([Spent()])
 
 
 @pytest.mark.parametrize(
     ("earlier_s", "says"), [(3599.0 - 60, ""), (3600.0, "budget.study.time: 1h used")]
 )
 def test_wall_time_of_all_launches_is_limited(earlier_s: float, says: str) -> None:
-    assert meter({"time": "1h"}, earlier_s=earlier_s).exceeded(0.0) == says
+    assert meter({"time": "1h"}, earlier_s=earlier_s).exceeded([]) == says
 
 
 def test_wall_time_of_this_launch_counts() -> None:
     used = meter({"time": "1h"})
-    assert used.exceeded(0.0) == ""
+    assert used.exceeded([]) == ""
     used.started_at -= 3600.0
-    assert used.exceeded(0.0) == "budget.study.time: 1h used"
+    assert used.exceeded([]) == "budget.study.time: 1h used"
 
 
-@pytest.mark.parametrize(
-    ("ended_s", "running_s", "says"),
-    [(1000.0, 799.0, ""), (1000.0, 800.0, "budget.study.gpu_hours: 0.5 hours used")],
-)
-def test_device_time_of_ended_and_running_trials_is_limited(
-    ended_s: float, running_s: float, says: str
-) -> None:
-    assert meter({"gpu_hours": 0.5}, device_s=ended_s).exceeded(running_s) == says
+def test_what_is_running_is_not_added_to_what_ended() -> None:
+    used = meter({}, Spent(epochs=1))
+    assert used.used([Spent(epochs=2)]).epochs == 3
+    assert used.ended.epochs == 1
 
 
 def test_device_time_ends_with_the_trial_and_not_with_the_next_launch(
@@ -76,10 +105,11 @@ def test_device_time_ends_with_the_trial_and_not_with_the_next_launch(
         ledger.start_trial("demo", TrialStart(cell.id, 1, "cpu", "here", cell.id, 1))
     log = EventLog(tmp_path / cells[0].id / "events.jsonl")  # the other wrote nothing
     now = 1030.0
-    log.append("started", pid=1)
+    log.append("started", pid=1, costs={"devices": 2.0, "price_per_hour": 120.0, "images": 7})
     log.close()
-    assert device_seconds(ledger.trials("demo")) == 0.0, "none has ended"
+    assert spent_by(ledger.trials("demo")).device_s == 0.0, "none has ended"
     now += 7 * 86400.0
     assert reap(ledger, tmp_path, "demo") == 2
-    assert device_seconds(ledger.trials("demo")) == 30.0
+    spent = spent_by(ledger.trials("demo"))
+    assert (spent.seconds, spent.device_s, spent.images, spent.money) == (30.0, 60.0, 7, 2.0)
     ledger.close()

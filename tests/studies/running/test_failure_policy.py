@@ -49,6 +49,15 @@ TABLE: dict[str, tuple[dict[str, Any], Verdict]] = {
         {"end": said("finished"), "killed_because": "hung", "was_asked_to_stop": True},
         Verdict(Outcome.COMPLETE, ""),
     ),
+    "lost one of its processes": (
+        {"end": ended("lost", message="process 2 of 2 was lost: exit code -9")},
+        Verdict(
+            Outcome.LOST,
+            "process 2 of 2 was lost: exit code -9",
+            retries=True,
+            is_fault=True,
+        ),
+    ),
     "ran out of memory": (
         {"end": ended("out_of_memory")},
         Verdict(

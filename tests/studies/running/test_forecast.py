@@ -177,6 +177,31 @@ def test_recorded_proposals_are_planned_and_the_rest_counts_as_the_base(
     assert found.epochs == 5 * spec.training.epochs
 
 
+def test_what_follows_the_tree_is_counted_before_it_is_decided(make_spec: MakeSpec) -> None:
+    after = {"probe": True, "confirm": {"finalists": 2, "seeds": 3}}
+    found = plan(make_spec(RATE, BATCH, search=after))
+    assert found.unknown_cells == {"fresh seeds": 2 * 3, "beside rate": 2}
+    tree_alone = plan(make_spec(RATE, BATCH))
+    assert found.epochs == tree_alone.epochs + 2 * (2 * 3 + 2), "each cell trains two epochs"
+
+
+def rate_and_batch(cell: PlannedCell) -> float:
+    return cell.settings.training.learning_rate + cell.settings.training.batch_size
+
+
+def test_what_follows_a_decided_tree_is_planned_cell_by_cell(
+    make_spec: MakeSpec, measure: Measure
+) -> None:
+    spec = make_spec(RATE, BATCH, search={"probe": True})
+    results: dict[str, CellResult] = {}
+    for _ in range(2):
+        measure(spec, results, rate_and_batch)
+    rows = [row for row in plan(spec, results).rows if row.stage == "beside rate"]
+    assert [row.is_reused for row in rows] == [True, False]
+    assert [row.outcome for row in rows] == [Outcome.COMPLETE, None]
+    assert not any(row.is_assumed for row in rows)
+
+
 def test_a_stage_without_a_complete_cell_ends_the_forecast(
     make_spec: MakeSpec, measure: Measure
 ) -> None:

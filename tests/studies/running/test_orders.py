@@ -12,7 +12,8 @@ from studies.running.trial_order import Slot
 from studies.search.living_tree import stage_record
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import grow
 from studies.tree.ledger import Ledger
 
 BY_CLASS = {"dataset": "none", "classes": ["car", "bus", "van"], "one_model_per_class": True}
@@ -54,5 +55,5 @@ def test_the_single_network_may_train_as_long_as_those_of_all_classes(
     limits = {}
     for name, cell in {**assembly.members, "all": assembly.single}.items():
         order, _ = training_order(spec, ledger, tmp_path, cell=cell.id, slot=SLOT)
-        limits[name] = order.time_limit_s
+        limits[name] = order.limits.seconds
     assert limits == {"car": 600, "bus": 600, "van": 600, "all": 1800}

@@ -29,7 +29,6 @@ def order(tmp_path: Path) -> TrialOrder:
         objective="val/iou",
         maximize=True,
         scores_test=False,
-        time_limit_s=None,
         folder=tmp_path / "c-1",
         earlier_folders=(),
         micro_batch_divisor=1,

@@ -9,9 +9,11 @@ import pytest
 from rich.console import Console
 
 from data_pipeline.catalog import data_fingerprint
+from models.spending import Spent
 from studies.running.budgets import BudgetMeter
 from studies.running.progress import RunningRow, Snapshot
 from studies.running.snapshots import snapshot
+from studies.running.tally import Tally
 from studies.running.views import (
     PLAIN_INTERVAL_S,
     LiveView,
@@ -183,9 +185,10 @@ def take_snapshot(
     tree = grow(
         spec, ledger.results("demo"), data_fingerprint=data_fingerprint, proposals=proposals
     )
-    ledger.plan("demo", tree.cells().values(), [])
-    meter = BudgetMeter(StudyBudget(), 0, 7.0, 0.0, time.monotonic())
-    found = snapshot(spec, tree, ledger, running=(ROW, ROW), meter=meter)
+    tally = Tally(spec)
+    tally.count(tree, tree.cells(), ledger.results("demo"))
+    meter = BudgetMeter(StudyBudget(), Spent(), 7.0, time.monotonic())
+    found = snapshot(tree, tally, running=(ROW, ROW), meter=meter)
     ledger.close()
     return found
 

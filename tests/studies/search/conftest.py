@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages import RDBStorage
 
 from studies.search.storage import open_storage
 
@@ -29,9 +29,3 @@ def database(storage_file: Path) -> Iterator[RDBStorage]:
     opened = open_storage(storage_file)
     yield opened
     opened.engine.dispose()
-
-
-@pytest.fixture
-def storage() -> InMemoryStorage:
-    """Return an empty Optuna storage for tests that need no file."""
-    return InMemoryStorage()

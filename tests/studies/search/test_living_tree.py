@@ -1,7 +1,7 @@
 """The tree of a running study: written into the ledger, copied into Optuna, grown on results."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from optuna.trial import TrialState
 from data_pipeline.catalog import data_fingerprint
 from data_pipeline.settings import DataSettings
 from studies.search.living_tree import LivingTree, data_fingerprints, stage_record
+from studies.search.measured import measured_by
+from studies.search.optuna_copy import OptunaCopy
 from studies.search.storage import open_storage
 from studies.spec.schema import StudySpec
 from studies.tree.cells import PlannedCell
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger
+from studies.tree.ledger_plan import Addition
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]
@@ -42,15 +45,21 @@ class Bench:
         self.spec = spec
         self.ledger = Ledger(folder / "workspace.db")
         self.storage = open_storage(optuna_file)
+        self.copy = OptunaCopy(lambda: self.storage)
         resolved = spec.model_dump(mode="json", by_alias=True)
         self.ledger.save_study(spec.study, text="", resolved=resolved, environment={})
         self.tree = LivingTree(
-            spec, self.ledger, storage=self.storage, data_fingerprint=data_fingerprint
+            spec,
+            self.ledger,
+            copy=self.copy,
+            measured=measured_by(self.ledger, folder, spec),
+            data_fingerprint=data_fingerprint,
         )
 
     def open_cells(self) -> list[PlannedCell]:
         done = self.ledger.results(self.spec.study)
-        return [cell for cell in self.tree.refresh().cells().values() if cell.id not in done]
+        cells = self.tree.refresh().tree.cells().values()
+        return [cell for cell in cells if cell.id not in done]
 
     def settle(self, cell: PlannedCell, score: float | Outcome) -> None:
         outcome = score if isinstance(score, Outcome) else Outcome.COMPLETE
@@ -66,14 +75,22 @@ class Bench:
         self.ledger.settle(self.spec.study, end)
 
     def finish(self, score: Callable[[PlannedCell], float | Outcome]) -> Tree:
-        while cells := self.open_cells():
+        """Measure one cell after the other, each where the tree has grown to."""
+        tree = self.tree.refresh().tree
+        while cells := [
+            cell for cell in tree.cells().values() if cell.id not in self.tree.results
+        ]:
             self.settle(cells[0], score(cells[0]))
-        return self.tree.refresh()
+            tree = self.tree.take_in(cells[0].id).tree
+        return tree
 
     def optuna_study(self, name: str) -> optuna.Study:
+        """Return Optuna's copy, once all of it is written."""
+        self.copy.close()
         return optuna.load_study(study_name=f"demo / {name}", storage=self.storage)
 
     def close(self) -> None:
+        self.copy.close()
         self.ledger.close()
         self.storage.engine.dispose()
 
@@ -97,7 +114,7 @@ def test_the_plan_is_written_down_in_running_order(
     make_spec: MakeSpec, open_bench: Callable[[StudySpec], Bench]
 ) -> None:
     bench = open_bench(make_spec(RATE, THRESHOLD, search={"replicates": 2}))
-    tree = bench.tree.refresh()
+    tree = bench.tree.refresh().tree
     assert [row["id"] for row in bench.ledger.cells("demo")] == list(tree.cells())
     assert [len(each.configurations) for each in bench.ledger.stage_records("demo")] == [2, 0]
     bench.close()
@@ -160,11 +177,11 @@ def test_proposals_are_written_down_before_their_cells_are_planned(
     make_spec: MakeSpec, open_bench: Callable[[StudySpec], Bench]
 ) -> None:
     bench = open_bench(make_spec(SAMPLED))
-    tree = bench.tree.refresh()
+    tree = bench.tree.refresh().tree
     proposals = bench.ledger.proposals("demo")["rate"]
     assert [each.varied for each in tree.stages[0].configurations] == proposals
     assert 0 < len(proposals) < 6, "the others wait for results"
-    assert bench.tree.refresh() == tree
+    assert bench.tree.refresh().tree == tree
     bench.close()
 
 
@@ -183,27 +200,27 @@ def test_a_sampler_proposes_until_the_stage_is_full(
     bench.close()
 
 
-def test_a_search_killed_between_asking_and_writing_goes_on_alike(
+def test_a_search_killed_before_its_proposals_are_written_goes_on_alike(
     make_spec: MakeSpec,
     open_bench: Callable[[StudySpec], Bench],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def killed(_: Ledger, __: str, additions: Iterable[Addition]) -> None:
+        asked.extend(dict(each.configuration.varied) for each in additions)
+        raise KeyboardInterrupt
+
     bench = open_bench(make_spec(SAMPLED))
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "save_proposal", _killed)
+        patch.setattr(Ledger, "extend", killed)
         with pytest.raises(KeyboardInterrupt):
             bench.tree.refresh()
-    asked = [trial.params for trial in bench.optuna_study("rate").trials]
     bench.close()
     again = open_bench(make_spec(SAMPLED))
     again.tree.refresh()
     assert again.ledger.proposals("demo")["rate"] == asked
-    assert [trial.params for trial in again.optuna_study("rate").trials] == asked
     again.close()
-
-
-def _killed(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
 
 
 def test_each_class_has_a_search_of_its_own(
@@ -247,7 +264,7 @@ def test_a_wider_beam_searches_the_further_branch(
     bench.finish(nearness)
     bench.close()
     wider = open_bench(make_spec(RATE, sampled, search={"select": {"beam": 2}}))
-    assert not wider.tree.refresh().is_complete
+    assert not wider.tree.refresh().tree.is_complete
     assert len(wider.open_cells()) == 2
     assert wider.finish(nearness).is_complete
     wider.close()
@@ -276,7 +293,7 @@ def test_a_finished_study_grows_no_further(
     tree = bench.finish(nearness)
     bench.close()
     again = open_bench(make_spec(RATE, SAMPLED | {"stage": "again", "trials": 2}))
-    assert again.tree.refresh() == tree
+    assert again.tree.refresh().tree == tree
     again.close()
 
 

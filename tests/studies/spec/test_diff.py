@@ -54,6 +54,9 @@ KINDS = [
     ("gpu_hours: 2", "gpu_hours: 1", "budget.study.gpu_hours", "neutral"),
     ("90m", "2h", "budget.per_trial.time", "refused"),
     ("90m", "3600s", "budget.per_trial.time", "refused"),
+    ("time: 90m", "time: 90m, steps: 9", "budget.per_trial.steps", "refused"),
+    ("time: 90m", "time: 90m, silence: 9m", "budget.per_trial.silence", "neutral"),
+    ("gpu_hours: 2}", "gpu_hours: 2}, provider: Modal", "budget.provider", "neutral"),
     ("search:", "description: new\nsearch:", "description", "neutral"),
     ("search:", "weights: all\nsearch:", "weights", "neutral"),
     ("search:", "baselines: [unet-2015]\nsearch:", "baselines", "neutral"),
@@ -162,7 +165,8 @@ def test_refused_changes_are_shown_with_the_way_out(load: Load) -> None:
         "and their results cannot stand side by side\n"
         '  refused  objective.metric   "val/iou" -> "val/dice"\n'
         "  extends  search.replicates  2 -> 3\n"
-        "undo what is marked refused, or launch it as a study of its own with --as NEW_NAME"
+        "undo what is marked refused, or launch it as a study of its own with --as NEW_NAME; "
+        "visionstudy fork lets that begin with what was measured alike"
     )
 
 

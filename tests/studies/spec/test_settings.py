@@ -1,6 +1,8 @@
 """Settings as dotted paths, with changes, and as fingerprints."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from studies.spec.settings import (
     with_changes,
 )
 
+EARLIER = json.loads(Path(__file__).with_name("fingerprints_0_1.json").read_text())
 SETTINGS: dict[str, Any] = {
     "data": {"dataset": "coco", "root": "/a", "classes": ["person", "car"]},
     "model": {"name": "unet"},
@@ -171,3 +174,15 @@ def test_the_training_fingerprint_knows_nothing_of_evaluation(settings: CellSett
     assert trained_hash(scored) == trained_hash(settings)
     assert trained_hash(trained) != trained_hash(settings)
     assert trained_hash(settings) != hash_of(settings)
+
+
+@pytest.mark.parametrize(
+    "cell", EARLIER["cells"], ids=lambda cell: cell["settings"]["model"]["name"]
+)
+def test_cells_of_an_earlier_release_keep_their_fingerprints(
+    cell: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "NUMERICS", EARLIER["numerics"][0])
+    monkeypatch.setattr(data_pipeline, "NUMERICS", EARLIER["numerics"][1])
+    settings = CellSettings.model_validate(cell["settings"])
+    assert hash_of(settings, data="d") == cell["fingerprint"], "a new setting must say `since`"

@@ -5,18 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, make_url
 
 from data_pipeline.catalog import data_fingerprint
 from studies.search.living_tree import stage_record
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult
-from studies.tree.growth import Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import grow
 from studies.tree.ledger import Ledger
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def ledger_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | URL:
+    """Return where a ledger may be opened; each test runs on every kind."""
+    if request.param == "sqlite":
+        return tmp_path / "workspace.db"
+    return make_url(request.getfixturevalue("postgres_server").new_database())
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(tmp_path / "workspace.db")
+def ledger(ledger_place: Path | URL) -> Iterator[Ledger]:
+    """Return an empty ledger."""
+    opened = Ledger(ledger_place)
     yield opened
     opened.close()
 

@@ -10,7 +10,8 @@ from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
 from studies.tree.assemblies import USUAL_THRESHOLDS, thresholds_of, waiting_cells
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import grow
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies.tree.decisions import Candidate, Rule, decide, t_interval
+from studies.tree.decisions import Candidate, Rule, decide
+from studies.tree.intervals import t_interval
 from trackers.records import CandidateRecord, DecisionRecord
 
 COSTS = {"a": 3.0, "b": 1.0, "c": 2.0}  # multiply-accumulates

@@ -6,7 +6,8 @@ import pytest
 
 from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import CellSettings, StudySpec
-from studies.tree.growth import Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import grow
 
 MakeSpec = Callable[..., StudySpec]
 START = {

@@ -11,7 +11,8 @@ from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Proposals, Tree, grow
+from studies.tree.grown import Tree
+from studies.tree.growth import Proposals, grow
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]

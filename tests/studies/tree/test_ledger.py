@@ -6,15 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
+from studies.tree.ledger_errors import LedgerError
 from trackers.records import Outcome, StageRecord
 
 PlanIn = Callable[..., Tree]
@@ -23,10 +26,12 @@ CHECKOUT = Path(__file__).parents[3]
 WRITER = """
 import sys
 from pathlib import Path
+from sqlalchemy import make_url
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from trackers.records import Outcome
 
-ledger, cell, attempt = Ledger(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+place = make_url(sys.argv[1]) if "://" in sys.argv[1] else Path(sys.argv[1])
+ledger, cell, attempt = Ledger(place), sys.argv[2], int(sys.argv[3])
 while True:
     attempt += 1
     ledger.start_trial("demo", TrialStart(cell, attempt, "cpu", "here", f"{cell}-{attempt}", 1))
@@ -55,14 +60,14 @@ def cell_end(cell: str, outcome: Outcome = Outcome.COMPLETE, value: float = 0.5)
 
 
 def test_a_study_is_found_again_after_reopening(
-    tmp_path: Path, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
+    ledger_place: Path | URL, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
 ) -> None:
     tree = plan_in(ledger, spec)
     cell = first_cell(tree)
     start(ledger, cell)
     ledger.end_trial("demo", trial_end(cell, 1, Outcome.COMPLETE), cell_end(cell))
     ledger.close()
-    again = Ledger(tmp_path / "workspace.db")
+    again = Ledger(ledger_place)
     assert [row["id"] for row in again.cells("demo")] == list(tree.cells())
     assert again.results("demo") == {
         cell: CellResult(Outcome.COMPLETE, {"val/iou": 0.5}, 100.0, 1.5, None)
@@ -192,7 +197,7 @@ def test_an_attempt_cannot_be_started_twice(
 ) -> None:
     cell = first_cell(plan_in(ledger, spec))
     start(ledger, cell)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(LedgerError, match="another process runs study 'demo' too"):
         start(ledger, cell)
 
 
@@ -292,27 +297,28 @@ def test_facts_of_an_unknown_cell_are_refused(ledger: Ledger) -> None:
 
 
 def test_processes_that_create_it_at_once_all_can_write(
-    tmp_path: Path, at_once: Callable[..., str]
+    ledger_place: Path | URL, at_once: Callable[..., str]
 ) -> None:
-    file = tmp_path / "new" / "workspace.db"
-    prepare = "from pathlib import Path\nfrom studies.tree.ledger import Ledger"
-    code = (
-        f"Ledger(Path({str(file)!r})).save_study("
-        "f'demo {number}', text='', resolved={}, environment={})"
+    prepare = (
+        "from pathlib import Path, PosixPath\nfrom sqlalchemy import make_url\n"
+        "from studies.tree.ledger import Ledger"
     )
-    assert at_once(prepare, code) == ""
-    ledger = Ledger(file)
+    is_file = isinstance(ledger_place, Path)
+    place = repr(ledger_place) if is_file else f"make_url({str(ledger_place)!r})"
+    save = "save_study(f'demo {number}', text='', resolved={}, environment={})"
+    assert at_once(prepare, f"Ledger({place}).{save}") == ""
+    ledger = Ledger(ledger_place)
     assert len(ledger.study_names()) == 6
     ledger.close()
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_facts_and_readers_undisturbed(
-    tmp_path: Path, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
+    ledger_place: Path | URL, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
 ) -> None:
-    file, cell = tmp_path / "workspace.db", first_cell(plan_in(ledger, spec))
+    cell = first_cell(plan_in(ledger, spec))
     written = 0
     for pause_s in (0.0, 0.011, 0.137):
-        command = [sys.executable, "-c", WRITER, str(file), cell, str(written)]
+        command = [sys.executable, "-c", WRITER, str(ledger_place), cell, str(written)]
         with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
@@ -327,6 +333,6 @@ def test_a_writer_killed_at_any_moment_leaves_whole_facts_and_readers_undisturbe
         assert settled == ended[-1], "the trial and its cell were written together"
         assert settled >= said, "what was said to be written is there"
         written = ledger.trials("demo", cell)[-1]["attempt"]
-        with sqlite3.connect(file) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        connection.close()
+        if isinstance(ledger_place, Path):
+            with closing(sqlite3.connect(ledger_place)) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

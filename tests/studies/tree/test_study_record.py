@@ -12,7 +12,7 @@ from models.catalog import TASKS
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from studies.tree.study_record import UnknownStudyError, read_study
 from trackers.event_log import EventLog

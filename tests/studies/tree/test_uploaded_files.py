@@ -5,7 +5,7 @@ from pathlib import Path
 
 from studies.running.uploads import UploadDesk
 from studies.spec.schema import StudySpec
-from studies.tree.growth import Tree
+from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from trackers.event_log import EventLog
 from trackers.records import Outcome

@@ -1,0 +1,43 @@
+"""How well resampled videos are told apart, from the probabilities of each."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.metrics.names import TOP
+from models.metrics.ratios import FloatArray, mean, ratio
+from models.metrics.resampling import ImageStatistic
+from models.metrics.top_k import credit
+from models.settings import EvaluationSettings
+
+
+def image_statistic(
+    file: Path,
+    metric: str,
+    evaluation: EvaluationSettings,  # noqa: ARG001  # as the other tasks have it
+) -> ImageStatistic:
+    """Return a metric of saved predictions as a function of the videos' weights.
+
+    Args:
+        file: Of predictions.
+        metric: One that the catalog names for the task.
+        evaluation: Changes nothing that is predicted of videos.
+    """
+    with np.load(file, allow_pickle=False) as stored:
+        ids = tuple(str(name) for name in stored["video_ids"])
+        labels, probabilities = stored["labels"], stored["probabilities"]
+    places = TOP if metric == "top5" else 1
+    shares: FloatArray = credit(
+        torch.from_numpy(probabilities), torch.from_numpy(labels), places
+    ).numpy()
+    is_of_class = (labels[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
+
+    def score(weights: FloatArray) -> FloatArray:
+        if metric != "class_recall":
+            return ratio(weights @ shares, weights.sum(axis=1))
+        return mean(
+            ratio(weights @ (is_of_class * shares[:, None]), weights @ is_of_class), axis=1
+        )
+
+    return ImageStatistic(ids, score)

@@ -1,0 +1,175 @@
+"""Which configurations are worth their cost?
+
+Each configuration is a point: the mean objective of its complete cells against their mean cost.
+Those that none other beats in both are the Pareto front.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from reports import theme
+from reports.lineage import places
+from reports.measurements import cells_of, finite, mean, value_of
+from reports.notation import configuration_label, metric_name, plural, sentence_case, value_text
+from trackers.costs import costs_of
+from trackers.records import CellRecord, Outcome, StudyRecord
+
+LEAST = 3  # points: of fewer there is nothing to see
+HOUR_S = 3600.0
+Cost = Callable[[CellRecord], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One configuration."""
+
+    label: str
+    stage: str
+    cost: float
+    value: float
+    is_front: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CostAccuracy:
+    """All configurations of a study against one cost."""
+
+    metric: str
+    cost: str  # for people: "device hours per cell"
+    less_is_better: bool  # of the cost
+    points: tuple[Point, ...]  # by cost, ascending
+
+    @property
+    def front(self) -> tuple[Point, ...]:
+        """Those that no other beats in both."""
+        return tuple(point for point in self.points if point.is_front)
+
+
+def pareto_front(
+    points: Sequence[tuple[float, float]], *, less_cost: bool, more_value: bool
+) -> tuple[bool, ...]:
+    """Tell of each (cost, value) whether none is as good in both and better in one."""
+    signed = [(c if less_cost else -c, -v if more_value else v) for c, v in points]
+
+    def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+        return one != other and one[0] <= other[0] and one[1] <= other[1]
+
+    return tuple(not any(beats(other, one) for other in signed) for one in signed)
+
+
+def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
+    """Compute a scatter for each cost that is known: time, compute, money, a second objective."""
+    costs: dict[str, Cost] = {
+        "device hours per cell": lambda cell: costs_of(cell.trials).device_s / HOUR_S or None,
+        "training TMAC per cell": lambda cell: cell.train_macs / 1e12 or None,
+    }
+    currencies = {costs_of(cell.trials).currency for cell in study.cells.values()} - {""}
+    if len(currencies) == 1:
+        costs[f"{currencies.pop()} per cell"] = lambda cell: costs_of(cell.trials).money
+    found = [_scatter(study, name, cost, less_cost=True) for name, cost in costs.items()]
+    second = second_objective(study)
+    if second is not None:
+        metric, less = second
+        found.append(
+            _scatter(study, metric_name(metric), lambda c: _second(c, metric), less_cost=less)
+        )
+    return tuple(each for each in found if len(each.points) >= LEAST)
+
+
+def second_objective(study: StudyRecord) -> tuple[str, bool] | None:
+    """Return the second objective's metric and whether less of it is better; None: it has none."""
+    search = study.settings.get("search")
+    joint = search.get("joint") if isinstance(search, Mapping) else None
+    second = joint.get("second") if isinstance(joint, Mapping) else None
+    if not isinstance(second, Mapping) or not isinstance(second.get("metric"), str):
+        return None
+    return str(second["metric"]), second.get("direction", "minimize") == "minimize"
+
+
+def _second(cell: CellRecord, metric: str) -> float | None:
+    """Return a metric of a cell, or a fact that its trial measured."""
+    if "/" in metric:
+        return value_of(cell, metric)
+    if metric == "train_hours":
+        return cell.seconds / HOUR_S
+    if metric == "memory_gb":
+        peak_mb = costs_of(cell.trials).peak_memory_mb
+        return None if peak_mb is None else peak_mb / 1024
+    name = {"macs": "macs_per_image"}.get(metric, metric)
+    value = cell.trials[-1].effective.get(name) if cell.trials else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> CostAccuracy:
+    kept: dict[tuple[str, str], tuple[float, float]] = {}
+    for placed in places(study).values():
+        cells = [
+            cell
+            for cell in cells_of(study, placed.configuration)
+            if cell.outcome is Outcome.COMPLETE and cell.source is None
+        ]
+        value = mean(value_of(cell, study.metric) for cell in cells)
+        spent = finite(mean(cost(cell) for cell in cells))
+        if value is not None and spent is not None:
+            label = configuration_label(placed.configuration.shown)
+            kept.setdefault((label, placed.stage.name), (spent, value))
+    is_front = pareto_front(
+        list(kept.values()), less_cost=less_cost, more_value=study.direction == "maximize"
+    )
+    points = [
+        Point(label, stage, spent, value, front)
+        for ((label, stage), (spent, value)), front in zip(kept.items(), is_front, strict=True)
+    ]
+    points.sort(key=lambda point: point.cost)
+    return CostAccuracy(study.metric, name, less_cost, tuple(points))
+
+
+def cost_accuracy_figure(scatter: CostAccuracy) -> go.Figure:
+    """Draw every configuration, and the front as a line of steps through stars."""
+    others = [point for point in scatter.points if not point.is_front]
+    traces = [
+        _trace("others", others, {"color": theme.MUTED, "symbol": "circle", "size": 7}, "markers"),
+        _trace(
+            "front",
+            scatter.front,
+            {"color": theme.WIN, "symbol": "star", "size": 12},
+            "lines+markers",
+        ),
+    ]
+    return go.Figure(
+        data=traces,
+        layout=theme.layout(
+            320,
+            xaxis=theme.axis(sentence_case(scatter.cost)),
+            yaxis=theme.value_axis(
+                [point.value for point in scatter.points], metric_name(scatter.metric)
+            ),
+        ),
+    )
+
+
+def _trace(
+    name: str, points: Sequence[Point], marker: Mapping[str, Any], mode: str
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": mode,
+        "name": name,
+        "x": [float(f"{point.cost:.6g}") for point in points],
+        "y": [float(f"{point.value:.6g}") for point in points],
+        "text": [f"{value_text(point.stage)}: {point.label}" for point in points],
+        "marker": dict(marker),
+        "line": {"color": theme.WIN, "width": 1.5, "shape": "hv"},
+        "hovertemplate": "%{text}<br>%{y:.3f} at %{x:.3g}<extra></extra>",
+    }
+
+
+def cost_accuracy_summary(scatter: CostAccuracy) -> str:
+    """Say in a sentence how many configurations are on the front."""
+    return (
+        f"{len(scatter.front)} of {plural(len(scatter.points), 'configuration')} cannot be beaten "
+        f"in {metric_name(scatter.metric)} and {scatter.cost} at once."
+    )

@@ -1,0 +1,1 @@
+"""What runs, what waits and why, in words: for `status`, `why` and `compare`."""

@@ -1,0 +1,87 @@
+"""A pruner must be able to prune: there must be epochs, seeds or others to compare."""
+
+from collections.abc import Iterator
+
+from studies.spec.branches import spots
+from studies.spec.draft import Draft
+from studies.spec.problems import Finding, Loc
+from studies.spec.sampling_schema import (
+    HyperbandPruner,
+    MedianPruner,
+    PatiencePruner,
+    Pruner,
+    SuccessiveHalvingPruner,
+    WilcoxonPruner,
+)
+from studies.spec.search_schema import Range, Vary
+
+EPOCHS = "training.epochs"
+
+
+def pruner_findings(
+    pruner: Pruner, loc: Loc, draft: Draft, *, space: Vary, trials: int | None
+) -> Iterator[Finding]:
+    """Check a search's pruner.
+
+    Args:
+        pruner: As the study says.
+        loc: Where it says so.
+        draft: The study as far as it could be read.
+        space: What the search varies.
+        trials: Configurations it tries; None: that is not said.
+    """
+    if isinstance(pruner, WilcoxonPruner):
+        yield from _seed_findings(pruner, loc, draft)
+        return
+    if draft.training is None:
+        return
+    epochs = most_epochs(draft.training.epochs, space)
+    if epochs < 2:
+        message = (
+            f"'{pruner.name}' compares trainings epoch by epoch, and they have {epochs}; raise "
+            "training.epochs, or remove the pruner"
+        )
+        yield Finding(loc, message, on_key=True)
+        return
+    for field in _epochs_fields(pruner):
+        value = getattr(pruner, field)
+        if value >= epochs:
+            message = f"must be less than the {epochs} epochs of a training, got {value}"
+            yield Finding((*loc, field), f"{message}; else nothing is ever pruned")
+    if isinstance(pruner, MedianPruner) and trials and pruner.startup_trials >= trials:
+        message = (
+            f"must be less than the {trials} configurations of the search, got "
+            f"{pruner.startup_trials}; else nothing is ever pruned"
+        )
+        yield Finding((*loc, "startup_trials"), message)
+
+
+def most_epochs(epochs: int, space: Vary) -> int:
+    """Return the most epochs that a configuration trains: the base's, unless they vary."""
+    most = []
+    for spot in spots(space, ()):
+        if spot.path == EPOCHS:
+            values = spot.values
+            most += [values.high] if isinstance(values, Range) else list(values)
+    return int(max(most, default=epochs))
+
+
+def _epochs_fields(pruner: Pruner) -> tuple[str, ...]:
+    """Return the fields that must be less than the epochs of a training."""
+    if isinstance(pruner, SuccessiveHalvingPruner | HyperbandPruner):
+        return ("min_epochs",)
+    if isinstance(pruner, MedianPruner):
+        return ("warmup_epochs", "interval_epochs")
+    return ("epochs",) if isinstance(pruner, PatiencePruner) else ()
+
+
+def _seed_findings(pruner: WilcoxonPruner, loc: Loc, draft: Draft) -> Iterator[Finding]:
+    search = draft.values.get("search")
+    if search is None or search.replicates > pruner.startup_seeds:
+        return
+    message = (
+        f"'wilcoxon' compares seeds, trains {pruner.startup_seeds} in any case, and there "
+        f"{'is' if search.replicates == 1 else 'are'} {search.replicates}; raise "
+        f"search.replicates to {pruner.startup_seeds + 1} or more, or remove the pruner"
+    )
+    yield Finding(loc, message, on_key=True)
