@@ -22,6 +22,7 @@ from studies.search.living_tree import LivingTree, data_fingerprints
 from studies.search.measured import measured_by
 from studies.search.optuna_copy import OptunaCopy
 from studies.spec.load import load_study
+from studies.tree.sources import Sources
 from trackers.mlflow_tracker import MlflowTracker
 
 DRAIN_S = 1800.0
@@ -162,7 +163,7 @@ def _end_as_the_first(file: Path, place: WorkspaceFolder) -> None:
         ledger,
         copy=copy,
         measured=measured_by(ledger, place.folder, spec),
-        data_fingerprint=data_fingerprints(data_fingerprint),
+        sources=Sources(data_fingerprints(data_fingerprint)),
     )
     tree.refresh()
     copy.close()

@@ -24,9 +24,10 @@ import matplotlib.pyplot as plt
 import optuna
 
 from models.tabulated_settings import Landscape, Point, read_landscape
-from studies.search.stage_search import PARALLEL_PROPOSALS, StageSearch
+from studies.search.stage_search import StageSearch
 from studies.search.told import ConfigurationResult
 from studies.spec.load import load_study
+from studies.spec.sampling_schema import PARALLEL_PROPOSALS
 from studies.tree.stages import stages_of
 
 STUDY = Path("studies/library/small/joint_tabulated.yaml")

@@ -12,6 +12,7 @@ died is noticed at once.
 import os
 import pickle
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,9 +23,12 @@ import torch
 from torch import Tensor, distributed, nn
 from torch._C._distributed_c10d import FileStore  # torch.distributed has it, but not its type
 
+from models.ranks import LeftAlone
+
 T = TypeVar("T")
 # The first rank may decode a data set while the others wait; who died is seen without a timeout.
 TIMEOUT = timedelta(days=7)
+COLLECTIVES = Path(distributed.__file__).parent
 BUCKET = 2**23  # gradients sent at once: 32 MiB, at which the cost of a message is nothing
 
 
@@ -66,12 +70,18 @@ class ProcessGroup:
         distributed.destroy_process_group()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Raise in every rank what one of them raises inside: its own, or the first one's."""
+    def together(self, *, meets_inside: bool = False) -> Iterator[None]:
+        """Raise in every rank what one of them raises inside: its own, or the first one's.
+
+        With `meets_inside` only its own is: the others may wait for this one on a GPU, and would
+        never come here to be told. Whoever started them has to end them.
+        """
         own: Exception | None = None
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # raised below, when all know of it
+        except Exception as error:  # raised below, when all know of it
+            if meets_inside:
+                raise
             own = error
         is_failed = torch.tensor([own is not None], dtype=torch.int32)
         distributed.all_reduce(is_failed, distributed.ReduceOp.MAX, self._words)
@@ -112,6 +122,17 @@ class ProcessGroup:
         changed = [each for each, is_one in zip(trained, is_there.tolist(), strict=True) if is_one]
         for bucket in _buckets(changed):
             _add_up(bucket)
+
+
+def as_last_words(error: Exception) -> Exception:
+    """Return what a rank has to say of the error that ends it.
+
+    `LeftAlone` where it waited for another: that is where torch's own code raised it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = Path(frames[-1].filename) if frames else Path()
+    is_waiting = isinstance(error, RuntimeError) and COLLECTIVES in place.parents
+    return LeftAlone(str(error)) if is_waiting else error
 
 
 def pickled(error: Exception | None) -> bytes:

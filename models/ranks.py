@@ -17,6 +17,10 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
+class LeftAlone(RuntimeError):  # noqa: N818  # what it says, not what it is
+    """A rank that this one waited for has gone; which, and why, it cannot know."""
+
+
 class Ranks(Protocol):
     """One process's view of all of them; all must call the same methods in the same order."""
 
@@ -28,8 +32,13 @@ class Ranks(Protocol):
     def count(self) -> int:
         """How many there are."""
 
-    def together(self) -> AbstractContextManager[None]:
-        """Raise in every rank what one of them raises inside."""
+    def together(self, *, meets_inside: bool = False) -> AbstractContextManager[None]:
+        """Raise in every rank what one of them raises inside.
+
+        Args:
+            meets_inside: Ranks wait for each other inside, where what one raises cannot reach
+                them. It then leaves at once; the others find themselves left alone.
+        """
 
     def decided(self, is_so: bool) -> bool:
         """Return what the first one says."""
@@ -53,8 +62,9 @@ class Alone:
     rank = 0
     count = 1
 
-    def together(self) -> AbstractContextManager[None]:
+    def together(self, *, meets_inside: bool = False) -> AbstractContextManager[None]:
         """Let pass what is raised."""
+        del meets_inside  # nobody is there to meet
         return nullcontext()
 
     def decided(self, is_so: bool) -> bool:

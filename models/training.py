@@ -162,7 +162,7 @@ class _Training:
         bench, training = self.bench, self.session.training
         first = self.progress.step * training.accumulate
         sizes = batch_sizes(self.source, training.batch_size, range(first, first + len(window)))
-        with self.ranks.together():
+        with self.ranks.together(meets_inside=self.shares.is_even):
             self._add_gradients(window, sizes)
         self.ranks.add_gradients(bench.model.parameters())
         take_step(bench, training)

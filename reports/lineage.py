@@ -60,15 +60,26 @@ def _place(
         ),
         None,
     )
-    candidates = decision.candidates if decision else ()
     return Placed(
         place=(index, configuration.id),
         stage=stage,
         configuration=configuration,
         parent=parent,
         decision=decision,
-        candidate=next((c for c in candidates if c.configuration == configuration.id), None),
+        candidate=_candidate(stage, decision, configuration),
     )
+
+
+def _candidate(
+    stage: StageRecord, decision: DecisionRecord | None, configuration: ConfigurationRecord
+) -> CandidateRecord | None:
+    """What a decision knew of a configuration, or of the one with its cells if it is repeated."""
+    known = decision.candidates if decision else ()
+    own = next((each for each in known if each.configuration == configuration.id), None)
+    if own is not None:
+        return own
+    alike = {each.id for each in stage.configurations if each.cells == configuration.cells}
+    return next((each for each in known if each.configuration in alike), None)
 
 
 def decision_for(stage: StageRecord, configuration: ConfigurationRecord) -> DecisionRecord | None:

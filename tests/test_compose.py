@@ -92,8 +92,13 @@ def waits_in_vain(compose: Compose, service: Compose) -> Iterator[str]:
             "restart"
         ) in ("always", "unless-stopped"):
             yield f"waits until {other} has ended, which restarts"
-        elif not set(awaited.get("profiles", [])) <= set(service.get("profiles", [])):
+        elif "profiles" in awaited and not started_by(service) <= started_by(awaited):
             yield f"depends on {other}, which its own profiles do not start"
+
+
+def started_by(service: Compose) -> set[str]:
+    """Return the profiles that start a service; one without any is always started."""
+    return set(service.get("profiles", ["always"]))
 
 
 def exposed(_: Compose, service: Compose) -> Iterator[str]:
@@ -175,14 +180,22 @@ def test_compose_file_with_a_fault_is_refused(
 def test_services_take_their_turn_after_the_one_shot_init(compose: Compose) -> None:
     services = compose["services"]
 
-    for name in ("mlflow", "dashboard", "worker", "worker-cpu", "worker-s3"):
+    workers = ("worker", "worker-cpu", "worker-s3", "worker-s3-cpu")
+    for name in ("mlflow", "dashboard", *workers):
         assert services[name]["depends_on"]["init"] == {
             "condition": "service_completed_successfully"
         }
-    assert (
-        services["worker"]["deploy"]["resources"]["reservations"]["devices"][0]["count"] == "all"
-    )
-    assert services["worker"]["shm_size"] == "8gb"
+    assert {services[name]["shm_size"] for name in workers} == {"8gb"}
+
+
+def test_workers_take_every_gpu_but_those_for_the_cpu(compose: Compose) -> None:
+    def devices(name: str) -> Any:
+        deploy = compose["services"][name].get("deploy", {})
+        return deploy.get("resources", {}).get("reservations", {}).get("devices", [])
+
+    every = [{"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]
+    assert devices("worker") == devices("worker-s3") == every
+    assert devices("worker-cpu") == devices("worker-s3-cpu") == []
 
 
 def test_each_built_image_is_a_stage_of_the_dockerfile(compose: Compose) -> None:

@@ -148,7 +148,7 @@ class DecisionRecord:
     metric: str
     direction: str  # "maximize" or "minimize"
     winners: tuple[str, ...]  # configuration ids, best first; more than one with a beam
-    candidates: tuple[CandidateRecord, ...]  # in the order of the stage
+    candidates: tuple[CandidateRecord, ...]  # in the order of the stage, none of them repeated
     rule: str  # one sentence: how the winner was chosen
     confidence: float  # in (0, 1)
     flips: tuple[str, ...]  # sentences: what would have changed the winner

@@ -1,7 +1,7 @@
 """What must hold after a soak; each check yields a claim, whether it held, and what was seen."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.soak.faults import truncated_folders
@@ -39,14 +39,10 @@ def read_record(ground: Ground) -> StudyRecord:
 
 
 def proposal_numbers(ground: Ground) -> list[int]:
-    """Return the numbers of all proposals of the study, as the ledger holds them."""
+    """Return the numbers of all proposals of the study, as the ledger holds them; in order."""
     ledger = open_ledger(open_workspace(ground.runs))
     try:
-        return [
-            number
-            for proposals in ledger.proposals(STUDY).values()
-            for number in range(1, len(proposals) + 1)
-        ]
+        return sorted(int(row["number"]) for row in ledger.proposal_rows(STUDY))
     finally:
         ledger.close()
 
@@ -58,9 +54,7 @@ def claims(
     before, after = read_record(calm), read_record(soaked)
     yield from _cells(before, after, trials=trials)
     numbers = proposal_numbers(soaked)
-    yield Claim(
-        f"ids are 1..{trials}", sorted(numbers) == list(range(1, trials + 1)), f"{len(numbers)}"
-    )
+    yield numbered_once(numbers, trials)
     yield from _epochs(soaked, after)
     times = seconds[1] / seconds[0]
     yield Claim(
@@ -74,6 +68,19 @@ def claims(
         "MLflow holds the same after sync",
         calm_runs == soaked_runs and len(soaked_runs) == trials,
         f"{len(soaked_runs)} runs, {len(differing)} of them differ {differing[:3] or ''}",
+    )
+
+
+def numbered_once(numbers: Sequence[int], trials: int) -> Claim:
+    """Claim that so many proposals have the numbers from 0 on, each once."""
+    counts = Counter(numbers)
+    twice = sorted(number for number, count in counts.items() if count > 1)
+    gaps = sorted(set(range(trials)) - counts.keys())
+    beyond = sorted(counts.keys() - set(range(trials)))
+    return Claim(
+        f"proposals are numbered 0..{trials - 1}, each once",
+        not (twice or gaps or beyond),
+        f"{len(numbers)} numbers; twice {twice[:3]}, missing {gaps[:3]}, beyond {beyond[:3]}",
     )
 
 

@@ -4,6 +4,9 @@ Resampling images means to give each a whole weight. Metrics of a split are sums
 ratios of them, or come from detections that were matched image by image; so a resample needs no
 image to be looked at again. The interval is BCa (Efron 1987), by `scipy.stats.bootstrap`. It
 holds for other images like these, under the same networks: it says nothing of other seeds.
+
+A confidence that many comparisons share is close to 1, and its ends lie far out: so many more are
+resampled, up to a limit. An end that not even two resamples lie beyond is not known.
 """
 
 import math
@@ -16,7 +19,9 @@ from scipy.stats import bootstrap
 
 from models.metrics.ratios import FloatArray
 
-RESAMPLES = 4999
+RESAMPLES = 4999  # at least
+MOST_RESAMPLES = 99_999
+BEYOND = 4  # resamples that are wanted beyond each end
 FEWEST_IMAGES = 20  # of fewer, a bootstrap's intervals are known to be too narrow
 BATCH_NUMBERS = 4_000_000  # weights that are held at once
 Score = Callable[[FloatArray], FloatArray]  # weights (resamples, images) -> (resamples,)
@@ -35,7 +40,7 @@ class ResampledMean:
     """A mean difference, and where it lies over other images."""
 
     mean: float
-    low: float | None  # None: too few images, or some resamples define no value
+    low: float | None  # None: too few images or resamples, or some that define no value
     high: float | None
 
 
@@ -49,7 +54,7 @@ def mean_difference(
 
     Args:
         pairs: Own and other; at least one.
-        confidence: Of the interval, in (0, 1).
+        confidence: Of the interval, in (0, 1); above 0.99998 there is none.
     """
     images = _united(pairs)
     columns = {
@@ -86,6 +91,10 @@ def _bca(score: Score, images: int, confidence: float) -> tuple[float | None, fl
         flat = indices.reshape(-1, indices.shape[-1])
         return score(counted(flat, images)).reshape(indices.shape[:-1])
 
+    tail = (1 - confidence) / 2
+    resamples = min(MOST_RESAMPLES, max(RESAMPLES, math.ceil(BEYOND / tail) - 1))
+    if tail * (resamples + 1) < 1:
+        return None, None
     probe = score(counted(np.random.default_rng(0).integers(images, size=(20, images)), images))
     if np.isnan(probe).any():
         return None, None
@@ -94,16 +103,19 @@ def _bca(score: Score, images: int, confidence: float) -> tuple[float | None, fl
     found = bootstrap(
         (np.arange(images),),
         of_indices,
-        n_resamples=RESAMPLES,
+        n_resamples=resamples,
         batch=max(1, BATCH_NUMBERS // images),
         vectorized=True,
         axis=-1,
         confidence_level=confidence,
         method="BCa",
         rng=np.random.default_rng(0),
-    ).confidence_interval
-    ends = float(found.low), float(found.high)
-    return ends if all(map(math.isfinite, ends)) else (None, None)
+    )
+    ends = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    # BCa moves its quantiles, and may move them beyond all that was resampled.
+    second, but_last = np.partition(found.bootstrap_distribution, (1, -2))[[1, -2]]
+    is_known = second <= ends[0] and ends[1] <= but_last  # not of NaN
+    return ends if is_known else (None, None)
 
 
 def counted(indices: NDArray[np.intp], images: int) -> FloatArray:

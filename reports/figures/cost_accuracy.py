@@ -6,12 +6,13 @@ Those that none other beats in both are the Pareto front.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
 
 from reports import theme
-from reports.lineage import places
+from reports.lineage import Place, Placed, places
 from reports.measurements import cells_of, finite, mean, value_of
 from reports.notation import configuration_label, metric_name, plural, sentence_case, value_text
 from trackers.costs import costs_of
@@ -70,23 +71,26 @@ def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
     if len(currencies) == 1:
         costs[f"{currencies.pop()} per cell"] = lambda cell: costs_of(cell.trials).money
     found = [_scatter(study, name, cost, less_cost=True) for name, cost in costs.items()]
-    second = second_objective(study)
-    if second is not None:
-        metric, less = second
-        found.append(
-            _scatter(study, metric_name(metric), lambda c: _second(c, metric), less_cost=less)
-        )
+    found += [
+        _scatter(study, metric_name(metric), partial(_second, metric=metric), less_cost=less)
+        for metric, less in second_objectives(study).items()
+    ]
     return tuple(each for each in found if len(each.points) >= LEAST)
 
 
-def second_objective(study: StudyRecord) -> tuple[str, bool] | None:
-    """Return the second objective's metric and whether less of it is better; None: it has none."""
+def second_objectives(study: StudyRecord) -> dict[str, bool]:
+    """Return the second objectives of all its searches: metric -> whether less is better."""
     search = study.settings.get("search")
-    joint = search.get("joint") if isinstance(search, Mapping) else None
-    second = joint.get("second") if isinstance(joint, Mapping) else None
-    if not isinstance(second, Mapping) or not isinstance(second.get("metric"), str):
-        return None
-    return str(second["metric"]), second.get("direction", "minimize") == "minimize"
+    if not isinstance(search, Mapping):
+        return {}
+    joint, stages = search.get("joint"), search.get("tree")
+    searches = [joint] if joint else stages if isinstance(stages, list) else []
+    found = {}
+    for each in searches:
+        second = each.get("second") if isinstance(each, Mapping) else None
+        if isinstance(second, Mapping) and isinstance(second.get("metric"), str):
+            found[str(second["metric"])] = second.get("direction", "minimize") == "minimize"
+    return found
 
 
 def _second(cell: CellRecord, metric: str) -> float | None:
@@ -104,8 +108,10 @@ def _second(cell: CellRecord, metric: str) -> float | None:
 
 
 def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> CostAccuracy:
-    kept: dict[tuple[str, str], tuple[float, float]] = {}
-    for placed in places(study).values():
+    # By stage and cells: labels repeat among classes and branches, cells where one is repeated.
+    kept: dict[tuple[int, tuple[str, ...]], tuple[str, str, float, float]] = {}
+    placed_all = places(study)
+    for placed in placed_all.values():
         cells = [
             cell
             for cell in cells_of(study, placed.configuration)
@@ -114,17 +120,29 @@ def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> C
         value = mean(value_of(cell, study.metric) for cell in cells)
         spent = finite(mean(cost(cell) for cell in cells))
         if value is not None and spent is not None:
-            label = configuration_label(placed.configuration.shown)
-            kept.setdefault((label, placed.stage.name), (spent, value))
+            key = (placed.place[0], placed.configuration.cells)
+            label = _label(placed, placed_all)
+            kept.setdefault(key, (label, placed.stage.name, spent, value))
     is_front = pareto_front(
-        list(kept.values()), less_cost=less_cost, more_value=study.direction == "maximize"
+        [(spent, value) for *_, spent, value in kept.values()],
+        less_cost=less_cost,
+        more_value=study.direction == "maximize",
     )
-    points = [
-        Point(label, stage, spent, value, front)
-        for ((label, stage), (spent, value)), front in zip(kept.items(), is_front, strict=True)
-    ]
+    points = [Point(*each, front) for each, front in zip(kept.values(), is_front, strict=True)]
     points.sort(key=lambda point: point.cost)
     return CostAccuracy(study.metric, name, less_cost, tuple(points))
+
+
+def _label(placed: Placed, placed_all: Mapping[Place, Placed]) -> str:
+    """Name a configuration, with its class, or with its branch where a stage has several."""
+    configuration = placed.configuration
+    label = configuration_label(configuration.shown)
+    if configuration.group:
+        return f"{value_text(configuration.group)}: {label}"
+    several = len({each.parent for each in placed.stage.configurations}) > 1
+    if placed.parent is None or not several:
+        return label
+    return f"{label} from {configuration_label(placed_all[placed.parent].configuration.shown)}"
 
 
 def cost_accuracy_figure(scatter: CostAccuracy) -> go.Figure:

@@ -22,7 +22,7 @@ class Finalist:
 
     label: str
     group: str  # class that decided for itself, else ""
-    selected: float | None  # mean over the seeds that chose
+    selected: float | None  # mean over the seeds that chose, or what the stage decided by
     confirmed: float | None  # mean over fresh seeds
     low: float | None  # of `confirmed`
     high: float | None
@@ -31,11 +31,12 @@ class Finalist:
     difference_high: float | None
     is_winner: bool  # of the tree
     seeds: tuple[int, ...]  # fresh ones with a value
+    is_comparable: bool  # both scores are of the same settings
 
     @property
     def drop(self) -> float | None:
         """What the fresh seeds score less than those that chose; negative: more."""
-        if self.selected is None or self.confirmed is None:
+        if self.selected is None or self.confirmed is None or not self.is_comparable:
             return None
         return self.selected - self.confirmed
 
@@ -50,6 +51,7 @@ class ConfirmationTable:
     rows: tuple[Finalist, ...]
     planned: int  # cells
     overtaken: tuple[str, ...]  # sentences: a runner-up scored better on fresh seeds
+    caution: str  # that the stage chose under other settings than are confirmed; "": it did not
 
 
 def confirmation_table(study: StudyRecord) -> ConfirmationTable | None:
@@ -65,23 +67,37 @@ def confirmation_table(study: StudyRecord) -> ConfirmationTable | None:
         rows=rows,
         planned=stage.planned_cells,
         overtaken=tuple(_overtaken(study, rows)) if stage.decisions else (),
+        caution=_caution(study, stage, rows),
     )
 
 
 def confirmation_sentence(study: StudyRecord) -> str:
     """Say what the winner scores on fresh seeds; "" where that is not asked for or known."""
     table = confirmation_table(study)
-    known = [row for row in table.rows if row.is_winner and row.drop is not None] if table else []
-    if table is None or not known or table.confidence is None:
+    if table is None or table.confidence is None:
         return ""
-    said = []
-    for row in known:
-        who = f"the winner of {row.group}" if row.group else "the winner"
-        said.append(
-            f"On {plural(len(row.seeds), 'fresh seed')} {who} scores {score(row.confirmed)}, "
-            f"{signed(-(row.drop or 0.0))} to the {score(row.selected)} it was chosen for."
-        )
-    return " ".join([*said, *table.overtaken])
+    known = [row for row in table.rows if row.is_winner and row.confirmed is not None]
+    said = [_winner_sentence(row) for row in known if row.drop is not None or table.caution]
+    cautions = [table.caution] if said and table.caution else []
+    return " ".join([*said, *cautions, *table.overtaken]) if said else ""
+
+
+def _winner_sentence(row: Finalist) -> str:
+    who = f"the winner of {row.group}" if row.group else "the winner"
+    said = f"On {plural(len(row.seeds), 'fresh seed')} {who} scores {score(row.confirmed)}"
+    if row.drop is None:
+        return f"{said}."
+    return f"{said}, {signed(-row.drop)} to the {score(row.selected)} it was chosen for."
+
+
+def _caution(study: StudyRecord, stage: StageRecord, rows: Sequence[Finalist]) -> str:
+    if all(row.is_comparable for row in rows):
+        return ""
+    held = next((each.held for each in study.stages if each.name == stage.about), {})
+    return (
+        f"Stage {stage.about} chose with {configuration_label(held)} and fresh seeds are trained "
+        "without that, so the two scores do not show what was luck."
+    )
 
 
 def _rows(study: StudyRecord, stage: StageRecord) -> tuple[Finalist, ...]:
@@ -93,16 +109,24 @@ def _rows(study: StudyRecord, stage: StageRecord) -> tuple[Finalist, ...]:
     firsts: dict[str, str] = {}
     for each in stage.configurations:
         firsts.setdefault(each.group, each.id)
+    chosen_for = _chosen_for(study, stage.about)
     return tuple(
-        _row(study, each, known, is_winner=firsts[each.group] == each.id)
+        _row(study, each, known, chosen_for, is_winner=firsts[each.group] == each.id)
         for each in stage.configurations
     )
+
+
+def _chosen_for(study: StudyRecord, name: str) -> dict[str, float | None]:
+    """Return what a stage decided by: configuration -> mean."""
+    decisions = [d for each in study.stages if each.name == name for d in each.decisions]
+    return {c.configuration: finite(c.mean) for d in decisions for c in d.candidates if c.values}
 
 
 def _row(
     study: StudyRecord,
     configuration: ConfigurationRecord,
     known: Mapping[str, tuple[DecisionRecord, CandidateRecord]],
+    chosen_for: Mapping[str, float | None],
     *,
     is_winner: bool,
 ) -> Finalist:
@@ -111,10 +135,11 @@ def _row(
     found = known.get(configuration.id)
     candidate = found[1] if found else None
     fresh = [cell for cell in cells if cell.seed >= first]
+    old = [cell for cell in cells if cell.seed < first]
     return Finalist(
         label=configuration_label(configuration.shown),
         group=configuration.group,
-        selected=_mean(study, [cell for cell in cells if cell.seed < first]),
+        selected=_mean(study, old) if old else chosen_for.get(configuration.parent or ""),
         confirmed=finite(candidate.mean) if candidate and candidate.values else None,
         low=candidate.low if candidate else None,
         high=candidate.high if candidate else None,
@@ -125,6 +150,7 @@ def _row(
         seeds=tuple(
             sorted({cell.seed for cell in fresh if value_of(cell, study.metric) is not None})
         ),
+        is_comparable=bool(old) or not fresh,
     )
 
 

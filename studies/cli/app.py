@@ -43,6 +43,8 @@ The order of work:
   status    what runs, what waits and why?
   report    one HTML file with the answer
   ui        browse every run
+
+A study trains cells: a cell is one configuration with one seed.
 """
 EPILOG = """Examples:
 

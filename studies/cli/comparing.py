@@ -11,15 +11,16 @@ FIRST_HELP, SECOND_HELP = "Name of a study, or its file.", "The one to hold besi
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="STUDY", help=FIRST_HELP, show_default=False)],
-    second: Annotated[str, typer.Argument(metavar="STUDY", help=SECOND_HELP, show_default=False)],
+    first: Annotated[str, typer.Argument(metavar="FIRST", help=FIRST_HELP, show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help=SECOND_HELP, show_default=False)],
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two studies: what they ask, what won, how sure the difference is, what each took.
+    """Compare what two studies asked, found and took.
 
-    Winners are compared seed by seed. What was selected scores too well on the split that chose
-    it, the more so the more was tried: the test scores say what is left.
+    Settings, winners, how sure the difference between them is, and what each study took. Winners
+    are compared seed by seed. What was selected scores too well on the split that chose it, the
+    more so the more was tried: the test scores say what is left.
 
     --json prints {"first", "second", "settings" (path -> [first, second]), "objections" (why
     values may not be compared), "difference" (second minus first: mean, low, high), "is_paired",

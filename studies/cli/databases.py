@@ -29,11 +29,12 @@ def init(
     ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Put a workspace's ledger, Optuna's copy and MLflow on a PostgreSQL server.
+    """Put a workspace's databases on a PostgreSQL server.
 
-    Creates the three databases and their tables where they are missing, moves the studies of a
-    workspace that used files, and writes the addresses into workspace.yaml, where all verbs find
-    them. May be run again. Trials' folders stay in the workspace.
+    They are its ledger, Optuna's copy and MLflow's. Creates the three and their tables where they
+    are missing, moves the studies of a workspace that used files, and writes the addresses into
+    workspace.yaml, where all verbs find them. May be run again. Trials' folders stay in the
+    workspace.
     """
     # Lazy: they load SQLAlchemy and Optuna, which `visionstudy --help` must not wait for.
     from studies.running.databases import DatabasesError, databases_at

@@ -16,9 +16,10 @@ def doctor(
     tracking_uri: Tracking = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at packages, GPUs, disk, databases and MLflow: a line each, with what to do.
+    """Look whether this machine is fit for a launch.
 
-    It leaves nothing behind; a ledger of an earlier release is brought up to date.
+    Packages, GPUs, disk, databases and MLflow get a line each, with what to do. It leaves nothing
+    behind; a ledger of an earlier release is brought up to date.
 
     --json prints [{"name", "state": "ok" | "warn" | "fail", "finding", "fix"}, ...].
 

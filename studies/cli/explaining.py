@@ -28,7 +28,10 @@ def status(
     ] = WATCH_S,
     as_json: AsJson = False,
 ) -> None:
-    """Print how far a study is: what runs, what waits and why, every cell and its outcome.
+    """Print how far a study is, and what waits and why.
+
+    Every cell is listed with its outcome: a cell is one configuration with one seed (and one
+    class, where each class has a network of its own), however often its training was tried.
 
     --json prints {"study", "is_finished", "note", "runner", "waits", "stages", "cells": [...],
     "assemblies": [...]}; runner names the process that runs the study (null: none does), waits
@@ -76,7 +79,10 @@ def why(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
 ) -> None:
-    """Tell everything about one cell: what it measures, every attempt, and why it waits or ended.
+    """Tell everything about one cell.
+
+    A cell is one configuration with one seed. Told are what it measures, every attempt to train
+    it, and why it waits or how it ended.
 
     --json prints {"study", "cell", "outcome", "reason", "metrics", "seed", "group", "settings",
     "changed" (path -> [base, this cell]), "uses": [...], "needed_by", "source", "attempts":

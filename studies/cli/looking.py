@@ -1,7 +1,6 @@
 """`visionstudy report`, `ui` and `dashboard`: look at what ran."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import typer
 from studies.cli.options import DEFAULT_WORKSPACE, StudyName, Workspace
 from studies.cli.reading import fail
 from studies.cli.recorded import read_recorded
+from studies.cli.serving import serve
 from studies.running.workspace import WorkspaceFolder, open_workspace
 
 LOOPBACK, EVERY_INTERFACE = "127.0.0.1", "0.0.0.0"
@@ -33,13 +33,17 @@ def report(
     ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Write a study's report: one HTML file that needs no network."""
+    """Write a study's report as one HTML file.
+
+    It needs no network to be looked at.
+    """
     record = read_recorded(study, workspace).record
-    # Lazy: it loads Plotly, which `visionstudy --help` must not wait for.
+    # Lazy: they load Plotly and Optuna, which `visionstudy --help` must not wait for.
     from reports.page import write
+    from studies.search.importance import with_importance
 
     file = output or open_workspace(workspace).report(record.name)
-    write(record, file)
+    write(with_importance(record), file)
     typer.echo(f"report: {file}")
 
 
@@ -48,9 +52,10 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     host: Host = LOOPBACK,
 ) -> None:
-    """Serve MLflow's pages for a workspace on this machine, and print a link per study.
+    """Serve MLflow's pages for a workspace.
 
-    Ctrl-C ends it. It asks nobody for a password, so it listens to this machine alone.
+    They are on this machine; a link per study is printed. Ctrl-C ends it. It asks nobody for a
+    password, so it listens to this machine alone.
     """
     # Lazy: it loads MLflow, which `visionstudy --help` must not wait for.
     from trackers.mlflow_server import experiment_links, server_command, server_environment
@@ -61,19 +66,13 @@ def ui(
     _warn_of_host(host, port)
     base = f"http://{LOOPBACK if host == EVERY_INTERFACE else host}:{port}"
     command = server_command(workspace, tracking_uri=place.tracking_uri(), host=host, port=port)
-    server = subprocess.Popen(command, env=server_environment(host))
-    try:
+
+    def print_links(server: "subprocess.Popen[bytes]") -> None:
         _wait_for_server(server, base)
         for name, path in experiment_links(place.tracking_uri()):
             typer.echo(f"{name}: {base}{path}")
-        server.wait()
-    except KeyboardInterrupt:
-        typer.echo("stopping")
-    finally:
-        server.terminate()
-        server.wait()
-    if server.returncode and server.returncode > 0 and not os.environ.get("CI"):
-        raise fail(f"the server ended with exit code {server.returncode}; is port {port} in use?")
+
+    _require_end(serve(command, environ=server_environment(host), once_begun=print_links), port)
 
 
 def dashboard(
@@ -81,10 +80,11 @@ def dashboard(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8080,
     host: Host = LOOPBACK,
 ) -> None:
-    """Serve optuna-dashboard on the workspace's copy of every search; needs the dashboard extra.
+    """Serve optuna-dashboard for a workspace.
 
-    Ctrl-C ends it. It asks nobody for a password, so it listens to this machine alone. What is
-    changed there changes no study: the ledger holds what counts.
+    It shows Optuna's copy of every search, and needs the extra `dashboard`. Ctrl-C ends it. It
+    asks nobody for a password, so it listens to this machine alone. What is changed there changes
+    no study: the ledger holds what counts.
     """
     place = open_workspace(workspace)
     if importlib.util.find_spec("optuna_dashboard") is None:
@@ -93,14 +93,7 @@ def dashboard(
         raise fail(f"workspace {workspace} has no optuna.db yet; launch a study first")
     _warn_of_host(host, port)
     typer.echo(f"http://{LOOPBACK if host == EVERY_INTERFACE else host}:{port}/dashboard")
-    server = subprocess.Popen(dashboard_command(place, host=host, port=port))
-    try:
-        server.wait()
-    except KeyboardInterrupt:
-        typer.echo("stopping")
-    finally:
-        server.terminate()
-        server.wait()
+    _require_end(serve(dashboard_command(place, host=host, port=port)), port)
 
 
 def dashboard_command(place: WorkspaceFolder, *, host: str, port: int) -> list[str]:
@@ -109,6 +102,11 @@ def dashboard_command(place: WorkspaceFolder, *, host: str, port: int) -> list[s
     address = f"sqlite:///{storage}" if isinstance(storage, Path) else str(storage)
     run = "from optuna_dashboard._cli import main; main()"  # it has no module to run
     return [sys.executable, "-c", run, address, "--host", host, "--port", str(port)]
+
+
+def _require_end(code: int, port: int) -> None:
+    if code != 0:
+        raise fail(f"the server ended with exit code {code}; is port {port} in use?")
 
 
 def _warn_of_host(host: str, port: int) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from trackers.redaction import redact
 
+WORKSPACE_VARIABLE = "VISIONSTUDY_WORKSPACE"
 StudyFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="STUDY", help="Study file (YAML).", show_default=False)
 ]
@@ -23,7 +24,7 @@ Workspace: TypeAlias = Annotated[
     Path,
     typer.Option(
         "--workspace",
-        envvar="VISIONSTUDY_WORKSPACE",
+        envvar=WORKSPACE_VARIABLE,
         metavar="DIR",
         help="Folder of results: ledger, trials, tracking, cache.",
     ),

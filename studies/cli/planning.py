@@ -1,10 +1,12 @@
 """`visionstudy plan`: what would run, and what would it take?"""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studies.cli.next_step import next_command
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Overrides, StudyFile, Workspace
 from studies.cli.reading import fail, read_study, warn_of_data
 from studies.running.workspace import WorkspaceFolder, open_ledger, open_workspace
@@ -33,7 +35,9 @@ def plan(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every cell, epochs, time and disk of a study, against its budget. Trains nothing.
+    """Print what a study would run and what that takes.
+
+    Every cell, epochs, time and disk, against its budget. Trains nothing.
 
     The time is one batch of the base settings on this machine, scaled by images, pixels and
     epochs. What a stage inherits is not known before the stages above it have run; it is then
@@ -75,7 +79,11 @@ def plan(
     else:
         print_plan(Console(), loaded.spec, forecast)
         print_limits(Console(), limits, steps)
-        typer.echo(f"next: visionstudy launch {study}")
+        at_a_time = [] if workers is None else ["--workers", str(workers)]
+        go_on = next_command(
+            "launch", str(study), *at_a_time, changes=overrides, workspace=workspace
+        )
+        typer.echo(f"next: {go_on}")
 
 
 def _time_one_batch(spec: "StudySpec", *, quiet: bool) -> "TimedBatch | None":
@@ -124,21 +132,17 @@ def _forecast(
     from studies.running.starting import Starts
     from studies.search.living_tree import data_fingerprints
     from studies.tree.image_differences import image_differences
+    from studies.tree.sources import Sources
 
     plan = partial(
-        forecast,
-        loaded.spec,
-        results,
-        data_fingerprint=data_fingerprints(data_fingerprint),
-        start_fingerprint=Starts(place).fingerprint,
-        timed=timed,
-        workers=workers,
-        proposals=proposals,
+        forecast, loaded.spec, results, timed=timed, workers=workers, proposals=proposals
     )
+    sources = Sources(data_fingerprints(data_fingerprint), Starts(place).fingerprint)
     if not place.has_ledger():
-        return plan()
+        return plan(sources=sources)
     ledger = open_ledger(place)
     try:
-        return plan(image_difference=image_differences(loaded.spec, ledger, place.folder))
+        compared = image_differences(loaded.spec, ledger, place.folder)
+        return plan(sources=replace(sources, image_difference=compared))
     finally:
         ledger.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from studies.running.workspace import WorkspaceFolder
+from trackers.redaction import redact
 
 if TYPE_CHECKING:
     from studies.spec.load import LoadedStudy
@@ -65,6 +66,6 @@ def warn_of_data(spec: "StudySpec") -> None:
 
 
 def fail(message: str) -> typer.Exit:
-    """Print what is wrong on stderr and return the exit to raise."""
-    typer.echo(message, err=True)
+    """Print what is wrong on stderr, without secrets, and return the exit to raise."""
+    typer.echo(redact(message), err=True)
     return typer.Exit(BAD_STUDY)

@@ -2,15 +2,14 @@
 
 import re
 import shlex
-import shutil
 import sys
 from difflib import get_close_matches
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from studies.cli.next_step import next_command, program
 from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Tracking, Workspace
 from studies.cli.reading import BAD_STUDY, fail, read_study
 from studies.running.file_lock import LockHeldError
@@ -106,7 +105,11 @@ def launch(
             err=True,
         )
         raise typer.Exit(BUSY) from error
-    _say_what_next(result, study, changes, workspace=workspace, tracking_uri=tracking_uri)
+    is_shown = tracking_uri is not None and not holds_secret(tracking_uri)
+    server = ["--tracking-uri", str(tracking_uri)] if is_shown else []  # else by environment
+    kept = [] if artifacts is None else ["--artifacts", artifacts]
+    sync = next_command("sync", str(study), *server, *kept, changes=changes, workspace=workspace)
+    _say_what_next(result, sync, browse=next_command("ui", workspace=workspace))
 
 
 def sync(
@@ -119,9 +122,10 @@ def sync(
         float, typer.Option("--timeout", help="Seconds to wait for MLflow.")
     ] = 600.0,
 ) -> None:
-    """Bring MLflow up to date with the workspace, e.g. after its server was down.
+    """Bring MLflow up to date with the workspace.
 
-    Sends every cell of a study again; MLflow keeps each fact once.
+    It is needed after its server was down. Sends every cell of a study again; MLflow keeps each
+    fact once.
     """
     _check_artifacts(artifacts, tracking_uri)
     place = open_workspace(workspace)
@@ -198,11 +202,11 @@ def _run(
     from data_pipeline.errors import DataError
     from studies.running.devices import TooFewGpusError
     from studies.running.eviction import FolderHeldError
-    from studies.running.launch import StudyChangedError
     from studies.running.launch import launch as run
     from studies.running.prices import PriceError
     from studies.running.rank_preflight import RanksRefusedError
     from studies.running.ray_share import ClusterError
+    from studies.running.same_study import StudyChangedError
     from studies.running.starting import UnusableStartError
     from studies.running.views import open_view
     from studies.search.warm_start import UnknownEarlierStudyError
@@ -255,33 +259,13 @@ def _open_tracker(
     return MlflowTracker(uri, artifacts or place.folder / "artifacts")
 
 
-def _say_what_next(
-    result: "LaunchResult",
-    study: Path,
-    changes: list[str],
-    *,
-    workspace: Path,
-    tracking_uri: str | None,
-) -> None:
+def _say_what_next(result: "LaunchResult", sync: str, *, browse: str) -> None:
     """Print where the results are and how to go on; exit 1 when something was left over."""
-    command = _command()
-    place = [] if workspace == DEFAULT_WORKSPACE else ["--workspace", str(workspace)]
     typer.echo(f"report: {result.report}")
-    typer.echo(f"browse: {shlex.join([command, 'ui', *place])}")
+    typer.echo(f"browse: {browse}")
     if not result.is_uploaded:
-        changed = [part for change in changes for part in ("--set", change)]
-        is_shown = tracking_uri is not None and not holds_secret(tracking_uri)
-        server = ["--tracking-uri", str(tracking_uri)] if is_shown else []  # else by environment
-        sync = shlex.join([command, "sync", str(study), *changed, *place, *server])
         typer.echo(f"MLflow is behind; later: {sync}", err=True)
     if not result.end.is_finished:
         typer.echo(f"unfinished: {result.end.note}", err=True)
-        typer.echo(f"go on: {shlex.join([command, *sys.argv[1:]])}", err=True)
+        typer.echo(f"go on: {shlex.join([program(), *sys.argv[1:]])}", err=True)
         raise typer.Exit(UNFINISHED)
-
-
-def _command() -> str:
-    """Return how to call this program again: by name, or by path where it is not on PATH."""
-    called = Path(sys.argv[0])
-    is_known = shutil.which("visionstudy") or called.name != "visionstudy"
-    return "visionstudy" if is_known else str(called)

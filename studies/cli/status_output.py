@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -31,11 +31,12 @@ def print_status(console: Console, record: StudyRecord, runner: str | None) -> N
         _print_stage(console, record, stage)
     if record.assemblies:
         console.print(_assembly_table(record))
-    for line in _doing(record, runner):
+    waits = list(study_waits(record, runner))
+    for line in (*_doing(record, runner), *waits):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if console.is_terminal and not record.is_finished:
         console.print(_bar(record))
-    console.print(_summary(record), markup=False, highlight=False, soft_wrap=True)
+    console.print(_summary(record, waits), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_stage(console: Console, record: StudyRecord, stage: StageRecord) -> None:
@@ -77,7 +78,7 @@ def status_json(record: StudyRecord, runner: str | None = None) -> str:
 
 
 def _doing(record: StudyRecord, runner: str | None) -> Iterator[str]:
-    """Say who runs the study, which cells are measured now, and what waits for what."""
+    """Say who runs the study, and which cells are measured now."""
     if runner is not None:
         yield f"runs in {runner}"
     for cell in record.cells.values():
@@ -89,7 +90,6 @@ def _doing(record: StudyRecord, runner: str | None) -> Iterator[str]:
                 f"{cell.settings['training.epochs']} finished, attempt {trial.attempt}, "
                 f"{trial.device} of {trial.host}, for {since}"
             )
-    yield from study_waits(record, runner)
 
 
 def _bar(record: StudyRecord) -> ProgressBar:
@@ -160,10 +160,12 @@ def _state(cell: CellRecord, metric: str) -> tuple[str, str, str]:
     )
 
 
-def _summary(record: StudyRecord) -> str:
+def _summary(record: StudyRecord, waits: Sequence[str]) -> str:
     outcomes = Counter(str(cell.outcome or "not run") for cell in record.cells.values())
     counts = ", ".join(f"{count} {name}" for name, count in outcomes.items())
-    state = "finished" if record.is_finished else f"not finished: {record.note}"
+    is_said = not record.note or any(record.note in each for each in waits)
+    unfinished = "not finished" if is_said else f"not finished: {record.note}"
+    state = "finished" if record.is_finished else unfinished
     return f"study '{record.name}' is {state}; cells: {counts}"
 
 

@@ -30,9 +30,10 @@ def stop(
         float, typer.Option("--timeout", min=0.0, metavar="SECONDS", help="How long to wait.")
     ] = PATIENCE_S,
 ) -> None:
-    """Ask the process that runs a study to stop with checkpoints, and wait until it has.
+    """Stop a study with checkpoints.
 
-    It may run on another host: the request goes by the ledger. `launch` goes on from there.
+    Asks the process that runs it, and waits until it has stopped. It may run on another host: the
+    request goes by the ledger. `launch` goes on from there.
 
     Exit status: 0 nobody runs it any more; 1 it still runs; 2 there is no such study.
     """
@@ -44,10 +45,9 @@ def stop(
             typer.echo(f"nobody runs study '{name}'; there is nothing to stop")
             return
         # Lazy: it loads SQLAlchemy, which `visionstudy --help` must not wait for.
-        from studies.running.requests import STOP
+        from studies.running.requests import KILL, STOP
 
-        for _ in range(2 if now else 1):  # as a second Ctrl-C does
-            ledger.ask(name, STOP)
+        ledger.ask(name, KILL if now else STOP)
         typer.echo(f"asked {known.runner} to stop study '{name}'; waiting")
         if not _has_ended(place, name, timeout_s):
             typer.echo(
@@ -65,7 +65,7 @@ def retry(
     study: StudyName,
     cells: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CELL]...", help="Ids; the first digits are enough."),
+        typer.Argument(metavar="CELL", help="Ids; the first digits are enough."),
     ] = None,
     failed: Annotated[
         bool,
@@ -73,11 +73,13 @@ def retry(
     ] = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Plan cells again that ended without a result; they go on from their checkpoints.
+    """Plan cells again that ended without a result.
 
-    A study that runs tries them at once; another one does when it is launched. Micro-batches
-    begin whole again, so that what ran out of memory may succeed on a larger GPU. A launch by
-    itself tries again what failed, was lost or stopped, but not what is infeasible or pruned.
+    They go on from their checkpoints. A study that runs tries them at once; another one does when
+    it is launched. Micro-batches begin whole again, so that what ran out of memory may succeed on
+    a larger GPU. A launch by itself tries again what failed, was lost or stopped, but not what is
+    infeasible. What a pruner ended stays ended, by either: its configuration's other seeds and the
+    sampler went by that.
 
     Exit status: 0 they are planned; 2 there is no such study or cell, or a cell has a result.
     """

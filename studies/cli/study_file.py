@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from studies.cli.next_step import next_command
 from studies.cli.options import Overrides, StudyFile
 from studies.cli.reading import read_study, warn_of_data
 
@@ -25,7 +26,7 @@ def validate(
     stages = ", ".join(stage.stage for stage in spec.search.tree)
     search = f"stages: {stages}" if stages else "one joint search"
     typer.echo(f"{study}: in order: study '{spec.study}', {search}")
-    typer.echo(f"next: visionstudy plan {study}")
+    typer.echo(f"next: {next_command('plan', str(study), changes=overrides)}")
 
 
 def schema(

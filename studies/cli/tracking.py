@@ -77,11 +77,12 @@ def track(
         ),
     ] = None,
 ) -> None:
-    """Give detections in a text file identities, by SORT or DeepSORT.
+    """Give detections in a text file identities.
 
-    TRACKS gets a line per track and frame, 'frame,id,x,y,width,height,confidence,-1,-1,-1': the
-    box as the Kalman filter estimates it, with the confidence of its detection. All boxes are
-    taken as of one class. Settings are the papers'; an unknown one to --set names all of them.
+    By SORT or DeepSORT. TRACKS gets a line per track and frame,
+    'frame,id,x,y,width,height,confidence,-1,-1,-1': the box as the Kalman filter estimates it,
+    with the confidence of its detection. All boxes are taken as of one class. Settings are the
+    papers'; an unknown one to --set names all of them.
 
     Exit status: 0 written; 2 the detections cannot be followed.
     """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studies.cli.next_step import next_command
 from studies.cli.options import DEFAULT_WORKSPACE, Overrides, StudyFile, Workspace
 from studies.cli.reading import fail, read_study
 from studies.cli.recorded import open_known
@@ -25,13 +26,13 @@ def gc(
     ] = False,
     every: Annotated[bool, typer.Option("--list", help="Name every file and folder.")] = False,
 ) -> None:
-    """Show what may be deleted from a workspace, and how large it is.
+    """Show what may be deleted from a workspace.
 
     Of finished studies: checkpoints, and weights that they do not keep. Of all: trial folders
     that the ledger does not know, and cached samples that no unfinished study opened. Nothing
     that a report shows, that `launch` needs to go on, or that an unfinished study starts from.
 
-    Exit status: 0; 2 there is no such workspace.
+    Exit status: 0 it is listed, or deleted; 2 there is no such workspace.
     """
     place, ledger = open_known(workspace)
     # Lazy: it loads SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
@@ -39,7 +40,9 @@ def gc(
 
     try:
         found = clear_leftovers(ledger, place) if delete else find_leftovers(ledger, place)
-        _print_leftovers(found, place.folder, is_gone=delete, every=every)
+        sizes = _print_leftovers(found, place.folder, every=every)
+        command = next_command("gc", "--delete", workspace=workspace)
+        typer.echo(_to_delete(sizes, command, is_gone=delete))
     finally:
         ledger.close()
 
@@ -66,11 +69,12 @@ def fork(
     overrides: Overrides = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Make a study of its own that begins with another one's results.
+    """Make a study that begins with another one's results.
 
     Cells that both studies ask for, by settings, seed, data and code, are taken over with their
     logs and weights and are not trained again; all others are left to `launch`. The other study
-    stays as it is. Seeds that failed, were lost or stopped are left to be tried.
+    stays as it is. Seeds that failed, were lost or stopped are left to be tried, and what was
+    pruned where its stage is asked for otherwise.
 
     Exit status: 0 it can be launched; 2 it cannot be made.
     """
@@ -88,14 +92,18 @@ def fork(
             raise fail(str(error)) from error
     finally:
         ledger.close()
-    changed = "".join(f" --set '{change}'" for change in overrides or [])
     typer.echo(f"study '{name}' begins with {len(taken)} cells of study '{original}'")
-    typer.echo(f"next: visionstudy launch {study} --as {name}{changed}")
+    if not taken:
+        where = f" above stage '{stage}'" if stage else ""
+        typer.echo(
+            f"no cell{where} has ended with a result there; see visionstudy status {original}"
+        )
+    words = ("launch", str(study), "--as", name)
+    typer.echo(f"next: {next_command(*words, changes=overrides, workspace=workspace)}")
 
 
-def _print_leftovers(
-    found: "Iterable[Leftover]", folder: Path, *, is_gone: bool, every: bool
-) -> None:
+def _print_leftovers(found: "Iterable[Leftover]", folder: Path, *, every: bool) -> list[int]:
+    """Print leftovers as they are found or deleted, and return their sizes in bytes."""
     sizes: dict[tuple[str, str], list[int]] = defaultdict(list)
     for each in found:
         sizes[each.kind, each.study].append(each.size)
@@ -104,10 +112,13 @@ def _print_leftovers(
     for (kind, study), all_sizes in sizes.items():
         of = f" of study '{study}'" if study else ""
         typer.echo(f"{sum(all_sizes) / MB:>10.1f} MB  {len(all_sizes)} {kind}{of}")
-    total = sum(sum(each) for each in sizes.values()) / MB
+    return [size for each in sizes.values() for size in each]
+
+
+def _to_delete(sizes: list[int], command: str, *, is_gone: bool) -> str:
+    total = sum(sizes) / MB
     if is_gone:
-        typer.echo(f"deleted {total:.1f} MB")
-    elif sizes:
-        typer.echo(f"{total:.1f} MB may go; delete it by: visionstudy gc --delete")
-    else:
-        typer.echo("there is nothing to delete")
+        return f"deleted {total:.1f} MB"
+    if sizes:
+        return f"{total:.1f} MB may go; delete it by: {command}"
+    return "there is nothing to delete"

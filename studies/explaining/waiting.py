@@ -14,14 +14,19 @@ def study_waits(record: StudyRecord, runner: str | None) -> Iterator[str]:
     """
     if record.is_finished:
         return
+    undecided = [stage for stage in record.stages if not stage.decisions]
+    stages = [
+        sentence
+        for stage in undecided
+        for sentence in _stage_waits(
+            record, stage, None if stage is undecided[0] else undecided[0]
+        )
+    ]
     if runner is None:
+        is_said = any(each.startswith(record.note) for each in stages)  # a stage is in the way
         note = f": {record.note}" if record.note else "; launch it to go on"
-        yield f"nobody runs the study{note}"
-    above: StageRecord | None = None
-    for stage in record.stages:
-        if not stage.decisions:
-            yield from _stage_waits(record, stage, above)
-            above = above or stage
+        yield f"nobody runs the study{'' if record.note and is_said else note}"
+    yield from stages
 
 
 def cell_waits(record: StudyRecord, cell: CellRecord, runner: str | None) -> str:
@@ -59,7 +64,7 @@ def _stage_waits(
     else:
         yield (
             f"stage '{stage.name}' has no complete cell to choose a winner from; see why by "
-            f"`visionstudy why CELL`, then `visionstudy retry {record.name}`"
+            f"`visionstudy why CELL`, then `visionstudy retry {record.name} --failed`"
         )
 
 

@@ -14,9 +14,11 @@ from studies.running.output_log import clean_output
 from studies.running.running_trial import RunningTrial
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd
+from trackers.event_log import Event
 from trackers.records import Outcome
 
 KILLED_WITH_COORDINATOR = "its coordinator was killed"
+ENDED_WITH_COORDINATOR = ("stopped", "lost")  # of a trial that was left alone, what it says
 
 
 def record_exit(
@@ -72,7 +74,7 @@ def cell_end(cell: str, verdict: Verdict, history: CellHistory) -> CellEnd:
 def reap(ledger: Ledger, workspace: Path, study: str) -> int:
     """End what an earlier coordinator left running; return how many trials that were.
 
-    A trial that finished meanwhile is complete; any other is resumed from its checkpoint and
+    A trial that said how it ended is judged by that; any other is resumed from its checkpoint and
     does not count towards the retry limit: it was not the trial's fault.
     """
     left = [trial for trial in ledger.trials(study) if trial["outcome"] is None]
@@ -88,12 +90,8 @@ def _reap_trial(ledger: Ledger, workspace: Path, study: str, *, trial: RowMappin
     history = read_history(workspace / each["folder"] for each in attempts)
     own = read_history([workspace / trial["folder"]])
     history.end = own.end
-    if own.end is not None and own.end.name == "finished":
-        verdict = Verdict(Outcome.COMPLETE, str(own.end.fields.get("note", "")))
-        settled = cell_end(trial["cell"], verdict, history)
-    else:
-        verdict = Verdict(Outcome.LOST, KILLED_WITH_COORDINATOR, retries=True)
-        settled = None
+    verdict = _verdict_on_left(own.end, trial, ledger.cell(study, trial["cell"]))
+    settled = None if verdict.retries else cell_end(trial["cell"], verdict, history)
     end = _trial_end(
         trial["cell"],
         trial["attempt"],
@@ -104,6 +102,24 @@ def _reap_trial(ledger: Ledger, workspace: Path, study: str, *, trial: RowMappin
     ended_at = own.last_at or trial["started_at"]  # it holds no device since then
     costs = final_costs(own.costs, ended_at - trial["started_at"])
     ledger.end_trial(study, replace(end, ended_at=ended_at, costs=costs), settled)
+
+
+def _verdict_on_left(end: Event | None, trial: RowMapping, cell: RowMapping) -> Verdict:
+    """Judge what an earlier coordinator left by the trial's last word, if it is its own."""
+    if end is None or end.fields.get("kind") in ENDED_WITH_COORDINATOR:
+        return Verdict(Outcome.LOST, KILLED_WITH_COORDINATOR, retries=True)
+    return judge(
+        TrialExit(
+            end=end,
+            exit_code=None,
+            killed_because="",
+            was_asked_to_stop=False,
+            made_progress=True,
+            earlier_faults=0,
+            micro_batch_divisor=trial["micro_batch_divisor"],
+            batch_size=cell["settings"]["training"]["batch_size"],
+        )
+    )
 
 
 def _trial_end(

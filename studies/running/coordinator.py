@@ -18,18 +18,19 @@ from studies.running.assembly_desk import AssemblyDesk
 from studies.running.assembly_uploads import assembly_name, assembly_upload
 from studies.running.bookkeeping import record_exit
 from studies.running.budgets import BudgetMeter
-from studies.running.eviction import evict
+from studies.running.eviction import LOCK_FILE, evict
 from studies.running.failure_policy import Verdict
 from studies.running.lease_watch import LeaseWatch
 from studies.running.orders import training_order
 from studies.running.output_log import clean_output
-from studies.running.pool import Asked, Exited, Pool, Progressed, Signal
+from studies.running.pool import Asked, CutOff, Exited, Pool, Progressed, Signal
 from studies.running.prices import price_of
 from studies.running.progress import RunningRow, View
 from studies.running.requests import RequestDesk
 from studies.running.running_trial import RunningTrial
 from studies.running.snapshots import snapshot
 from studies.running.starting import Starts
+from studies.running.stopping import StopRequest
 from studies.running.trial_order import Slot, TrialOrder
 from studies.running.uploads import UploadDesk
 from studies.running.winner_scoring import WinnerDesk
@@ -47,19 +48,6 @@ ABSENCE_S = 5.0  # a longer turn of the loop means that this process was suspend
 UPLOAD_EVERY_S = 2.0  # of a trial that runs; its end is uploaded in any case
 STOP_GRACE_S = 60.0  # a trial that does not stop when asked is killed
 SAME_FAILURES = 3  # so many cells failing alike end the study
-
-
-@dataclass(slots=True)
-class StopRequest:
-    """Set from a signal handler: once to stop with checkpoints, twice to kill."""
-
-    count: int = 0
-    reason: str = ""
-
-    def ask(self, reason: str) -> None:
-        """Ask to stop; the first reason stays."""
-        self.count += 1
-        self.reason = self.reason or reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +96,14 @@ class Coordinator:
 
     def run(self) -> LaunchEnd:
         """Run until nothing is left to do, or a stop was asked for."""
+        self._take_requests()  # what was asked while the launch before this one ended
         self._grow()
         self._upload_assemblies()
+        self._enforce_limits()  # what earlier launches used up
         while True:
             self._start_trials()
-            if not self._running and (self.stop.count or not self._has_work()):
+            is_idle = not self._running and (self.stop.is_made or not self._has_work())
+            if is_idle and not self._take_requests():
                 break  # else: all slots are others' as yet
             self.turn(self.pool.wait(WAIT_S))
         self._save_wall_time()
@@ -123,20 +114,26 @@ class Coordinator:
         self.watch.look()
         for signal in signals:
             self._take_in(signal)
-        self._take_requests()
+        if self._request_desk.is_due():
+            self._take_requests()
         self._forgive_absence()
         self._enforce_limits()
+        if (wall_s := self.meter.to_save()) is not None:
+            self.ledger.save_wall_time(self.spec.study, wall_s)
         self._show()
 
-    def _take_requests(self) -> None:
-        """Do what another process asked for by the ledger."""
+    def _take_requests(self) -> bool:
+        """Do what another process asked for by the ledger; say whether cells are open again."""
         asked = self._request_desk.take()
-        for _ in range(asked.stops):
+        if asked.kills:
+            self.stop.kill("asked by visionstudy stop")
+        elif asked.stops:
             self.stop.ask("asked by visionstudy stop")
         if asked.reopened:
             self.view.say(f"{len(asked.reopened)} cells are tried again, as was asked")
             self._failures.clear()
             self._grow()
+        return bool(asked.reopened)
 
     def _forgive_absence(self) -> None:
         """Hold the time this process itself was suspended against no trial."""
@@ -158,7 +155,7 @@ class Coordinator:
         self._assembly_desk.follow(self._agenda.tree)
 
     def _start_trials(self) -> None:
-        while not self.stop.count and self._has_work():
+        while not self.stop.is_made and self._has_work():
             slot = self.pool.take(max(1, self._agenda.waiting))
             if slot is None:
                 return
@@ -188,10 +185,13 @@ class Coordinator:
                 cell=planned.id,
                 slot=slot,
                 start=start,
-                awaits_verdict=self.living_tree.awaits_verdict(planned.id),
             )
-            awaits_last = self.living_tree.awaits_last_verdict(planned.id)
-            return replace(order, awaits_last_verdict=awaits_last), history
+            awaited = replace(
+                order,
+                awaits_verdict=self.living_tree.awaits_verdict(planned.id),
+                awaits_last_verdict=self.living_tree.awaits_last_verdict(planned.id),
+            )
+            return awaited, history
         if self._winner_desk.may_start(self._agenda.tree):
             return self._winner_desk.next_order(), CellHistory()
         return self._assembly_desk.next_order(slot), CellHistory()
@@ -205,7 +205,12 @@ class Coordinator:
         return RunningRow(order.cell, label, order.attempt, device, epochs)
 
     def _take_in(self, signal: Signal) -> None:
-        trial = self._running[signal.cell]
+        trial = self._running.get(signal.cell)
+        if trial is None:
+            return  # it was cut off, and left to its machine
+        if isinstance(signal, CutOff):
+            self._note_cut_off(trial, signal.holder)
+            return
         if isinstance(signal, Progressed):
             trial.moved_at = time.monotonic()
             trial.row.step, trial.row.steps = signal.step, signal.steps
@@ -218,9 +223,24 @@ class Coordinator:
         if isinstance(signal, Asked):
             verdict = self.living_tree.verdict(signal.cell, trial.curve(signal.epoch))
             self.pool.answer(signal.cell, verdict)
+            trial.is_pruned = verdict is not None
         if epochs and time.monotonic() - trial.uploaded_at >= UPLOAD_EVERY_S:
             trial.uploaded_at = time.monotonic()
             self._upload(signal.cell, trial.history)
+
+    def _note_cut_off(self, trial: RunningTrial, holder: str) -> None:
+        trial.is_cut_off = True
+        self.view.say(
+            f"{self.desk.name(trial.order.cell)}: its machine cannot be reached and may still run "
+            f"it: {holder} holds its folder. It goes on when that is free; if the machine is "
+            f"gone, delete {trial.order.folder / LOCK_FILE}"
+        )
+
+    def _leave(self, trial: RunningTrial) -> None:
+        """End without a trial that is cut off; the next launch takes it up when it is over."""
+        del self._running[trial.order.cell]
+        self.meter.ended.add(trial.spent())
+        self.view.say(f"{self.desk.name(trial.order.cell)}: left to its machine")
 
     def _take_in_exit(self, trial: RunningTrial, signal: Exited) -> None:
         evict(trial.order.folder)  # a dead fork server makes living trials look dead
@@ -241,7 +261,7 @@ class Coordinator:
         self._announce(trial, verdict)
         self._upload(signal.cell, trial.history)
         self._react(verdict)
-        if self.stop.count:
+        if self.stop.is_made:
             return  # a cell that was stopped has not ended: nothing follows from it
         if verdict.retries:
             self._agenda.again(signal.cell)
@@ -287,32 +307,39 @@ class Coordinator:
 
     def _enforce_limits(self) -> None:
         running = [trial.spent() for trial in self._running.values()]
-        if not self.stop.count and (limit := self.meter.exceeded(running)):
+        is_left = bool(self._agenda.waiting) or any(
+            trial.trains_on for trial in self._running.values()
+        )
+        limit = self.meter.exceeded(running, is_training_left=is_left)
+        if limit and not self.stop.is_made:
             self.stop.ask(limit)
-        if self.stop.count and not self._is_stopping:
+        if self.stop.is_made and not self._is_stopping:
             self._is_stopping = True
             self.view.say(
                 f"stopping: {self.stop.reason}; {len(self._running)} trials write checkpoints "
-                "(asking again kills them)"
+                "(Ctrl-C twice, or visionstudy stop --now, kills them)"
             )
-        for trial in self._running.values():
-            self._enforce_limits_of(trial)
+        for trial in list(self._running.values()):
+            if not trial.is_cut_off:  # nothing that is asked of such a one arrives
+                self._enforce_limits_of(trial)
+            elif self.stop.is_made:
+                self._leave(trial)
 
     def _enforce_limits_of(self, trial: RunningTrial) -> None:
         silence_s = duration_s(self.spec.budget.per_trial.silence)
         time_limit_s = trial.order.limits.seconds
-        if self.stop.count and trial.stop_asked_at is None:
+        if self.stop.is_made and trial.stop_asked_at is None:
             trial.stop_asked_at = time.monotonic()
             self.pool.stop(trial.order.cell)
-        elif self.stop.count > 1:
-            self._kill(trial, "killed by a second request to stop")
+        elif self.stop.kills:
+            self._kill(trial, "killed, as was asked")
         elif trial.stop_asked_at is not None:
             if time.monotonic() - trial.stop_asked_at > self.stop_grace_s:
                 self._kill(trial, f"did not stop within {self.stop_grace_s:g} s, killed")
         elif trial.silent_s() > silence_s:
             limit = self.spec.budget.per_trial.silence
             self._kill(trial, f"hung: no step for {limit} (budget.per_trial.silence), killed")
-        elif time_limit_s is not None and trial.running_s() > time_limit_s + silence_s:
+        elif time_limit_s is not None and trial.trained_s() > time_limit_s + silence_s:
             limit = str(self.spec.budget.per_trial.time)
             self._kill(trial, f"went on after its {limit} (budget.per_trial.time), killed")
 
@@ -331,7 +358,7 @@ class Coordinator:
         )
 
     def _end(self) -> LaunchEnd:
-        if self.stop.count:
+        if self.stop.is_made:
             return LaunchEnd(False, self.stop.reason)
         if blocked := self._agenda.tree.blocked:
             note = f"stage '{blocked.stage.name}' has no complete cell to choose a winner from"

@@ -14,6 +14,8 @@ from ruamel.yaml.error import YAMLError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from trackers.redaction import is_secret_name
+
 FILE_NAME = "workspace.yaml"
 DRIVER = "postgresql+psycopg"
 EXAMPLE = f"{DRIVER}://user@host:5432/visionstudy"
@@ -124,12 +126,17 @@ def _url(address: str) -> URL:
         url = make_url(address)
     except ArgumentError:
         raise DatabasesError(f"database must be an address like {EXAMPLE}, got no such") from None
-    if url.drivername not in ("postgresql", DRIVER) or not url.database:
-        shown = url.render_as_string()
-        raise DatabasesError(f"database must be an address like {EXAMPLE}, got {shown}")
-    if url.password is not None:
+    if url.password is not None or any(_is_password(name) for name in url.query):
         raise DatabasesError(
             "database must be named without its password, which anybody could read there; put "
             "the password into a file and name that with --password-file, or set PGPASSFILE"
         )
+    if url.drivername not in ("postgresql", DRIVER) or not url.database:
+        shown = url.render_as_string()
+        raise DatabasesError(f"database must be an address like {EXAMPLE}, got {shown}")
     return url.set(drivername=DRIVER)
+
+
+def _is_password(name: str) -> bool:
+    """Whether a parameter of an address holds a secret: `password`, `sslpassword`."""
+    return name.lower().endswith("password") or is_secret_name(name)

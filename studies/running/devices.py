@@ -1,9 +1,11 @@
 """Which devices trials may use, found without touching CUDA."""
 
+import contextlib
 import os
 
 import pynvml
 
+from studies.running.nvml import name_of, nvml
 from studies.running.trial_order import Slot
 
 CPU = "cpu"
@@ -14,19 +16,19 @@ class TooFewGpusError(ValueError):
 
 
 def visible_gpus() -> tuple[tuple[str, str], ...]:
-    """Return (identifier, name) of every GPU that CUDA_VISIBLE_DEVICES leaves."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        count = int(pynvml.nvmlDeviceGetCount())
-        named = {str(index): _name(index) for index in range(count)}
-    finally:
-        pynvml.nvmlShutdown()
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    wanted = list(named) if allowed is None else [each for each in allowed.split(",") if each]
-    return tuple((each, named.get(each, "GPU")) for each in wanted)
+    """Return (identifier, name) of every GPU that CUDA_VISIBLE_DEVICES leaves.
+
+    Like CUDA it takes none that comes after one that does not exist; -1 is such a one.
+    """
+    found = []
+    with contextlib.suppress(pynvml.NVMLError, ValueError), nvml():
+        allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+        every = range(int(pynvml.nvmlDeviceGetCount()))
+        for each in map(str, every) if allowed is None else allowed.split(","):
+            if (identifier := each.strip()) == "-1":
+                break
+            found.append((identifier, name_of(identifier)))
+    return tuple(found)
 
 
 def slots(workers: int | None, processes: int = 1) -> tuple[Slot, ...]:
@@ -80,8 +82,3 @@ def cpu_count() -> int:
 
 def _device(identifier: str, name: str) -> str:
     return f"cuda:{identifier} {name}"
-
-
-def _name(index: int) -> str:
-    name = pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))
-    return name.decode() if isinstance(name, bytes) else str(name)

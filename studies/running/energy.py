@@ -1,9 +1,10 @@
 """Energy that GPUs take, as their own counters say it (NVML); nothing is measured of a CPU."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pynvml
+
+from studies.running.nvml import handle_of, nvml
 
 MILLI = 1e-3
 
@@ -31,26 +32,11 @@ class EnergyCounter:
         if not self._gpus:
             return None
         try:
-            with _nvml():
+            with nvml():
                 counts = [
-                    pynvml.nvmlDeviceGetTotalEnergyConsumption(_handle(gpu)) for gpu in self._gpus
+                    pynvml.nvmlDeviceGetTotalEnergyConsumption(handle_of(gpu))
+                    for gpu in self._gpus
                 ]
         except (pynvml.NVMLError, ValueError):
             return None
         return float(sum(counts)) * MILLI
-
-
-@contextlib.contextmanager
-def _nvml() -> Iterator[None]:
-    pynvml.nvmlInit()
-    try:
-        yield
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _handle(gpu: str) -> object:
-    """Return NVML's handle of a GPU as CUDA_VISIBLE_DEVICES names it: an index or a UUID."""
-    if gpu.startswith(("GPU-", "MIG-")):
-        return pynvml.nvmlDeviceGetHandleByUUID(gpu)
-    return pynvml.nvmlDeviceGetHandleByIndex(int(gpu))

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from studies.running.file_lock import FileLock, LockHeldError, describe_holder, read_holder
 
@@ -35,7 +36,7 @@ def evict(
     """Return when no process holds `folder`, killing the holder after `grace_s`.
 
     Raises:
-        FolderHeldError: the holder survives, or runs on another machine.
+        FolderHeldError: the holder survives, is another user's, or runs on another machine.
     """
     lock = FileLock(folder / LOCK_FILE)
     if not folder.exists() or _is_free(lock, grace_s):
@@ -43,16 +44,25 @@ def evict(
     holder = read_holder(folder / LOCK_FILE)
     is_here = holder.get("host") == os.uname().nodename
     if is_here and "pid" in holder:
-        os.kill(int(holder["pid"]), signal.SIGKILL)
+        _kill(folder, holder)
     if not _is_free(lock, grace_s if is_here else elsewhere_grace_s - grace_s):
         raise FolderHeldError(folder, describe_holder(holder))
+
+
+def _kill(folder: Path, holder: dict[str, Any]) -> None:
+    try:
+        os.kill(int(holder["pid"]), signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended
+    except PermissionError as error:
+        raise FolderHeldError(folder, describe_holder(holder)) from error
 
 
 def _is_free(lock: FileLock, timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            lock.acquire()
+            lock.acquire(patience_s=0.0)
         except LockHeldError:
             if time.monotonic() >= deadline:
                 return False

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+PATIENCE_S = 1.0  # whoever looks whether a lock is held has it for a moment
+PAUSE_S = 0.02  # between tries
+
 
 class Lease(Protocol):
     """What only one process at a time can have; a context manager."""
@@ -47,19 +50,23 @@ class FileLock:
         self._file = file
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
+    def acquire(self, patience_s: float = PATIENCE_S) -> None:
         """Take the lock and write who holds it.
+
+        Args:
+            patience_s: How long to try.
 
         Raises:
             LockHeldError: another living process holds it.
         """
         self._file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise LockHeldError(read_holder(self._file)) from None
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise LockHeldError(read_holder(self._file))
+            time.sleep(PAUSE_S)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(_self()).encode(), 0)
         self._descriptor = descriptor
@@ -71,13 +78,9 @@ class FileLock:
         """Whether another process holds the lock now."""
         if not self._file.exists():
             return False
-        # Locks over a network need a file that is open for writing, which may not be allowed here.
-        with self._file.open("r+" if os.access(self._file, os.W_OK) else "r") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        # Shared, so that those who look do not see each other, and a file may be read only.
+        with self._file.open() as stream:
+            return not _try_lock(stream.fileno(), fcntl.LOCK_SH)
 
     def release(self) -> None:
         """Let go of the lock."""
@@ -96,6 +99,14 @@ class FileLock:
         _traceback: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_holder(file: Path) -> None:

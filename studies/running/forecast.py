@@ -16,15 +16,15 @@ from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from models.entries import ClipShape
 from studies.spec.clip_checks import clip_shape
-from studies.spec.schema import CellSettings, StudySpec
+from studies.spec.schema import StudySpec
 from studies.spec.settings import base_settings, for_class
 from studies.tree.afterwards import planned_afterwards
 from studies.tree.assemblies import SINGLE_NETWORK, waiting_cells
-from studies.tree.cells import CellResult, PlannedCell, no_start
+from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.grown import GrownStage, Tree
 from studies.tree.growth import Proposals, grow
-from studies.tree.judging import ImageDifference
 from studies.tree.ledger import RETRIED_AT_LAUNCH
+from studies.tree.sources import Sources
 from studies.tree.stages import groups_of
 from trackers.records import JsonValue, Outcome
 
@@ -86,21 +86,19 @@ def forecast(
     spec: StudySpec,
     results: Mapping[str, CellResult],
     *,
-    data_fingerprint: Callable[[DataSettings], str],
-    start_fingerprint: Callable[[CellSettings], str] = no_start,
+    sources: Sources,
     timed: TimedBatch | None,
     workers: int,
     proposals: Proposals | None = None,
-    image_difference: ImageDifference | None = None,
 ) -> Forecast:
     """Plan every cell that can be known; those a sampler will propose count as the base's."""
     regrow = partial(
         grow,
         spec,
-        data_fingerprint=data_fingerprint,
-        start_fingerprint=start_fingerprint,
+        data_fingerprint=sources.data_fingerprint,
+        start_fingerprint=sources.start_fingerprint,
         proposals=proposals or {},
-        image_difference=image_difference,
+        image_difference=sources.image_difference,
     )
     tree, decided = _assume_winners(spec, results, regrow)
     if decided < len(tree.stages):  # who the finalists are is not assumed, only how many at most

@@ -3,12 +3,14 @@
 May be run again, and by several processes at once: each step looks whether it is done.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, func, insert, select, text
+from sqlalchemy import URL, Connection, NullPool, Table, create_engine, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from studies.running.databases import (
@@ -17,6 +19,7 @@ from studies.running.databases import (
     provide_password,
     write_databases,
 )
+from studies.running.file_lock import FileLock, LockHeldError
 from studies.running.workspace import WorkspaceFolder
 from studies.search.storage import open_storage
 from studies.tree.database import CONNECT_TIMEOUT_S, Database
@@ -25,6 +28,8 @@ from trackers.mlflow_database import prepare_server_database
 
 LOCK_KEY = 7_613_051  # of the advisory lock under which everything here happens
 MOVED = "moved"  # a SQLite ledger whose studies are on the server now
+Held: TypeAlias = dict[str, dict[Table, list[dict[str, Any]]]]  # study -> table -> its rows
+_TABLES = tuple(each for each in metadata.sorted_tables if each not in (versions, requests))
 
 
 def init_databases(
@@ -33,7 +38,8 @@ def init_databases(
     """Create what is missing, move the studies of a SQLite ledger there, and name the databases.
 
     Raises:
-        DatabasesError: the server cannot be reached, or does not let this user create databases.
+        DatabasesError: the server cannot be reached, or does not let this user create databases;
+            or a study runs whose ledger is to be moved.
         LedgerError: the ledger there or here cannot be used.
     """
     provide_password(databases)
@@ -42,15 +48,18 @@ def init_databases(
         for url in (databases.ledger, databases.optuna, databases.mlflow):
             if _create(connection, url):
                 say(f"created database {url.database}")
-        ledger = Database(databases.ledger)
-        try:
-            if place.ledger_file.exists() and place.databases() is None:
-                say(_move_studies(place.ledger_file, ledger))
-        finally:
-            ledger.close()
         open_storage(databases.optuna).engine.dispose()
         prepare_server_database(databases.tracking_uri, place.folder / "artifacts")
-        write_databases(place.folder, databases)
+        ledger = Database(databases.ledger)
+        try:
+            named = place.databases()
+            is_ours = named is None or named.ledger == databases.ledger
+            if place.ledger_file.exists() and is_ours:
+                with _nobody_runs(place):
+                    say(_move(place, databases, ledger))
+            write_databases(place.folder, databases)
+        finally:
+            ledger.close()
 
 
 @contextmanager
@@ -91,35 +100,86 @@ def _create(connection: Connection, url: URL) -> bool:
     return True
 
 
-def _move_studies(file: Path, server: Database) -> str:
-    """Copy what a SQLite ledger holds, in one transaction, and set the file aside."""
+def _move(place: WorkspaceFolder, databases: Databases, server: Database) -> str:
+    """Copy a SQLite ledger to the server, name the databases, and set the file aside.
+
+    In this order, so that a process that is killed leaves a workspace that works, and this goes
+    on from there: until the databases are named the file counts, and then it is a copy.
+    """
+    file = place.ledger_file
     source = Database(file)  # of an earlier version: brought up to date here
-    tables = [each for each in metadata.sorted_tables if each not in (versions, requests)]
-    rows = source.read(
-        lambda connection: {
-            each: [dict(row) for row in connection.execute(select(each)).mappings()]
-            for each in tables
+    try:
+        held = source.read(_rows_by_study)
+    finally:
+        source.close()
+    if place.databases() is None:
+        server.write(lambda connection: _copy(held, connection, file))
+        write_databases(place.folder, databases)
+    elif lost := held.keys() - server.read(_rows_by_study).keys():
+        raise DatabasesError(
+            f"the studies of {file} must be on the server that workspace.yaml names, but "
+            f"{', '.join(sorted(lost))} are not; delete workspace.yaml, then run this again"
+        )
+    aside = _set_aside(file)
+    return f"moved {len(held)} studies to the server; {aside} is their old ledger"
+
+
+@contextmanager
+def _nobody_runs(place: WorkspaceFolder) -> Iterator[None]:
+    """Hold the leases of the studies that files knew, so that no coordinator writes meanwhile."""
+    with ExitStack() as leases:
+        for lease in sorted(place.folder.glob("studies/*/lease")):
+            try:
+                leases.enter_context(FileLock(lease))
+            except LockHeldError as error:
+                raise DatabasesError(
+                    f"study '{lease.parent.name}' must not run while its ledger is moved, but "
+                    f"{error} runs it; stop it by visionstudy stop, then run this again"
+                ) from error
+        yield
+
+
+def _rows_by_study(connection: Connection) -> Held:
+    """Read all that a ledger holds of each study, table by table."""
+    held: Held = {}
+    for table in _TABLES:
+        for row in connection.execute(select(table)).mappings():
+            name = row["name" if table is studies else "study"]
+            held.setdefault(name, {each: [] for each in _TABLES})[table].append(dict(row))
+    return held
+
+
+def _copy(held: Held, connection: Connection, file: Path) -> None:
+    """Write what is not there yet; an earlier call may have written it and been killed."""
+    there = _rows_by_study(connection)
+    if both := [name for name in held.keys() & there.keys() if not _are_same(held, there, name)]:
+        raise DatabasesError(
+            f"studies must have different names, but {', '.join(sorted(both))} are in {file} "
+            "and on the server; name another database"
+        )
+    for table in _TABLES:
+        rows = [row for name in held.keys() - there.keys() for row in held[name][table]]
+        if rows:
+            connection.execute(insert(table), rows)
+
+
+def _are_same(some: Held, others: Held, name: str) -> bool:
+    """Whether two ledgers hold the same of a study; as text, for NaN is not itself."""
+    one, other = (
+        {
+            table.name: sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)
+            for table, rows in each[name].items()
         }
+        for each in (some, others)
     )
-    source.close()
+    return one == other
 
-    def copy(connection: Connection) -> None:
-        known = set(connection.scalars(select(studies.c.name)))
-        if both := known & {row["name"] for row in rows[studies]}:
-            raise DatabasesError(
-                f"studies must have different names, but {', '.join(sorted(both))} are in {file} "
-                "and on the server; name another database"
-            )
-        for table in tables:
-            if rows[table]:
-                connection.execute(insert(table), rows[table])
 
-    server.write(copy)
+def _set_aside(file: Path) -> Path:
+    """Rename a ledger whose studies are on the server."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # all is in the one file then
-    aside = file.with_name(f"{file.name}.{MOVED}")
-    file.replace(aside)
-    return f"moved {len(rows[studies])} studies to the server; {aside} is their old ledger"
+    return file.replace(file.with_name(f"{file.name}.{MOVED}"))
 
 
 def _first_line(error: DBAPIError) -> str:

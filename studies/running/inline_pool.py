@@ -38,6 +38,7 @@ class InlinePool:
         self._thread = 0
         self._is_stopping = self._is_killed = False
         self._answer: str | None = None
+        self._error: Exception | None = None  # of the coordinator, in a turn that a trial gave it
 
     def give_turns(self, turn: Callable[[list[Signal]], None]) -> None:
         """Have the coordinator take in what a trial says while `wait` runs it."""
@@ -58,7 +59,11 @@ class InlinePool:
         self._is_stopping = self._is_killed = False
 
     def wait(self, timeout_s: float) -> list[Signal]:
-        """Run the trial that was started to its end, however long that takes."""
+        """Run the trial that was started to its end, however long that takes.
+
+        Raises:
+            Exception: What the coordinator met with meanwhile; the trial wrote a checkpoint.
+        """
         del timeout_s
         if self._due is None:
             return []
@@ -70,6 +75,8 @@ class InlinePool:
         except Killed:
             exit_code = -signal.SIGKILL
         self._due, self._is_free = None, True
+        if self._error is not None:
+            raise self._error
         return [Exited(order.cell, exit_code)]
 
     def answer(self, cell: str, reason: str | None) -> None:
@@ -123,10 +130,17 @@ class InlinePool:
         return time.monotonic() - self._turned_at >= PROGRESS_INTERVAL_S
 
     def _take_turn(self, signals: list[Signal]) -> None:
-        """Let the coordinator work; what another thread says waits in the event log."""
-        if self._turn is None or threading.get_ident() != self._thread:
+        """Let the coordinator work; what another thread says waits in the event log.
+
+        What goes wrong there is no failure of the trial, through which it must not be raised: the
+        trial is asked to stop, as those elsewhere do when their coordinator vanishes.
+        """
+        if self._turn is None or self._error or threading.get_ident() != self._thread:
             return
-        self._turn(signals)
+        try:
+            self._turn(signals)
+        except Exception as error:  # noqa: BLE001 - whatever it is, `wait` raises it again
+            self._error, self._is_stopping = error, True
         self._turned_at = time.monotonic()
         if self._is_killed:
             raise Killed

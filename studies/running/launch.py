@@ -3,11 +3,9 @@
 Everything that can be refused is refused before a trial starts.
 """
 
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +15,15 @@ from reports.page import write as write_report
 from studies.running.bookkeeping import reap
 from studies.running.budget_preflight import check_budget
 from studies.running.budgets import BudgetMeter
-from studies.running.coordinator import Coordinator, LaunchEnd, StopRequest
+from studies.running.coordinator import Coordinator, LaunchEnd
 from studies.running.costs import spent_by
 from studies.running.data_preflight import preflight
 from studies.running.devices import local_devices
 from studies.running.environment import describe_environment
 from studies.running.executors import EXECUTORS, Placement
 from studies.running.file_lock import LockHeldError
-from studies.running.forecast import forecast
+from studies.running.forecast import Forecast, forecast
+from studies.running.idle_slots import idle_warnings
 from studies.running.inline_pool import InlinePool
 from studies.running.lease_watch import LeaseWatch
 from studies.running.memory_preflight import check_memory, planned_settings
@@ -32,8 +31,10 @@ from studies.running.prices import price_of
 from studies.running.progress import View
 from studies.running.rank_preflight import check_ranks
 from studies.running.requests import forget_stops
-from studies.running.start_preflight import START_FACT, check_starts, starting_facts
+from studies.running.same_study import accept_changes, require_same_data
+from studies.running.start_preflight import check_starts, starting_facts
 from studies.running.starting import Starts
+from studies.running.stopping import stop_on_signals
 from studies.running.uploads import UploadDesk
 from studies.running.weights import drop_weights, kept_cells
 from studies.running.workspace import WorkspaceFolder, open_ledger
@@ -43,24 +44,16 @@ from studies.search.measured import measured_by, read_cell
 from studies.search.optuna_copy import OptunaCopy
 from studies.search.storage import open_storage
 from studies.search.warm_start import StartOf, check_earlier_studies, search_start
-from studies.spec.diff import Change, classify_changes, is_refused, render_changes
 from studies.spec.load import LoadedStudy
 from studies.spec.schema import StudySpec
 from studies.tree.image_differences import image_differences
 from studies.tree.ledger import Ledger
+from studies.tree.sources import Sources
 from studies.tree.study_record import read_study
 from trackers.tracker import Tracker
 
 UPLOAD_TIMEOUT_S = 120.0  # for the tracker to take the rest
 UPLOAD_PAUSE_S = 10.0  # between looks whether it is there at all
-
-
-class StudyChangedError(ValueError):
-    """The study file asks something else than when the study was first launched."""
-
-    def __init__(self, changes: list[Change], study: str) -> None:
-        self.changes = changes
-        super().__init__(render_changes(changes, study))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,47 +118,24 @@ def _launch(
         ledger.wait_for_server(view.say, watch.lease.confirm)
         forget_stops(ledger, loaded.spec.study)
         fingerprints = data_fingerprints(data_fingerprint)
-        image_difference = image_differences(loaded.spec, ledger, workspace.folder)
-        environment = {
-            **describe_environment(),
-            "data_fingerprint": fingerprints(loaded.spec.data),
-        }
-        check_budget(loaded.spec.budget, view, is_local=placement.executor != "ray")
-        check_ranks(loaded.spec, placement)
         starts = Starts(workspace)
-        environment |= starting_facts(loaded.spec, starts)
-        _accept(loaded, ledger, view, environment=environment)
-        check_earlier_studies(loaded.spec, ledger.study_names())
-        prepare_data(loaded.spec.data)
-        check_starts(loaded.spec, starts, view)
-        used = preflight(loaded.spec, workspace.data_page(loaded.spec.study), view)
-        _require_same_data(loaded.spec.study, ledger, used)
-        ledger.save_study(
-            loaded.spec.study,
-            text=loaded.text,
-            resolved=loaded.resolved,
-            environment={**environment, **used},
+        sources = Sources(
+            fingerprints,
+            starts.fingerprint,
+            image_differences(loaded.spec, ledger, workspace.folder),
         )
-        if placement.executor != "ray":  # whose machines are not this one
-            plan = partial(
-                forecast,
-                loaded.spec,
-                data_fingerprint=fingerprints,
-                start_fingerprint=starts.fingerprint,
-                image_difference=image_difference,
-            )
-            planned = partial(planned_settings, plan, ledger, loaded.spec.study)
-            check_memory(loaded.spec, workspace.study(loaded.spec.study), view, planned=planned)
+        check = _Checks(loaded, workspace, ledger, placement, view)
+        check.before_data(starts, data_fingerprint=fingerprints(loaded.spec.data))
+        check.data()
+        check.memory(partial(forecast, loaded.spec, sources=sources))
         desk = UploadDesk(loaded.spec, ledger, workspace.folder)
         copy = OptunaCopy(lambda: open_storage(workspace.optuna_place()))
         living_tree = LivingTree(
             loaded.spec,
             ledger,
             copy=copy,
+            sources=sources,
             measured=measured_by(ledger, workspace.folder, loaded.spec),
-            data_fingerprint=fingerprints,
-            start_fingerprint=starts.fingerprint,
-            image_difference=image_difference,
             start_of=_start_of(loaded.spec, ledger, workspace),
         )
         ground = _Ground(workspace, desk, living_tree, starts, watch)
@@ -176,57 +146,57 @@ def _launch(
         ledger.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """Everything that can be refused before a trial starts; the first that is wrong ends it."""
+
+    loaded: LoadedStudy
+    workspace: WorkspaceFolder
+    ledger: Ledger
+    placement: Placement
+    view: View
+    environment: dict[str, str] = field(default_factory=describe_environment)
+
+    def before_data(self, starts: Starts, *, data_fingerprint: str) -> None:
+        """Check what needs no look at pictures."""
+        spec = self.loaded.spec
+        check_budget(spec.budget, self.view, is_local=self.placement.executor != "ray")
+        check_ranks(spec, self.placement)
+        for warning in idle_warnings(spec, self.placement):
+            self.view.say(warning)
+        self.environment["data_fingerprint"] = data_fingerprint
+        self.environment.update(starting_facts(spec, starts))
+        accept_changes(self.loaded, self.ledger, self.view, environment=self.environment)
+        check_earlier_studies(spec, self.ledger.study_names())
+        prepare_data(spec.data)
+        check_starts(spec, starts, self.view)
+
+    def data(self) -> None:
+        """Look at the data, and write down what the study begins with."""
+        spec = self.loaded.spec
+        used = preflight(spec, self.workspace.data_page(spec.study), self.view)
+        require_same_data(spec.study, self.ledger, used)
+        self.ledger.save_study(
+            spec.study,
+            text=self.loaded.text,
+            resolved=self.loaded.resolved,
+            environment={**self.environment, **used},
+        )
+
+    def memory(self, plan: Callable[..., Forecast]) -> None:
+        """Probe which cells fit the device, unless it is another machine's."""
+        spec = self.loaded.spec
+        if self.placement.executor == "ray":
+            return
+        planned = partial(planned_settings, plan, self.ledger, spec.study)
+        check_memory(spec, self.workspace.study(spec.study), self.view, planned=planned)
+
+
 def _start_of(spec: StudySpec, ledger: Ledger, workspace: WorkspaceFolder) -> StartOf:
     """Return what finds out what a search may start with."""
     metric = spec.objective.metric
     measured = partial(read_cell, ledger, workspace.folder, metric=metric)
     return partial(search_start, earlier=ledger, measured=measured)
-
-
-def _accept(
-    loaded: LoadedStudy, ledger: Ledger, view: View, *, environment: Mapping[str, str]
-) -> None:
-    """Refuse a study that became another one; show what else changed."""
-    earlier = ledger.study(loaded.spec.study)
-    if earlier is None:
-        return
-    changes = classify_changes(earlier["resolved"], loaded.resolved)
-    if ledger.results(loaded.spec.study):
-        changes += _changed_ground(earlier["environment"], environment)
-    if is_refused(changes):
-        raise StudyChangedError(changes, loaded.spec.study)
-    if changes:
-        view.say(render_changes(changes, loaded.spec.study))
-
-
-def _require_same_data(study: str, ledger: Ledger, used: Mapping[str, str]) -> None:
-    """Refuse to go on with other images than the trials so far had.
-
-    Files that broke or were mended since are not seen by the data's fingerprint, and cells
-    trained and scored with and without them cannot be compared.
-    """
-    earlier = ledger.study(study)
-    if earlier is None or not ledger.trials(study):
-        return
-    before = earlier["environment"]
-    if before.get("data_used", used.get("data_used")) != used.get("data_used"):
-        change = Change(
-            "(images left out)", before["data_left_out"], used["data_left_out"], "refused"
-        )
-        raise StudyChangedError([change], study)
-
-
-def _changed_ground(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    """Return what is not in the file and yet makes every measured cell another one."""
-    return [
-        Change(f"({fact.replace('_', ' ')})", before.get(fact), now.get(fact), "refused")
-        for fact in ("data_fingerprint", "numerics")
-        if before.get(fact) != now.get(fact)
-    ] + [
-        Change(f"({fact})", before[fact], now[fact], "refused")
-        for fact in now
-        if fact.startswith(START_FACT) and before.get(fact, now[fact]) != now[fact]
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +220,10 @@ def _run(ground: _Ground, *, placement: Placement, tracker: Tracker, view: View)
     end = LaunchEnd(False, "the launch itself failed")
     is_ours = True
     try:
-        with _stop_on_signals() as stop:
+        with stop_on_signals() as stop:
+            ledger.wait_for_server(
+                view.say, ground.watch.lease.confirm, gives_up=lambda: stop.is_by_signal
+            )
             coordinator = Coordinator(
                 spec=spec,
                 ledger=ledger,
@@ -297,22 +270,6 @@ def _meter(spec: StudySpec, ledger: Ledger, *, started_at: float) -> BudgetMeter
         started_at=started_at,
         currency="" if price is None else price.currency,
     )
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into requests to stop, as long as the study runs."""
-    stop = StopRequest()
-    reasons = {signal.SIGINT: "interrupted (Ctrl-C)", signal.SIGTERM: "terminated (SIGTERM)"}
-    previous = {
-        number: signal.signal(number, lambda *_, reason=reason: stop.ask(reason))
-        for number, reason in reasons.items()
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _finish(

@@ -16,6 +16,8 @@ from typing import Any
 import pynvml
 
 from models.catalog import MODELS
+from studies.running.devices import visible_gpus
+from studies.running.nvml import handle_of, nvml
 from studies.running.trial_order import Slot
 from studies.spec.schema import CellSettings
 from studies.tree.memory_file import (
@@ -87,23 +89,17 @@ def gpu_mb(gpu: str | None) -> float | None:
     """Return the memory of a GPU, MiB; None: there is none.
 
     Args:
-        gpu: As CUDA_VISIBLE_DEVICES names it, of several the first; None: the first there is.
+        gpu: As CUDA_VISIBLE_DEVICES names it, of several the first; None: the first it leaves.
     """
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
+    name = gpu or next((identifier for identifier, _ in visible_gpus()), None)
+    if name is None:
         return None
     try:
-        name = (gpu or "0").split(",")[0]
-        if name.isdigit():
-            handle = pynvml.nvmlDeviceGetHandleByIndex(int(name))
-        else:
-            handle = pynvml.nvmlDeviceGetHandleByUUID(name)
-        return float(pynvml.nvmlDeviceGetMemoryInfo(handle).total) / MIB_PER_GB**2
+        with nvml():
+            handle = handle_of(name.split(",")[0])
+            return float(pynvml.nvmlDeviceGetMemoryInfo(handle).total) / MIB_PER_GB**2
     except pynvml.NVMLError:
         return None
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _record(found: Mapping[str, Any], cells: Iterable[CellSettings], key: str) -> MemoryRecord:

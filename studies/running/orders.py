@@ -33,7 +33,6 @@ def training_order(
     cell: str,
     slot: Slot,
     start: StartingWeights | None = None,
-    awaits_verdict: bool = False,
 ) -> tuple[TrialOrder, CellHistory]:
     """Write the next attempt at a cell into the ledger; return its order and the past."""
     row = ledger.cell(spec.study, cell)
@@ -65,7 +64,6 @@ def training_order(
         micro_batch_divisor=divisor,
         weights=None,
         start=start,
-        awaits_verdict=awaits_verdict,
         limits=limits_of(spec, row["grp"], price.currency if price is not None else ""),
     )
     return order, read_history(folders)

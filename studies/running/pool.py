@@ -40,7 +40,15 @@ class Exited:
     exit_code: int | None  # negative: the signal that ended it; None: unknown
 
 
-Signal: TypeAlias = Progressed | Wrote | Asked | Exited
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A trial's machine cannot be reached, and may still run it; it exits when that is known."""
+
+    cell: str
+    holder: str  # for people: who has the trial's folder
+
+
+Signal: TypeAlias = Progressed | Wrote | Asked | Exited | CutOff
 
 
 def heard(cell: str, message: Message) -> Signal:

@@ -1,6 +1,8 @@
 """Before a trial starts: can the models of a study be trained by several processes each?"""
 
 from collections.abc import Iterator
+from itertools import product
+from typing import Any
 
 from data_pipeline.catalog import label_names
 from models.catalog import MODELS, TASKS
@@ -9,8 +11,11 @@ from models.resolve import resolve
 from studies.running.devices import slots, visible_gpus
 from studies.running.executors import Placement
 from studies.spec.schema import CellSettings, StudySpec
+from studies.spec.search_schema import Range, Vary
 from studies.spec.settings import base_settings, for_class, with_changes
 from studies.tree.stages import groups_of, stages_of
+
+BATCH_SIZE = "training.batch_size"
 
 
 class RanksRefusedError(ValueError):
@@ -20,8 +25,8 @@ class RanksRefusedError(ValueError):
 def check_ranks(spec: StudySpec, placement: Placement) -> None:
     """Refuse processes that a study's trainer does not know, or that would change its result.
 
-    Each stage is tried on the base settings; what only comes together when a stage above has
-    decided, a trial says before its first step.
+    Each stage is tried on the base settings, of a range its ends and a step; what only comes
+    together when a stage above has decided, a trial says before its first step.
 
     Raises:
         RanksRefusedError: They are refused, with the reason.
@@ -39,11 +44,12 @@ def check_ranks(spec: StudySpec, placement: Placement) -> None:
             f"--processes-per-trial must be at most training.batch_size, whose largest is "
             f"{largest}, got {count}: each process takes a part of every batch"
         )
-    seen: set[str] = set()
+    seen: set[tuple[str, str, int]] = set()
     for settings in variants:
-        model = settings.model.model_dump_json() + settings.model.name
-        if model not in seen:
-            seen.add(model)
+        model = settings.model
+        key = (model.name, model.model_dump_json(), settings.training.batch_size)
+        if key not in seen:
+            seen.add(key)
             _require_network(settings, spec.task, placement)
 
 
@@ -53,11 +59,35 @@ def _variants(spec: StudySpec) -> Iterator[CellSettings]:
         own = for_class(base, group) if group else base
         yield own
         for stage in stages_of(spec):
-            for combination in stage.combinations():
+            edges = [{}, *_edges(stage.space())]
+            for combination, edge in product(stage.combinations(), edges):
                 try:
-                    yield with_changes(own, {**stage.held, **combination})
+                    yield with_changes(own, {**stage.held, **combination, **edge})
                 except ValueError:  # it needs what a stage above chooses
                     continue
+
+
+def _edges(space: Vary) -> Iterator[dict[str, Any]]:
+    """Yield values of the ranges that count here, one range at a time: path -> value.
+
+    The ends, and one step from each: if all of these are multiples of a number, each value is.
+    """
+    for path, values in space.items():
+        if isinstance(values, Range):
+            if path == BATCH_SIZE or path.startswith("model."):
+                yield from ({path: value} for value in _ends(values))
+        elif isinstance(values, dict):
+            for choice, inner in values.items():
+                yield from ({path: choice, **edge} for edge in _edges(inner))
+
+
+def _ends(values: Range) -> list[float]:
+    if values.is_countable:
+        every = values.values()
+        return [*every[:2], *every[-1:]]
+    if values.integer:
+        return [int(values.low), int(values.low) + 1, int(values.high)]
+    return [values.low, values.high]
 
 
 def _require_network(settings: CellSettings, task: str, placement: Placement) -> None:

@@ -12,6 +12,7 @@ as lost and goes on from its checkpoint, unless the one that died could say why.
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection as mp_connection
@@ -25,8 +26,8 @@ from typing import TYPE_CHECKING
 from data_pipeline.loading.lifeline import Lifeline, end_with
 from models.catalog import MODELS
 from models.ranks import ALONE, Ranks
-from models.session import TrainingEnd
 from models.spending import Meter
+from studies.running.rank_ends import RankEnd, RankLost, cause_of_end
 from studies.running.slot_use import redirect_output, use_slot
 from studies.running.trial_order import Slot, TrialOrder
 from studies.running.trial_session import Listener, make_session
@@ -36,17 +37,13 @@ if TYPE_CHECKING:
 
 PRELOAD = ("models.training", "data_pipeline.source", __name__)
 FAREWELL_S = 5.0  # for a process to say why it ends, and to end
-STUCK_S = 20.0  # after which a trial does not come back from waiting for one that died
+STUCK_S = 10.0  # after which a trial does not come back from waiting for one that died
 SILENT = Listener(
     report=lambda _: None,
     report_effective=lambda _: None,
     report_progress=lambda *_: None,
     should_stop=lambda: False,
 )
-
-
-class RankLost(TrainingEnd):
-    """A process that trained with the others was killed, or crashed."""
 
 
 @contextmanager
@@ -100,6 +97,8 @@ class _Others:
         self._lifeline = Lifeline()
         self._processes: dict[int, ForkServerProcess] = {}
         self._last_words: dict[int, Connection] = {}
+        self._said: dict[int, Exception] = {}
+        self._looking = threading.Lock()  # words, and exit codes, can be read but once
         context = get_context("forkserver")
         context.set_forkserver_preload(list(PRELOAD))
         for rank in range(1, slot.processes):
@@ -116,10 +115,14 @@ class _Others:
 
     def cause_of(self, error: Exception) -> Exception | None:
         """Return why a process had gone when `error` was raised; None: it is the trial's own."""
-        sentinels = [each.sentinel for each in self._processes.values()]
-        mp_connection.wait(sentinels, FAREWELL_S)
-        failure = self._failure()
-        return None if failure is None or str(failure) == str(error) else failure
+        deadline = time.monotonic() + FAREWELL_S
+        waiting = [each.sentinel for each in self._processes.values()]
+        while (cause := self._cause()) is None and waiting:
+            ended = mp_connection.wait(waiting, max(0.0, deadline - time.monotonic()))
+            if not ended:
+                break
+            waiting = [each for each in waiting if each not in ended]
+        return None if cause is None or str(cause) == str(error) else cause
 
     def end(self) -> None:
         """Wait a moment for processes that are done, and kill the others."""
@@ -138,29 +141,34 @@ class _Others:
         waiting = list(self._processes.values())
         while waiting and not self._is_broken():
             mp_connection.wait([each.sentinel for each in waiting])
-            waiting = [each for each in waiting if each.exitcode is None]
+            waiting = [each for each in waiting if self._exit_code(each) is None]
         if self._is_broken() and not self._is_over.wait(STUCK_S):
-            self._end_now(self._failure() or RankLost("a process of the trial ended too early"))
+            self._end_now(self._cause() or RankLost("a process of the trial ended too early"))
 
     def _is_broken(self) -> bool:
-        return any(each.exitcode for each in self._processes.values())
+        return any(self._exit_code(each) for each in self._processes.values())
 
-    def _failure(self) -> Exception | None:
-        """Return what a process said before it ended, or that it did not."""
+    def _exit_code(self, process: "ForkServerProcess") -> int | None:
+        with self._looking:
+            return process.exitcode
+
+    def _cause(self) -> Exception | None:
+        """Return why the trial cannot go on, as far as is known by now."""
+        # The exit code first: who has ended has said what there is to say.
+        codes = {rank: self._exit_code(each) for rank, each in self._processes.items()}
+        with self._looking:
+            self._listen()
+        ends = [RankEnd(rank, code, self._said.get(rank)) for rank, code in codes.items()]
+        return cause_of_end(ends, len(ends) + 1)
+
+    def _listen(self) -> None:
         # Lazy: torch, which is there where there are such processes.
         from models.process_group import unpickled
 
-        for words in self._last_words.values():
+        for rank, words in self._last_words.items():
             with suppress(EOFError, OSError):
-                if words.poll():
-                    return unpickled(words.recv_bytes())
-        for rank, process in self._processes.items():
-            if process.exitcode:
-                return RankLost(
-                    f"process {rank + 1} of {len(self._processes) + 1} was lost: "
-                    f"exit code {process.exitcode}"
-                )
-        return None
+                if rank not in self._said and words.poll():
+                    self._said[rank] = unpickled(words.recv_bytes())
 
 
 def run_rank(
@@ -178,7 +186,7 @@ def run_rank(
     use_slot(slot)
     redirect_output(order.folder / "output.log")
     # Lazy: torch, after the threads that it takes are known.
-    from models.process_group import ProcessGroup, pickled
+    from models.process_group import ProcessGroup, as_last_words, pickled
 
     try:
         group = ProcessGroup(rank, slot.processes, rendezvous)
@@ -186,5 +194,5 @@ def run_rank(
         resolve_name(MODELS[session.model.name].trainer)(session)
         group.close()
     except Exception as error:  # noqa: BLE001  # the boundary: the first rank tells what it was
-        last_words.send_bytes(pickled(error))
+        last_words.send_bytes(pickled(as_last_words(error)))
         sys.exit(1)

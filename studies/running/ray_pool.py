@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import connection as mp_connection
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Protocol
 
 from studies.running.eviction import LOCK_FILE
-from studies.running.file_lock import FileLock
-from studies.running.pool import Exited, Signal, heard
+from studies.running.file_lock import FileLock, describe_holder, read_holder
+from studies.running.pool import CutOff, Exited, Signal, heard
 from studies.running.ray_door import Bell, Door
 from studies.running.ray_node import Arrival, Knock
 from studies.running.ray_share import Share
@@ -73,6 +74,19 @@ class _Guest:
     is_open: bool = True
 
 
+@dataclass(slots=True)
+class _Leaving:
+    """A trial whose task is over, and whose folder may be locked all the same."""
+
+    folder: Path
+    exited: Exited
+    since: float = field(default_factory=time.monotonic)
+    is_said: bool = False
+
+    def is_free(self) -> bool:
+        return not FileLock(self.folder / LOCK_FILE).is_held()
+
+
 class RayPool:
     """A `Pool` of tasks on a cluster."""
 
@@ -86,7 +100,7 @@ class RayPool:
         self._asked: dict[int, float] = {}  # ticket -> since when its task waits
         self._guests: dict[int, _Guest] = {}
         self._cells: dict[str, int] = {}  # cell -> ticket of the task that runs it
-        self._leaving: dict[str, tuple[FileLock, float, Exited]] = {}  # their folders are locked
+        self._leaving: dict[str, _Leaving] = {}
 
     def take(self, wanted: int = 1) -> Slot | None:
         """Lease the slot of a task that is there, or ask for as many tasks as are wanted."""
@@ -214,22 +228,23 @@ class RayPool:
         exited = Exited(cell, 0 if ended.error is None else None)
         if guest.slot.host == socket.gethostname():
             return [*signals, exited]  # the coordinator makes sure that it is gone
-        lock = FileLock(folder / LOCK_FILE)
-        self._leaving[cell] = (lock, time.monotonic() + UNLOCK_S, exited)
+        self._leaving[cell] = _Leaving(folder, exited)
         return signals
 
     def _left(self) -> list[Signal]:
-        """Return exits from other machines whose folders are free by now.
+        """Return exits from other machines whose folders are free by now, and who is cut off.
 
         A node that Ray cannot reach may still run its trial: it ends when it finds itself alone.
+        Where that takes long the others go on meanwhile.
         """
         now = time.monotonic()
-        gone = [
-            cell
-            for cell, (lock, deadline, _) in self._leaving.items()
-            if now > deadline or not lock.is_held()
-        ]
-        return [self._leaving.pop(cell)[2] for cell in gone]
+        gone = [cell for cell, each in self._leaving.items() if each.is_free()]
+        signals: list[Signal] = [self._leaving.pop(cell).exited for cell in gone]
+        for cell, each in self._leaving.items():
+            if not each.is_said and now - each.since > UNLOCK_S:
+                each.is_said = True
+                signals.append(CutOff(cell, describe_holder(read_holder(each.folder / LOCK_FILE))))
+        return signals
 
     def _give_back_idle(self) -> None:
         """Let tasks go that found nothing to run: others may want their GPUs."""

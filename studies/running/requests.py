@@ -13,22 +13,19 @@ from dataclasses import dataclass
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 
-STOP, RETRY = "stop", "retry"
+STOP, KILL, RETRY = "stop", "kill", "retry"  # with checkpoints; at once; a cell
 LOOK_S = 1.0  # between looks
-RETRIABLE = (
-    Outcome.FAILED,
-    Outcome.LOST,
-    Outcome.STOPPED,
-    Outcome.INFEASIBLE,
-    Outcome.PRUNED,
-)
+# Not what was pruned: nothing went wrong there, its other seeds were settled by the same verdict,
+# and the pruner would say it again.
+RETRIABLE = (Outcome.FAILED, Outcome.LOST, Outcome.STOPPED, Outcome.INFEASIBLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked since the last look, and is written down as handled."""
 
-    stops: int = 0
+    stops: bool = False
+    kills: bool = False
     reopened: tuple[str, ...] = ()  # cells that are planned again
 
 
@@ -40,12 +37,13 @@ class RequestDesk:
     study: str
     _looked_at: float = -math.inf
 
+    def is_due(self) -> bool:
+        """Whether the last look was a while ago."""
+        return time.monotonic() - self._looked_at >= LOOK_S
+
     def take(self) -> Asked:
-        """Look for requests, at most once a second; reopen the cells that are to be retried."""
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_S:
-            return Asked()
-        self._looked_at = now
+        """Look for requests; reopen the cells that are to be retried."""
+        self._looked_at = time.monotonic()
         rows = self.ledger.open_requests(self.study)
         wanted = [row["cell"] for row in rows if row["kind"] == RETRY]
         reopened = retriable(self.ledger, self.study, wanted)
@@ -53,14 +51,14 @@ class RequestDesk:
             self.ledger.reopen(self.study, reopened)
         for row in rows:
             self.ledger.handle_request(row["id"])
-        stops = sum(row["kind"] == STOP for row in rows)
-        return Asked(stops, reopened)
+        kinds = {row["kind"] for row in rows}
+        return Asked(stops=STOP in kinds, kills=KILL in kinds, reopened=reopened)
 
 
 def forget_stops(ledger: Ledger, study: str) -> None:
     """Drop what an earlier process was asked and did not live to do: it has stopped."""
     for row in ledger.open_requests(study):
-        if row["kind"] == STOP:
+        if row["kind"] in (STOP, KILL):
             ledger.handle_request(row["id"])
 
 

@@ -13,8 +13,6 @@ from studies.tree.finding_cells import UnknownCellError, find_cell
 from studies.tree.ledger import Ledger
 from trackers.records import Outcome
 
-FAILED = tuple(outcome for outcome in RETRIABLE if outcome is not Outcome.PRUNED)
-
 
 class NotRetriableError(LookupError):
     """A cell cannot be tried again; the message says which, and why."""
@@ -47,12 +45,14 @@ def cells_to_retry(
     for cell in chosen:
         if rows[cell]["outcome"] not in RETRIABLE:
             state = rows[cell]["outcome"] or "planned, or runs"
+            if state == Outcome.PRUNED:
+                state += ", which its search decided and would again"
             raise NotRetriableError(
                 f"cell {cell} must have ended without a result to be tried again, but is "
                 f"{state}; leave it out"
             )
     if all_failed:
-        chosen |= {cell for cell, row in rows.items() if row["outcome"] in FAILED}
+        chosen |= {cell for cell, row in rows.items() if row["outcome"] in RETRIABLE}
     return tuple(cell for cell in rows if cell in chosen)
 
 

@@ -28,6 +28,8 @@ class RunningTrial:
     uploaded_at: float = field(default_factory=time.monotonic)
     stop_asked_at: float | None = None
     killed_because: str = ""
+    is_cut_off: bool = False  # its machine is out of reach, see `pool.CutOff`
+    is_pruned: bool = False  # it was told to end
     warnings: dict[str, str] = field(default_factory=dict)  # of this attempt: topic -> message
     _offset: int = 0
 
@@ -40,6 +42,15 @@ class RunningTrial:
     def log_file(self) -> Path:
         """Return where the trial writes its events."""
         return self.order.folder / EVENTS_FILE
+
+    @property
+    def trains_on(self) -> bool:
+        """Whether it has epochs to train that it has not finished."""
+        if self.order.purpose != "train" or self.history.end is not None or self.is_pruned:
+            return False
+        epochs: int = self.order.settings["training"]["epochs"]
+        most = min(epochs, self.order.limits.epochs or epochs)
+        return max(self.history.epochs, default=0) < most
 
     @property
     def made_progress(self) -> bool:
@@ -87,6 +98,14 @@ class RunningTrial:
     def running_s(self) -> float:
         """Return the seconds since the trial was started."""
         return time.monotonic() - self.started_at
+
+    def trained_s(self) -> float:
+        """Return the seconds that the cell trained and validated until its last epoch.
+
+        As its trials said, over all attempts: limits count neither decoding nor waiting.
+        """
+        newest = next(reversed(self.history.epochs.values()), None)
+        return 0.0 if newest is None else newest.wall_s
 
     def silent_s(self) -> float:
         """Return the seconds since the trial last took a step or wrote something."""

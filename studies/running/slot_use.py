@@ -13,6 +13,7 @@ def use_slot(slot: Slot) -> None:
     Each process of a trial sees all of its GPUs, and computes on the one of its rank.
     """
     threads = max(1, slot.threads // slot.processes)
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as `nvml` counts those that were leased
     os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu if slot.gpu is not None else ""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch = sys.modules.get("torch")  # preloaded: the variable would come too late

@@ -53,13 +53,18 @@ class Wire(Protocol):
 
 
 class WireLine:
-    """A line over a wire, in a process that is the trial's own."""
+    """A line over a wire, in a process that is the trial's own.
+
+    A coordinator that is held up, as by a database that is away, hears nothing, and a wire takes
+    only so much. So a thread speaks, of each word the newest message: training goes on.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._stop = threading.Event()
         self._verdicts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._sending = threading.RLock()  # a warning may come from any thread
+        self._unsaid: dict[str, Message] = {}  # by word, in order
+        self._speaks = threading.Condition()  # a warning may come from any thread
 
     def is_wanted(self) -> bool:
         """Ask the coordinator whether to begin; the trial's folder is locked by now.
@@ -78,11 +83,13 @@ class WireLine:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to pass on
         signal.signal(signal.SIGTERM, lambda *_: self._stop_now())
         threading.Thread(target=self._hear, daemon=True, name="coordinator").start()
+        threading.Thread(target=self._speak, daemon=True, name="to coordinator").start()
 
     def say(self, message: Message) -> None:
-        """Send a message; a vanished coordinator is seen by the listener."""
-        with self._sending, contextlib.suppress(OSError):
-            self._wire.send(message)
+        """Have a message sent; a vanished coordinator is seen by the listener."""
+        with self._speaks:
+            self._unsaid[message[0]] = message
+            self._speaks.notify()
 
     def should_stop(self) -> bool:
         """Whether the trial is to write a checkpoint and end."""
@@ -94,6 +101,15 @@ class WireLine:
             return None
         self.say((ASKS, epoch))
         return self._verdicts.get()
+
+    def _speak(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                with self._speaks:
+                    while not self._unsaid:
+                        self._speaks.wait()
+                    message = self._unsaid.pop(next(iter(self._unsaid)))
+                self._wire.send(message)
 
     def _hear(self) -> None:
         try:

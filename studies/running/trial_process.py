@@ -28,7 +28,8 @@ from models.session import (
 from studies.running.costs import AttemptCosts
 from studies.running.eviction import LOCK_FILE
 from studies.running.file_lock import FileLock
-from studies.running.rank_processes import RankLost, ranks_of
+from studies.running.rank_ends import RankLost
+from studies.running.rank_processes import ranks_of
 from studies.running.slot_use import redirect_output, use_slot
 from studies.running.trial_line import PROGRESS, WROTE, TrialLine, Wire, WireLine
 from studies.running.trial_order import Slot, TrialOrder

@@ -49,15 +49,19 @@ def with_importance(study: StudyRecord) -> StudyRecord:
 
 def _of_stage(study: StudyRecord, record: StageRecord, stage: Stage) -> Iterator[ImportanceRecord]:
     """Measure each search of a stage: of one class, and from one branch above."""
-    values = {c.configuration: c for d in record.decisions for c in d.candidates if c.values}
-    searches: dict[tuple[str, str | None], list[ConfigurationRecord]] = {}
-    for each in record.configurations:
-        searches.setdefault((each.group, each.parent), []).append(each)
+    cells = {each.id: each.cells for each in record.configurations}
+    values = {
+        cells[c.configuration]: c for d in record.decisions for c in d.candidates if c.values
+    }
+    searches: dict[tuple[str, str | None], dict[tuple[str, ...], ConfigurationRecord]] = {}
+    for each in record.configurations:  # of those proposed twice the first; see `tree.judging`
+        searches.setdefault((each.group, each.parent), {}).setdefault(each.cells, each)
     several = len(searches) > 1
-    for (group, parent), configurations in searches.items():
+    for (group, parent), distinct in searches.items():
+        configurations = list(distinct.values())
         parts = [group, f"from {parent}" if several and parent and not group else ""]
         name = " / ".join([record.name, *filter(None, parts)])
-        measured = [each for each in configurations if each.id in values]
+        measured = [each for each in configurations if each.cells in values]
         if len(measured) >= FEWEST:
             optimized = _as_optuna(study, Space(stage), measured, values)
             left_out = len(configurations) - len(measured)
@@ -70,7 +74,7 @@ def _as_optuna(
     study: StudyRecord,
     space: Space,
     configurations: Sequence[ConfigurationRecord],
-    values: Mapping[str, CandidateRecord],
+    values: Mapping[tuple[str, ...], CandidateRecord],
 ) -> optuna.Study:
     """Return an Optuna study in memory that holds what was measured."""
     is_maximized = study.direction == "maximize"
@@ -78,7 +82,7 @@ def _as_optuna(
     optimized.add_trials(
         [
             optuna.trial.create_trial(
-                value=values[each.id].mean,
+                value=values[each.cells].mean,
                 params=space.params(each.varied),
                 distributions=space.distributions(each.varied),
             )

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 
 from data_pipeline.settings import DataSettings
 from studies.search.measured import Measured
-from studies.search.open_stage import Added, OpenStage
+from studies.search.open_stage import Added, Candidate, OpenStage
 from studies.search.optuna_copy import OptunaCopy
 from studies.search.stage_search import Proposal, StageSearch, frozen_trial
 from studies.search.told import configuration_result
 from studies.search.warm_start import NOTHING_KNOWN, Start, StartOf, start_of_file
-from studies.spec.pruner_checks import most_epochs
-from studies.spec.schema import CellSettings, StudySpec
-from studies.tree.cells import CellResult, no_start
+from studies.spec.pruner_checks import EPOCHS, most_epochs
+from studies.spec.schema import StudySpec
+from studies.tree.cells import CellResult
 from studies.tree.grown import Configuration, GrownStage, Tree
 from studies.tree.growth import SPENT, Search, Walk, search_name, walk
-from studies.tree.judging import ImageDifference
 from studies.tree.ledger import Ledger
 from studies.tree.ledger_plan import Addition
 from studies.tree.planning import Planner
+from studies.tree.sources import Sources
 from studies.tree.stages import Stage
 from trackers.records import ConfigurationRecord, StageRecord
 
@@ -46,10 +46,8 @@ class LivingTree:
         ledger: Ledger,
         *,
         copy: OptunaCopy,
+        sources: Sources,
         measured: Callable[[str], Measured],
-        data_fingerprint: Callable[[DataSettings], str],
-        start_fingerprint: Callable[[CellSettings], str] = no_start,
-        image_difference: ImageDifference | None = None,
         start_of: StartOf = start_of_file,
     ) -> None:
         """Follow a study; `refresh` comes first.
@@ -58,10 +56,8 @@ class LivingTree:
             spec: The study.
             ledger: Where it is kept.
             copy: Optuna's database.
+            sources: What its cells hang on beside settings and results.
             measured: What a cell's trials reported.
-            data_fingerprint: Hashes the data on disk.
-            start_fingerprint: Hashes what a cell starts from.
-            image_difference: Compares cells over images, where decisions are by them.
             start_of: What a search starts with.
         """
         self._start_of = start_of
@@ -69,14 +65,13 @@ class LivingTree:
         self._ledger = ledger
         self._copy = copy
         self._measured = measured
-        self._data_fingerprint = data_fingerprint
-        self._start_fingerprint = start_fingerprint
-        self._image_difference = image_difference
+        self._sources = sources
         self._results: dict[str, CellResult] = {}
         self._proposals: dict[str, list[Mapping[str, object]]] = {}
         self._tree = Tree(())
         self._stage: OpenStage | None = None
         self._positions = 0  # cells in the running order
+        self._copied = 0  # so many of the first stages are decided, and in Optuna's copy
 
     @property
     def results(self) -> Mapping[str, CellResult]:
@@ -90,11 +85,8 @@ class LivingTree:
         self._proposals = {
             name: list(each) for name, each in self._ledger.proposals(study).items()
         }
-        change = self._grow_anew()
-        for grown in change.tree.stages:
-            if grown.decisions:
-                self._copy_decided(grown)
-        return change
+        self._copied = 0
+        return self._grow_anew()
 
     def take_in(self, cell: str) -> Change:
         """Follow what a cell that ended leads to."""
@@ -102,12 +94,9 @@ class LivingTree:
         stage = self._stage
         if stage is None or not stage.holds(cell):
             return self._grow_anew()  # of an assembly, a confirmation, or trained to be re-scored
-        for each in stage.take_in(cell):
-            trial = each.search.frozen(each.number)
-            if trial is not None:
-                name, directions = each.search.name, each.search.directions
-                self._copy.add(name, directions, number=each.number, trial=trial)
+        complete = stage.take_in(cell)
         added = stage.propose()
+        self._copy_some([*complete, *(each.known for each in added if each.known)])
         if stage.is_run or stage.must_grow_anew(added):
             self._write(stage, added)
             return self._grow_anew()
@@ -138,7 +127,7 @@ class LivingTree:
     def _grow_anew(self) -> Change:
         """Grow from all results, until there is something to run or nothing left to propose."""
         planner = self._planner()
-        walked = walk(planner, self._proposals, image_difference=self._image_difference)
+        walked = walk(planner, self._proposals, image_difference=self._sources.image_difference)
         stage = self._open_stage(walked)
         added = [] if stage is None else stage.propose()
         if stage is not None and added and (stage.is_run or stage.must_grow_anew(added)):
@@ -155,6 +144,10 @@ class LivingTree:
             self._write(stage, added)
             self._place(stage)
             self._copy_open(stage)
+        decided = [each for each in walked.tree.stages if each.decisions]
+        for grown in decided[self._copied :]:
+            self._copy_decided(grown)
+        self._copied = len(decided)
         return Change(self._tree, None, {} if stage is None else stage.forgone())
 
     def _end_search(self, stage: OpenStage) -> bool:
@@ -169,7 +162,10 @@ class LivingTree:
         return True
 
     def _planner(self) -> Planner:
-        return Planner(self._spec, self._results, self._data_fingerprint, self._start_fingerprint)
+        sources = self._sources
+        return Planner(
+            self._spec, self._results, sources.data_fingerprint, sources.start_fingerprint
+        )
 
     def _open_stage(self, walked: Walk) -> OpenStage | None:
         """Open the first stage that is not decided."""
@@ -182,16 +178,22 @@ class LivingTree:
 
     def _open_search(self, grown: GrownStage, search: Search) -> StageSearch:
         start = self._start_of(grown.stage, search.branch, search.groups, self._planner())
-        return self._search(grown.stage, search.name, start)
+        inherited = max(each.training.epochs for each in search.branch.settings.values())
+        return self._search(grown.stage, search.name, epochs=inherited, start=start)
 
-    def _search(self, stage: Stage, name: str, start: Start = NOTHING_KNOWN) -> StageSearch:
+    def _search(
+        self, stage: Stage, name: str, *, epochs: int, start: Start = NOTHING_KNOWN
+    ) -> StageSearch:
         return StageSearch(
             stage,
             f"{self._spec.study} / {name}",
             maximize=self._spec.objective.direction == "maximize",
-            epochs=most_epochs(self._spec.training.epochs, stage.space()),
+            epochs=most_epochs(stage.held.get(EPOCHS, epochs), stage.space()),
             first=[Proposal(varied, source) for varied, source in start.first],
-            known=[frozen_trial(stage, each.varied, each.result) for each in start.known],
+            known=[
+                frozen_trial(stage, each.varied, each.result, for_sampler=True)
+                for each in start.known
+            ],
         )
 
     def _write(self, stage: OpenStage, added: Sequence[Added]) -> None:
@@ -220,14 +222,22 @@ class LivingTree:
         stages[stage.position] = stage.grown
         self._tree = replace(self._tree, stages=tuple(stages))
 
+    def _copy_some(self, complete: Sequence[Candidate]) -> None:
+        for each in complete:
+            trial = each.search.frozen(each.number)
+            if trial is not None:
+                name, directions = each.search.name, each.search.directions
+                self._copy.add(name, directions, number=each.number, trial=trial)
+
     def _copy_open(self, stage: OpenStage) -> None:
         for search in stage.searches():
             self._copy.follow(search.name, search.directions, search.all_frozen())
 
     def _copy_decided(self, grown: GrownStage) -> None:
-        """Have Optuna's copy of a stage that an earlier launch measured looked through."""
+        """Have Optuna's copy of a whole stage looked through: nothing is added to it later."""
         for name, row in searches(grown):
-            search = self._search(grown.stage, name)
+            epochs = max(cell.settings.training.epochs for each in row for cell in each.cells)
+            search = self._search(grown.stage, name, epochs=epochs)
             results = [
                 configuration_result(
                     each,

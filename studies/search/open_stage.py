@@ -40,6 +40,7 @@ class Added:
     proposal: Proposal
     configuration: Configuration
     cells: tuple[PlannedCell, ...]  # that were not planned yet
+    known: Candidate | None = None  # where all of it was measured before
 
 
 class OpenStage:
@@ -276,6 +277,8 @@ class OpenStage:
             fresh = tuple(islice(reversed(self._planner.cells.values()), count))[::-1]
             self._open |= {each.id for each in fresh if each.id not in self._results}
             stage = self._grown.stage.name
-            yield Added(stage, search.name, number, proposal, configuration, fresh)
+            known = None
             if all(cell.id in self._results for cell in configuration.cells):
-                self._tell(self._candidates[configuration.cells[0].id][-1])
+                known = self._candidates[configuration.cells[0].id][-1]
+                self._tell(known)
+            yield Added(stage, search.name, number, proposal, configuration, fresh, known)

@@ -1,10 +1,12 @@
 """Optuna's pruners as a study file names them, and why one of them ended a training."""
 
+import math
 import warnings
 from collections.abc import Mapping
 
 import optuna
 from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial
 
 from studies.spec.sampling_schema import (
     HyperbandPruner,
@@ -15,6 +17,26 @@ from studies.spec.sampling_schema import (
     SuccessiveHalvingPruner,
     WilcoxonPruner,
 )
+
+
+class Patience(BasePruner):
+    """Ends what has not improved for some epochs.
+
+    Optuna's own `PatientPruner` ends only what became worse, and never a plateau.
+    """
+
+    def __init__(self, rule: PatiencePruner) -> None:
+        """Take the rule as the study says it."""
+        self._rule = rule
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Say whether the last better score is too many epochs old."""
+        sign = 1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
+        best, improved_at, epoch = -math.inf, 0, 0
+        for epoch, value in sorted(trial.intermediate_values.items()):
+            if sign * value > best + self._rule.min_delta:
+                best, improved_at = sign * value, epoch
+        return epoch - improved_at >= self._rule.epochs
 
 
 def make_pruner(pruner: Pruner | None, *, epochs: int) -> BasePruner:
@@ -43,14 +65,12 @@ def make_pruner(pruner: Pruner | None, *, epochs: int) -> BasePruner:
                 max_resource=epochs,
                 reduction_factor=pruner.reduction,
             )
+        case PatiencePruner():
+            return Patience(pruner)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if isinstance(pruner, WilcoxonPruner):
-            return optuna.pruners.WilcoxonPruner(
-                p_threshold=pruner.p_threshold, n_startup_steps=pruner.startup_seeds
-            )
-        return optuna.pruners.PatientPruner(
-            None, patience=pruner.epochs, min_delta=pruner.min_delta
+        return optuna.pruners.WilcoxonPruner(
+            p_threshold=pruner.p_threshold, n_startup_steps=pruner.startup_seeds
         )
 
 

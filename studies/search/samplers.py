@@ -47,6 +47,7 @@ SAMPLERS: Mapping[str, Callable[[Ask], BaseSampler]] = {
 EVOLVING = ("cmaes", "nsga2")
 # What they propose hangs on no result: all of it can be asked for at once.
 FORESEEABLE = ("random", "qmc")
+UNCONSTRAINED = ("cmaes",)  # warns of constraints, which it does not look at
 
 
 def make_sampler(

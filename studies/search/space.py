@@ -163,7 +163,10 @@ def _ask(trial: optuna.Trial, name: str, given: BaseDistribution) -> Scalar:
 
 def _value(parameter: _Parameter, param: Scalar) -> Any:  # noqa: ANN401  # a setting's value
     if parameter.values is None:
-        return param
+        given = parameter.distribution
+        is_stepped = isinstance(given, FloatDistribution) and given.step is not None
+        # As `Range.values` has it, else the same point would have two fingerprints.
+        return round(param, 12) if is_stepped and isinstance(param, float) else param
     return next(each for each in parameter.values if _same(_encode(each), param))
 
 

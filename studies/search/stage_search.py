@@ -1,6 +1,6 @@
 """One search of a stage, by ask and tell, in a study of Optuna's that lives in memory.
 
-Trials are asked for and told in order, at most `PARALLEL_PROPOSALS` ahead of what was told, and
+Trials are asked for and told in order, at most `SearchRules.ahead` ahead of what was told, and
 every ask has its own seed. So a sampler proposes the same configurations whichever worker
 finishes first, and a study that was killed goes on as if it had not been: the ledger holds what
 was proposed and measured, and the study is built from that.
@@ -13,15 +13,13 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from studies.search.samplers import EVOLVING, FORESEEABLE, make_sampler
+from studies.search.samplers import EVOLVING, FORESEEABLE, UNCONSTRAINED, make_sampler
 from studies.search.space import Space
 from studies.search.told import ConfigurationResult
 from studies.search.watch import Watch
 from studies.spec.schema import Direction
 from studies.tree.equal_compute import WorkBudget
 from studies.tree.stages import Stage
-
-PARALLEL_PROPOSALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,7 @@ class StageSearch:
         self._drawn: list[dict[str, Any]] = []  # of a sequence
         self._drawing: optuna.Study | None = None  # that draws it
         self._study = self._open()
+        self._held = 0  # configurations in the sampler's study
 
     def hold(
         self,
@@ -78,14 +77,10 @@ class StageSearch:
     ) -> None:
         """Take in what the ledger holds, in order, before anything is asked.
 
-        Samplers that evolve note in each trial which generation it is of, so they are asked again
-        for what they proposed; where that is not what the ledger holds, they begin anew with it.
+        The sampler's own study is built from it at the next ask. Until then an earlier cell may be
+        tried again, and what followed from its result cannot be asked for.
         """
         self._varied, self._ended = list(configurations), list(results)
-        if self.stage.sampler in EVOLVING and not self._repeats():
-            self._study = self._open()
-        for varied in self._varied[self._asked :]:
-            self._add(varied)
         for number, result in enumerate(self._ended):
             if result is not None:
                 self._watch.end(number, result)
@@ -125,10 +120,6 @@ class StageSearch:
         """Return every configuration as `frozen` does."""
         return [self.frozen(number) for number in range(len(self._ended))]
 
-    @property
-    def _asked(self) -> int:
-        return len(self._study.get_trials(deepcopy=False)) - len(self._known)
-
     def _may_ask(self) -> bool:
         number = len(self._varied)
         if self.stage.work is not None:
@@ -137,7 +128,7 @@ class StageSearch:
                 return False
         elif number >= (self.stage.trials or 0):
             return False
-        return self.stage.sampler in FORESEEABLE or self._prefix >= _told_before(number)
+        return self.stage.sampler in FORESEEABLE or self._prefix >= self._told_before(number)
 
     def _committed(self, budget: WorkBudget) -> float:
         """Return what was computed, and what those that run may still; the same twice is free."""
@@ -148,6 +139,8 @@ class StageSearch:
         return sum(work.values())
 
     def _ask(self, number: int) -> Mapping[str, Any]:
+        if self._held < number:
+            self._rebuild()
         if number < len(self._first):
             self._add(self._first[number].varied)
             return self._first[number].varied
@@ -160,7 +153,7 @@ class StageSearch:
     def _suggest(self, number: int) -> dict[str, Any]:
         """Ask the sampler for a proposal; results do not matter to some."""
         if self.stage.sampler not in FORESEEABLE:
-            self._tell(_told_before(number))
+            self._tell(self._told_before(number))
         self._study.sampler = make_sampler(
             self.stage.sampler or "tpe",
             search=self.name,
@@ -168,7 +161,19 @@ class StageSearch:
             trials=self.stage.trials or 0,
             is_conditional=self._space.is_conditional,
         )
+        self._held += 1
         return self._space.suggest(self._study.ask())
+
+    def _rebuild(self) -> None:
+        """Give the sampler's study what the ledger holds.
+
+        Samplers that evolve note in each trial which generation it is of, so they are asked again
+        for what they proposed; where that is not what the ledger holds, they begin anew with it.
+        """
+        if self.stage.sampler in EVOLVING and not self._repeats():
+            self._study, self._held = self._open(), 0
+        for varied in self._varied[self._held :]:
+            self._add(varied)
 
     def _repeats(self) -> bool:
         """Ask again for what the ledger holds; say whether the same was proposed."""
@@ -188,6 +193,7 @@ class StageSearch:
 
     def _add(self, varied: Mapping[str, Any]) -> None:
         """Add a configuration that the sampler is not asked for."""
+        self._held += 1
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
@@ -200,6 +206,10 @@ class StageSearch:
         while self._prefix < len(self._ended) and self._ended[self._prefix] is not None:
             self._prefix += 1
 
+    def _told_before(self, number: int) -> int:
+        """Return how many configurations a sampler is told of before a proposal."""
+        return max(0, number - self.stage.rules.ahead + 1)
+
     def _tell(self, until: int) -> None:
         """Tell the sampler's study of the first configurations, in order."""
         for number in range(self._told, until):
@@ -210,9 +220,10 @@ class StageSearch:
             for step, value in result.intermediate.items():
                 if len(self.directions) == 1:
                     trial.report(value, step)
-            for constraint, excess in _constraints(result).items():
-                trial.set_constraint(constraint, excess)
-            state, values = _end(result)
+            if self.stage.sampler not in UNCONSTRAINED:
+                for constraint, excess in _constraints(self.stage, result).items():
+                    trial.set_constraint(constraint, excess)
+            state, values = _end_for_sampler(self.stage, result)
             self._study.tell(trial, values, state=None if values else state)
             self._told = number + 1
 
@@ -227,11 +238,22 @@ class StageSearch:
 
 
 def frozen_trial(
-    stage: Stage, varied: Mapping[str, Any], result: ConfigurationResult
+    stage: Stage,
+    varied: Mapping[str, Any],
+    result: ConfigurationResult,
+    *,
+    for_sampler: bool = False,
 ) -> FrozenTrial:
-    """Return a configuration that ended as a trial of Optuna's."""
+    """Return a configuration that ended as a trial of Optuna's.
+
+    Args:
+        stage: That it was proposed for.
+        varied: Its settings.
+        result: What came of it.
+        for_sampler: To learn from, and not to look at.
+    """
     space = Space(stage)
-    state, values = _end(result)
+    state, values = _end_for_sampler(stage, result) if for_sampler else _end(result)
     return optuna.trial.create_trial(
         state=state,
         values=values,
@@ -239,13 +261,8 @@ def frozen_trial(
         distributions=space.distributions(varied),
         user_attrs=dict(result.attributes),
         intermediate_values=dict(result.intermediate) if stage.rules.second is None else {},
-        constraints=_constraints(result),
+        constraints=_constraints(stage, result),
     )
-
-
-def _told_before(number: int) -> int:
-    """Return how many configurations a sampler is told of before a proposal."""
-    return max(0, number - PARALLEL_PROPOSALS + 1)
 
 
 def _directions(stage: Stage, maximize: bool) -> list[Direction]:
@@ -263,6 +280,20 @@ def _end(result: ConfigurationResult) -> tuple[TrialState, tuple[float, ...] | N
     return (TrialState.PRUNED if result.is_infeasible else TrialState.FAIL), None
 
 
-def _constraints(result: ConfigurationResult) -> dict[str, float]:
-    own = {"infeasible": 1.0} if result.is_infeasible else {}
-    return {**result.constraints, **own}
+def _end_for_sampler(
+    stage: Stage, result: ConfigurationResult
+) -> tuple[TrialState, tuple[float, ...] | None]:
+    """Return how a sampler has it: those that learn limits do so from complete trials."""
+    if result.last is None or stage.sampler in UNCONSTRAINED:
+        return _end(result)
+    return TrialState.COMPLETE, result.last
+
+
+def _constraints(stage: Stage, result: ConfigurationResult) -> dict[str, float]:
+    """Return the same constraints of every configuration: a Gaussian process models each one.
+
+    What was not measured lies on its limit. What is feasible lies well inside, so that the
+    neighbours of a configuration that works are not taken for doubtful.
+    """
+    limits = {name: result.constraints.get(name, 0.0) for name in stage.rules.constraints}
+    return {**limits, "infeasible": 1.0 if result.is_infeasible else -1.0}

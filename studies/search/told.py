@@ -1,6 +1,6 @@
 """What a sampler and a pruner are told of a configuration whose cells ended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class ConfigurationResult:
     intermediate: Mapping[int, float] = field(default_factory=dict)  # step -> value, for pruners
     attributes: Mapping[str, Any] = field(default_factory=dict)  # shown in the dashboard
     work: float = 0.0  # computed in training, see `tree.equal_compute`
+    # Of one that was ended for a limit: its objectives as they were last, for the sampler alone.
+    last: tuple[float, ...] | None = None
 
 
 def configuration_result(
@@ -56,13 +58,17 @@ def configuration_result(
     }
     cells = [cell.id for cell in configuration.cells]
     facts = {cell: measured(cell).facts for cell in cells} if _needs_facts(rules) else {}
-    first = sum(values.values()) / len(values) if values else None
     outcomes = {name: str(result.outcome) for name, result in ended.items()}
+    is_pruned = Outcome.PRUNED in (each.outcome for each in ended.values())
+    excess = _constraints(rules, facts)
+    is_ended = is_pruned and any(each > 0 for each in excess.values())
+    scores = _last_scores(cells, measured) if is_ended else []
     return ConfigurationResult(
-        values=_objectives(first, rules, ended, facts),
-        is_infeasible=any(each.outcome is Outcome.INFEASIBLE for each in ended.values()),
-        is_pruned=any(each.outcome is Outcome.PRUNED for each in ended.values()),
-        constraints=_constraints(rules, facts),
+        values=_objectives(list(values.values()), rules, ended, facts),
+        is_infeasible=Outcome.INFEASIBLE in (each.outcome for each in ended.values()),
+        is_pruned=is_pruned,
+        last=_objectives(scores, rules, ended, facts),
+        constraints=excess,
         intermediate=_intermediate(configuration, rules, values, measured),
         work=_work(configuration, measured) if counts_work else 0.0,
         attributes={
@@ -73,6 +79,11 @@ def configuration_result(
             **({"facts": _worst_of_all(facts)} if facts else {}),
         },
     )
+
+
+def _last_scores(cells: Sequence[str], measured: Callable[[str], Measured]) -> list[float]:
+    curves = [measured(cell).curve for cell in cells]
+    return [curve[max(curve)] for curve in curves if curve]
 
 
 def _work(configuration: Configuration, measured: Callable[[str], Measured]) -> float:
@@ -86,14 +97,15 @@ def _needs_facts(rules: SearchRules) -> bool:
 
 
 def _objectives(
-    first: float | None,
+    scores: Sequence[float],
     rules: SearchRules,
     ended: Mapping[str, CellResult],
     facts: Mapping[str, Mapping[str, float]],
 ) -> tuple[float, ...] | None:
     """Return the objectives' values; None where one of them is not known."""
-    if first is None:
+    if not scores:
         return None
+    first = sum(scores) / len(scores)
     if rules.second is None:
         return (first,)
     name = rules.second.metric

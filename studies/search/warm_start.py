@@ -2,8 +2,9 @@
 
 A cell's identity names everything that can change its result, whichever study it belongs to. So
 what an earlier study measured of a search's space is told to the sampler, and not trained again,
-where the identities are the same; of a study that held other settings or other data, the best
-configuration alone is tried first.
+where the identities are the same; of a study that held other settings or other data, or chose
+epochs by another objective or limited its trials otherwise, the best configuration alone is tried
+first.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy import RowMapping
 from studies.search.measured import Measured
 from studies.search.space import Space
 from studies.search.told import ConfigurationResult, configuration_result
+from studies.spec.diff import unlike
 from studies.spec.problems import did_you_mean
 from studies.spec.schema import StudySpec
 from studies.spec.settings import flatten_json
@@ -137,7 +139,9 @@ def search_start(
     known: list[KnownPoint] = []
     for name in warm.studies:
         points = _points(look.space, earlier, name)
-        told = list(_known(look, points, earlier.results(name), measured, name))
+        told = []
+        if _is_comparable(earlier.study(name), planner.spec):
+            told = list(_known(look, points, earlier.results(name), measured, name))
         known += told
         best = None if told else _best(look, points, earlier, name)
         if best is not None and best not in [varied for varied, _ in first]:
@@ -154,6 +158,13 @@ class _Look:
     groups: tuple[str, ...]
     planner: Planner
     space: Space
+
+
+def _is_comparable(earlier: RowMapping | None, spec: StudySpec) -> bool:
+    """Whether the same cell would have had the same result in an earlier study."""
+    if earlier is None:
+        return False
+    return not unlike(earlier["resolved"], spec.model_dump(mode="json", by_alias=True))
 
 
 def _points(space: Space, earlier: EarlierStudies, name: str) -> dict[str, dict[str, Any]]:

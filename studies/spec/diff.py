@@ -9,15 +9,15 @@ Relaunching resumes. Each changed setting is one of three kinds:
   an assembly.
 * **neutral**: touches no result. Description, baselines, whose weights are kept, no assembly any
   more, another list of its thresholds, a smaller budget, where the data lies and how it is loaded,
-  checkpoint frequency.
+  checkpoint frequency, how many configurations of a search run at a time.
 * **refused**: makes it another study, whose numbers cannot stand beside the old ones. All else:
   task, objective, data, model, base settings, the time a cell may train, stages removed, renamed,
-  reordered or asked something else, the rule of selection.
+  reordered or asked something else, the rule of selection, any stage that a search is like.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +27,7 @@ from models.settings import TrainingSettings
 from studies.spec.budget_schema import duration_s
 from studies.spec.problems import Plain
 from studies.spec.schema import StudySpec
+from studies.spec.search_schema import RANGE_KEYS
 from studies.spec.settings import affects_result, canonical, flatten_json
 
 Kind = Literal["extends", "neutral", "refused"]
@@ -41,6 +42,8 @@ NEUTRAL = frozenset({"description", "baselines", "weights"}).union(
     _without_effect("training", TrainingSettings),
     *(_without_effect("data", entry.settings) for entry in DATASETS.values()),
 )
+# Results depend on them, and the identities of cells do not.
+BESIDE_IDENTITY = ("task", "objective", "budget.per_trial", "budget.prices", "budget.provider")
 GROWING = frozenset({"training.epochs", "search.replicates", "search.select.beam"})
 
 
@@ -75,6 +78,15 @@ def _with_todays_settings(resolved: Mapping[str, Any]) -> Mapping[str, Any]:
         return StudySpec.model_validate(resolved).model_dump(mode="json", by_alias=True)
     except ValidationError:
         return resolved  # it has settings that there are no more: those are told as changes
+
+
+def unlike(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return for which changes not even the same cell has the same result in two studies."""
+    return [
+        change
+        for change in classify_changes(old, new)
+        if change.kind == "refused" and change.path.startswith(BESIDE_IDENTITY)
+    ]
 
 
 def is_refused(changes: Sequence[Change]) -> bool:
@@ -136,6 +148,9 @@ def _search_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
     else:
         yield from _vary_changes("search.joint.space", before, after, key="space")
         yield from _other_changes("search.joint", before, after, skip=("space",))
+        if before.get("like") or after.get("like"):  # the stages are its space and its budget
+            for change in _tree_changes(old["tree"], new["tree"]):
+                yield replace(change, kind="refused")
 
 
 def _tree_changes(
@@ -166,7 +181,7 @@ def _vary_changes(
         kind: Kind = "refused"
         if isinstance(values, list) and isinstance(others, list):
             kind = _list_kind(values, others, is_sampled=old["sampler"] is not None)
-        elif isinstance(values, Mapping) and isinstance(others, Mapping):
+        elif _is_range(values) and _is_range(others):
             kind = _range_kind(values, others)
         yield Change(f"{path}.{setting}", values, others, kind)
 
@@ -176,6 +191,11 @@ def _list_kind(old: list[Any], new: list[Any], *, is_sampled: bool) -> Kind:
     if before == after:
         return "neutral"  # in another order
     return "extends" if before < after and not is_sampled else "refused"
+
+
+def _is_range(values: object) -> bool:
+    """Tell a range from branches, which may not change: what was proposed must stay a point."""
+    return isinstance(values, Mapping) and values.keys() == RANGE_KEYS
 
 
 def _range_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> Kind:
@@ -202,7 +222,8 @@ def _other_changes(
         # A study of before a setting existed lacks it: as false, or nothing, as it is now.
         if key not in skip and not _same(before or None, after or None):
             grew = key in ("beam", "trials") and _grew(before, after)
-            yield Change(f"{path}.{key}", before, after, "extends" if grew else "refused")
+            kind: Kind = "extends" if grew else "refused"
+            yield Change(f"{path}.{key}", before, after, "neutral" if key == "parallel" else kind)
 
 
 def _same(old: Plain, new: Plain) -> bool:

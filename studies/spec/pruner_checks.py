@@ -1,6 +1,8 @@
 """A pruner must be able to prune: there must be epochs, seeds or others to compare."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from studies.spec.branches import spots
 from studies.spec.draft import Draft
@@ -19,7 +21,13 @@ EPOCHS = "training.epochs"
 
 
 def pruner_findings(
-    pruner: Pruner, loc: Loc, draft: Draft, *, space: Vary, trials: int | None
+    pruner: Pruner,
+    loc: Loc,
+    draft: Draft,
+    *,
+    space: Vary,
+    held: Mapping[str, Any],
+    trials: int | None,
 ) -> Iterator[Finding]:
     """Check a search's pruner.
 
@@ -28,6 +36,7 @@ def pruner_findings(
         loc: Where it says so.
         draft: The study as far as it could be read.
         space: What the search varies.
+        held: Settings that hold in its stage, dotted; not checked yet.
         trials: Configurations it tries; None: that is not said.
     """
     if isinstance(pruner, WilcoxonPruner):
@@ -35,7 +44,8 @@ def pruner_findings(
         return
     if draft.training is None:
         return
-    epochs = most_epochs(draft.training.epochs, space)
+    own = held.get(EPOCHS)
+    epochs = most_epochs(own if isinstance(own, int) else draft.training.epochs, space)
     if epochs < 2:
         message = (
             f"'{pruner.name}' compares trainings epoch by epoch, and they have {epochs}; raise "
@@ -48,6 +58,12 @@ def pruner_findings(
         if value >= epochs:
             message = f"must be less than the {epochs} epochs of a training, got {value}"
             yield Finding((*loc, field), f"{message}; else nothing is ever pruned")
+    if isinstance(pruner, PatiencePruner) and pruner.epochs >= epochs - 1:
+        message = (
+            f"must be less than {epochs - 1}, as the last of {epochs} epochs is trained in any "
+            f"case, got {pruner.epochs}; else nothing is ever pruned"
+        )
+        yield Finding((*loc, "epochs"), message)
     if isinstance(pruner, MedianPruner) and trials and pruner.startup_trials >= trials:
         message = (
             f"must be less than the {trials} configurations of the search, got "
@@ -57,7 +73,12 @@ def pruner_findings(
 
 
 def most_epochs(epochs: int, space: Vary) -> int:
-    """Return the most epochs that a configuration trains: the base's, unless they vary."""
+    """Return the most epochs that a configuration trains.
+
+    Args:
+        epochs: What it inherits, or its stage holds.
+        space: What varies; epochs may.
+    """
     most = []
     for spot in spots(space, ()):
         if spot.path == EPOCHS:
@@ -72,16 +93,19 @@ def _epochs_fields(pruner: Pruner) -> tuple[str, ...]:
         return ("min_epochs",)
     if isinstance(pruner, MedianPruner):
         return ("warmup_epochs", "interval_epochs")
-    return ("epochs",) if isinstance(pruner, PatiencePruner) else ()
+    return ()
 
 
 def _seed_findings(pruner: WilcoxonPruner, loc: Loc, draft: Draft) -> Iterator[Finding]:
     search = draft.values.get("search")
-    if search is None or search.replicates > pruner.startup_seeds:
+    # Even where each of n seeds is worse, the one-sided p-value is 1 / 2^n.
+    least = max(pruner.startup_seeds, math.floor(math.log2(1 / pruner.p_threshold)) + 1)
+    if search is None or search.replicates > least:
         return
     message = (
-        f"'wilcoxon' compares seeds, trains {pruner.startup_seeds} in any case, and there "
+        f"'wilcoxon' compares seeds, needs {least} of them for a p-value below "
+        f"{pruner.p_threshold:g} or as startup_seeds, and there "
         f"{'is' if search.replicates == 1 else 'are'} {search.replicates}; raise "
-        f"search.replicates to {pruner.startup_seeds + 1} or more, or remove the pruner"
+        f"search.replicates to {least + 1} or more, or remove the pruner"
     )
     yield Finding(loc, message, on_key=True)

@@ -1,8 +1,9 @@
 """What the schema cannot say of sampling: a rule of a search must be able to do something."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
+from typing import Any
 
 from models.catalog import MODELS, TASKS
 from studies.spec.branches import is_conditional, spots
@@ -20,6 +21,7 @@ NEEDS = {"cmaes": "cmaes", "gp": "torch"}  # sampler -> package that Optuna asks
 OF_NETWORKS = ("parameters", "macs", "latency_ms")
 # They model a space that has the same settings everywhere.
 UNCONDITIONAL = ("gp", "cmaes", "qmc")
+INDIFFERENT = ("random", "qmc", "grid")  # to results: all they propose may run at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Sampling:
     rules: SearchRules
     sampler: Sampler | None
     trials: int | None
+    held: Mapping[str, Any] = field(default_factory=dict)  # `with`
 
 
 def sampling_findings(draft: Draft) -> Iterator[Finding]:
@@ -39,8 +42,9 @@ def sampling_findings(draft: Draft) -> Iterator[Finding]:
     for index, stage in enumerate(draft.stages):
         if stage is not None:
             loc: Loc = ("search", "tree", index)
+            vary_loc = (*loc, "vary")
             sampling = Sampling(
-                loc, (*loc, "vary"), stage.vary, stage, stage.sampler, stage.trials
+                loc, vary_loc, stage.vary, stage, stage.sampler, stage.trials, stage.with_
             )
             yield from _idle_rule_findings(stage, loc)
             yield from _findings(sampling, draft)
@@ -140,12 +144,19 @@ def _findings(sampling: Sampling, draft: Draft) -> Iterator[Finding]:
     yield from _second_findings(sampling, draft)
     yield from _constraint_findings(sampling, draft)
     yield from _warm_start_findings(sampling)
+    if sampling.rules.parallel and sampling.sampler in INDIFFERENT:
+        message = (
+            f"'parallel' has no effect on '{sampling.sampler}', whose proposals wait for no "
+            "result: all may run at once; remove it"
+        )
+        yield Finding((*sampling.loc, "parallel"), message, on_key=True)
     if sampling.rules.pruner is not None:
         yield from pruner_findings(
             sampling.rules.pruner,
             (*sampling.loc, "pruner"),
             draft,
             space=sampling.space,
+            held=sampling.held,
             trials=sampling.trials,
         )
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from models.frozen_settings import FrozenSettings
 
 Sampler = Literal["tpe", "gp", "cmaes", "qmc", "random", "grid", "nsga2"]
+PARALLEL_PROPOSALS = 4  # of a search whose file does not say `parallel`
 # What every trial measures beside its metrics, and where it stands.
 FACTS = {
     "parameters": "weights of the network",
@@ -53,7 +54,12 @@ class WilcoxonPruner(FrozenSettings):
 
     name: Literal["wilcoxon"]
     p_threshold: float = Field(0.1, gt=0, lt=1, description="Pruned below this p-value.")
-    startup_seeds: int = Field(2, ge=2, description="Seeds that are trained in any case.")
+    startup_seeds: int = Field(
+        2,
+        ge=2,
+        description="Seeds that are trained in any case; as many more as a p-value below "
+        "p_threshold takes, which is never below 1 / 2^seeds.",
+    )
 
 
 class PatiencePruner(FrozenSettings):
@@ -61,7 +67,9 @@ class PatiencePruner(FrozenSettings):
 
     name: Literal["patience"]
     epochs: int = Field(5, ge=1, description="Epochs without a better score.")
-    min_delta: float = Field(0.0, ge=0, description="Improvement that counts, in the metric.")
+    min_delta: float = Field(
+        0.0, ge=0, description="Only a score better by more than this counts, in the metric."
+    )
 
 
 Pruner: TypeAlias = Annotated[
@@ -93,8 +101,8 @@ class WarmStart(FrozenSettings):
     studies: list[str] = Field(
         default_factory=list,
         description="Earlier studies of the workspace. What they measured of this space with the "
-        "same other settings and data is told to the sampler and not trained again; of a study "
-        "that differs, the best configuration is tried first.",
+        "same other settings, data, objective and limits of a trial is told to the sampler and "
+        "not trained again; of a study that differs, the best configuration is tried first.",
     )
 
 
@@ -116,3 +124,15 @@ class SearchRules(FrozenSettings):
     warm_start: WarmStart | None = Field(
         None, description="What is tried first, or known already; null: nothing."
     )
+    parallel: int | None = Field(
+        None,
+        ge=1,
+        description="Configurations of one search that run at a time, each chosen without the "
+        f"results of the others; null: {PARALLEL_PROPOSALS}. With one seed and one model that is "
+        "how many GPUs a search keeps busy.",
+    )
+
+    @property
+    def ahead(self) -> int:
+        """Configurations of one search that run at a time."""
+        return self.parallel or PARALLEL_PROPOSALS

@@ -33,6 +33,17 @@ class Range(FrozenSettings):
             raise ValueError("log and step exclude each other; remove one")
         return self
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Range":
+        for name in ("low", "high", "step") if self.integer else ():
+            value = getattr(self, name)
+            if value is not None and not value.is_integer():
+                raise ValueError(
+                    f"{name} must be a whole number where only whole ones are proposed, "
+                    f"got {value:g}"
+                )
+        return self
+
     @property
     def is_countable(self) -> bool:
         """Whether it has steps, so that all its values can be tried."""

@@ -1,54 +1,67 @@
 """What is measured once a tree is decided: finalists on fresh seeds, and the way not taken.
 
-    confirmation  the winner of the last trained stage, and those not told from its best mean, with
-                  seeds that chose nothing. The winner was chosen for what its seeds scored, luck
-                  included; on fresh seeds it has none of that luck (the winner's curse). It stays
-                  the winner: whoever chose anew by the fresh seeds would need others to confirm
-                  that. Cells of the old seeds are listed beside, to be compared with.
-    probe         of each earlier stage the values beside the one it chose, everything else as the
-                  tree ended: a greedy path decides early stages while later settings stand at
-                  their base values, and what it missed for that shows here.
-
-Lists have neighbours in their own order. A range's are a tenth of its width away, or one `step`.
+confirmation  the winner of the last trained stage, and those not told from its best mean, with
+              seeds that chose nothing. The winner was chosen for what its seeds scored, luck
+              included; on fresh seeds it has none of that luck (the winner's curse). It stays
+              the winner: whoever chose anew by the fresh seeds would need others to confirm
+              that. Cells of the old seeds are listed beside, to be compared with.
+probe         of each earlier stage the values beside the one it chose, everything else as the
+              tree ended: a greedy path decides early stages while later settings stand at
+              their base values, and what it missed for that shows here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from reports.notation import brief_settings
 from studies.spec.afterwards_checks import BESIDE, FRESH_SEEDS
 from studies.spec.schema import CellSettings, StudySpec
-from studies.spec.search_schema import Range
-from studies.spec.settings import flatten, with_changes
+from studies.spec.settings import with_changes
 from studies.tree.assemblies import PlanCell
 from studies.tree.cells import PlannedCell
 from studies.tree.grown import Branch, Configuration, GrownStage
 from studies.tree.judging import Judge
-from studies.tree.stages import Stage, stages_of
+from studies.tree.neighbours import as_it_is, axes, most_neighbours, neighbours
+from studies.tree.stages import Stage, groups_of, stages_of
 
 CONFIRMATION, PROBE = "confirmation", "probe"
-STEPS_OF_RANGE = 10
-_Axis: TypeAlias = Sequence[Mapping[str, Any]] | Range
 
 
 def planned_afterwards(spec: StudySpec) -> tuple[GrownStage, ...]:
     """Return what follows a tree that is not decided: how many cells at most, and no more."""
-    waiting = []
     trees = stages_of(spec)
-    trained = [stage for stage in trees if not stage.after_training]
-    if spec.search.confirm is not None and trained:
-        most = min(spec.search.confirm.finalists, trained[-1].candidates_per_branch)
-        # What a later stage chose re-scores the runners-up of the old seeds too.
-        re_scored = (most - 1) * spec.search.replicates if trees[-1].after_training else 0
-        cells = (most * spec.search.confirm.seeds + re_scored) * len(trained[-1].groups)
-        waiting.append(_waiting(_confirmation(trained[-1]), cells))
-    if spec.search.probe:
-        for stage in probed_stages(trees):
-            most = sum(_most_neighbours(values) for values in _axes(stage).values())
-            cells = most * len(stage.groups) * spec.search.replicates
-            waiting.append(_waiting(_probe(stage), cells))
-    return tuple(waiting)
+    confirmation = [_planned_confirmation(spec, trees)] if spec.search.confirm is not None else []
+    return (
+        *(each for each in confirmation if each is not None),
+        *(_planned_probes(spec, trees) if spec.search.probe else ()),
+    )
+
+
+def _planned_confirmation(spec: StudySpec, trees: Sequence[Stage]) -> GrownStage | None:
+    """Return the confirmation of the last trained stage; None where every stage re-scores."""
+    wanted = spec.search.confirm
+    at = max((n for n, each in enumerate(trees) if not each.after_training), default=None)
+    if wanted is None or at is None:
+        return None
+    branches = trees[at - 1].beam if at else 1
+    most = min(wanted.finalists, branches * trees[at].candidates_per_branch)
+    # What a later stage chose re-scores the old seeds too; the winner's are, unless it holds more.
+    known = 0 if trees[-1].held or trees[-1].is_restricted else 1
+    re_scored = (most - known) * spec.search.replicates if trees[-1].after_training else 0
+    cells = (most * wanted.seeds + re_scored) * len(trees[at].groups)
+    return _waiting(_confirmation(trees[at]), cells)
+
+
+def _planned_probes(spec: StudySpec, trees: Sequence[Stage]) -> Iterator[GrownStage]:
+    """Yield the probes: neighbours, and the final settings where no stage measures them."""
+    unmeasured = set(trees[-1].groups) if trees[-1].held else set()
+    if trees[-1].is_restricted:
+        unmeasured = set(groups_of(spec))
+    for stage in probed_stages(trees):
+        cells = most_neighbours(stage) * len(stage.groups) + len(unmeasured & {*stage.groups})
+        unmeasured -= {*stage.groups}
+        yield _waiting(_probe(stage), cells * spec.search.replicates)
 
 
 def plan_afterwards(
@@ -86,7 +99,7 @@ def plan_afterwards(
 def probed_stages(stages: Sequence[Stage]) -> list[Stage]:
     """Return the stages that decided before later settings were known: all but the last."""
     varying = [stage for stage in stages if stage.lists or stage.ranges]
-    return [stage for stage in varying[:-1] if _axes(stage)]
+    return [stage for stage in varying[:-1] if axes(stage)]
 
 
 def _waiting(stage: Stage, cells: int) -> GrownStage:
@@ -131,30 +144,30 @@ def _confirm(
     """Plan the finalists of the stage `at`, with what later stages re-scored them by."""
     stage, wanted = grown[at], spec.search.confirm
     assert wanted is not None
-    seeds = range(spec.search.replicates + wanted.seeds)
     configurations: list[Configuration] = []
     for group in stage.stage.groups if stage.stage.decides_per_group else ("",):
         winner = _ancestor(grown, at, branches[-1][0], group)
         for finalist in _finalists(stage, group, winner, wanted.finalists):
             parent = next(b for b in branches[at] if finalist.parent in b.origin.values())
-            settings = {
-                own: with_changes(
-                    with_changes(parent.settings[own], finalist.varied),
-                    _chosen_later(grown[at + 1 :], own),
-                )
+            trained = {
+                own: with_changes(parent.settings[own], finalist.varied)
                 for own in finalist.settings
             }
+            # Where the stage held something, as few epochs, its seeds measured something else.
+            first = 0 if trained == finalist.settings else spec.search.replicates
+            settings = {
+                own: with_changes(each, _chosen_later(grown[at + 1 :], own))
+                for own, each in trained.items()
+            }
+            seeds = range(first, spec.search.replicates + wanted.seeds)
             configurations.append(
-                Configuration(
+                replace(
+                    finalist,
                     id=f"c.{len(configurations) + 1}",
                     parent=finalist.id,
-                    varied=finalist.varied,
                     group=group,
                     settings=settings,
-                    cells=tuple(
-                        plan(each, own, seed) for own, each in settings.items() for seed in seeds
-                    ),
-                    brief=finalist.brief,
+                    cells=_cells(settings, seeds, plan),
                 )
             )
     return _planned(_confirmation(stage.stage), configurations)
@@ -207,9 +220,11 @@ def _look_beside(
     if grown.stage.decides_per_group:
         together = [(group,) for group in grown.stage.groups]
     for groups in together:
-        here = final.settings[groups[0]]
-        for varied in (_as_it_is(grown.stage, here), *_neighbours(grown.stage, here)):
-            settings = {own: with_changes(final.settings[own], varied) for own in groups}
+        finals = {own: final.settings[own] for own in groups}
+        here = as_it_is(grown.stage, finals[groups[0]])
+        beside = ((each, each) for each in neighbours(grown.stage, finals))
+        for varied, changes in ((here, {}), *beside):
+            settings = {own: with_changes(each, changes) for own, each in finals.items()}
             configurations.append(
                 Configuration(
                     id=f"p{number + 1}.{len(configurations) + 1}",
@@ -217,16 +232,16 @@ def _look_beside(
                     varied=varied,
                     group=groups[0] if grown.stage.decides_per_group else "",
                     settings=settings,
-                    cells=_cells(settings, spec.search.replicates, plan),
+                    cells=_cells(settings, range(spec.search.replicates), plan),
                 )
             )
     return _planned(_probe(grown.stage), configurations)
 
 
 def _cells(
-    settings: Mapping[str, CellSettings], seeds: int, plan: PlanCell
+    settings: Mapping[str, CellSettings], seeds: Sequence[int], plan: PlanCell
 ) -> tuple[PlannedCell, ...]:
-    return tuple(plan(each, own, seed) for own, each in settings.items() for seed in range(seeds))
+    return tuple(plan(each, own, seed) for own, each in settings.items() for seed in seeds)
 
 
 def _planned(stage: Stage, configurations: Sequence[Configuration]) -> GrownStage:
@@ -237,60 +252,3 @@ def _planned(stage: Stage, configurations: Sequence[Configuration]) -> GrownStag
     )
     cells = sum(len(each.cells) for each in named)
     return GrownStage(stage, named, (), (), planned_cells=cells, is_settled=False)
-
-
-def _axes(stage: Stage) -> dict[str, _Axis]:
-    """Return what has an order in a stage: each setting, or those that go together as one."""
-    if stage.together:
-        return {", ".join(stage.lists): list(stage.combinations())}
-    lists = {path: [{path: each} for each in values] for path, values in stage.lists.items()}
-    axes: dict[str, _Axis] = {path: each for path, each in lists.items() if len(each) > 1}
-    return axes | dict(stage.ranges)
-
-
-def _most_neighbours(values: _Axis) -> int:
-    return 2 if isinstance(values, Range) else min(2, len(values) - 1)
-
-
-def _as_it_is(stage: Stage, final: CellSettings) -> dict[str, Any]:
-    """Return what the final settings have for a stage's settings, as far as it has an order."""
-    flat, found = flatten(final), dict[str, Any]()
-    for path, values in _axes(stage).items():
-        index = _place(final, values)
-        if index is not None and not isinstance(values, Range):
-            found |= values[index]
-        elif path in flat:
-            found[path] = flat[path]
-    return found
-
-
-def _neighbours(stage: Stage, final: CellSettings) -> Iterator[dict[str, Any]]:
-    """Yield what one step beside the final settings changes; a later stage may have moved them."""
-    for path, values in _axes(stage).items():
-        if isinstance(values, Range):
-            value: Any = flatten(final)[path]
-            yield from ({path: each} for each in _beside(float(value), values))
-        elif (here := _place(final, values)) is not None:
-            beside = (here - 1, here + 1)
-            yield from (dict(values[index]) for index in beside if 0 <= index < len(values))
-
-
-def _place(final: CellSettings, values: _Axis) -> int | None:
-    """Return where in a list the final settings are; None where a later stage moved them."""
-    if isinstance(values, Range):
-        return None
-    return next((n for n, each in enumerate(values) if with_changes(final, each) == final), None)
-
-
-def _beside(value: float, allowed: Range) -> list[float]:
-    """Return one step down and one up, within the range."""
-    if allowed.log:
-        step = (allowed.high / allowed.low) ** (1 / STEPS_OF_RANGE)
-        ends = [value / step, value * step]
-    else:
-        step = allowed.step or (allowed.high - allowed.low) / STEPS_OF_RANGE
-        ends = [value - step, value + step]
-    if allowed.integer:
-        ends = [float(min(round(ends[0]), value - 1)), float(max(round(ends[1]), value + 1))]
-    kept = [each for each in ends if allowed.low <= each <= allowed.high]
-    return [int(each) for each in kept] if allowed.integer else kept

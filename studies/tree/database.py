@@ -52,6 +52,7 @@ class Database:
         self._patience_s = 0.0
         self._say: Callable[[str], None] = lambda _: None
         self._confirm: Callable[[], None] = lambda: None
+        self._gives_up: Callable[[], bool] = lambda: False
         try:
             self._engine = self._open(place)
         except DBAPIError as error:
@@ -65,15 +66,23 @@ class Database:
         """Begin an INSERT that can say what happens on a conflict."""
         return postgresql.insert(table) if self._is_server else sqlite.insert(table)
 
-    def wait_for_server(self, say: Callable[[str], None], confirm: Callable[[], None]) -> None:
+    def wait_for_server(
+        self,
+        say: Callable[[str], None],
+        confirm: Callable[[], None],
+        *,
+        gives_up: Callable[[], bool] = lambda: False,
+    ) -> None:
         """From now on outlive a server that goes away.
 
         Args:
             say: Told when the wait begins and ends.
             confirm: Called before a transaction runs again; raises where another process may
                 have taken over meanwhile.
+            gives_up: Whether nobody wants to wait any longer.
         """
         self._patience_s, self._say, self._confirm = PATIENCE_S, say, confirm
+        self._gives_up = gives_up
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run what only reads."""
@@ -130,7 +139,7 @@ class Database:
             )
         now = time.monotonic()
         deadline = now + self._patience_s if deadline is None else deadline
-        if now >= deadline:
+        if now >= deadline or self._gives_up():
             self._patience_s = 0.0  # whatever still wants to be written does not wait again
             raise LedgerAwayError(
                 f"ledger {self.place} must answer, got: {_first_line(error)}; see that its server "

@@ -226,7 +226,9 @@ def _sentence(
 
 def _too_few(rule: Rule) -> str:
     return (
-        "so few images give no interval" if rule.over_images else "one replicate gives no interval"
+        "so few images, or so many candidates, give no interval"
+        if rule.over_images
+        else "one replicate gives no interval"
     )
 
 

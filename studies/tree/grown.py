@@ -102,4 +102,9 @@ def objective_value(result: CellResult, metric: str) -> float | None:
 
 def replicate_name(cell: PlannedCell) -> str:
     """Name what a value is paired by: "seed 0", or "car, seed 0"."""
-    return f"{cell.group}, seed {cell.seed}" if cell.group else f"seed {cell.seed}"
+    return named_replicate(cell.group, cell.seed)
+
+
+def named_replicate(group: str, seed: int) -> str:
+    """Name a replicate of a class; "" stands for all classes."""
+    return f"{group}, seed {seed}" if group else f"seed {seed}"

@@ -12,6 +12,7 @@ from studies.spec.schema import StudySpec
 from studies.tree.intervals import Interval
 from studies.tree.judging import ImageDifference
 from studies.tree.kept_files import trained_files
+from studies.tree.known_differences import Asked, known_differences
 from studies.tree.ledger import Ledger
 
 
@@ -23,12 +24,16 @@ def image_differences(spec: StudySpec, ledger: Ledger, workspace: Path) -> Image
 
 @dataclass(slots=True)
 class ImageDifferences:
-    """Compares cells of a study; each one's predictions are read once."""
+    """Compares cells of a study; each one's predictions are read once, and each pair once.
+
+    The tree grows anew many times, and with each time all its stages are judged.
+    """
 
     spec: StudySpec
     ledger: Ledger
     workspace: Path
-    _known: dict[str, ImageStatistic | None] = field(default_factory=dict)
+    _known: dict[str, ImageStatistic] = field(default_factory=dict)
+    _differences: dict[Asked, Interval] | None = None  # None: the ledger was not looked into
 
     def __call__(self, pairs: Sequence[tuple[str, str]], confidence: float) -> Interval | None:
         """Return the mean difference of pairs of cells, with its interval over other images.
@@ -40,6 +45,18 @@ class ImageDifferences:
         Returns:
             None where predictions are not there, as when a plan assumes what will be.
         """
+        if self._differences is None:
+            study, metric = self.spec.study, self.spec.objective.metric
+            self._differences = known_differences(self.ledger, study, metric)
+        asked = (tuple(pairs), confidence)
+        if asked not in self._differences:
+            found = self._measure(pairs, confidence)
+            if found is None:
+                return None
+            self._differences[asked] = found
+        return self._differences[asked]
+
+    def _measure(self, pairs: Sequence[tuple[str, str]], confidence: float) -> Interval | None:
         statistics = [(self._statistic(own), self._statistic(other)) for own, other in pairs]
         there = [(own, other) for own, other in statistics if own and other]
         if len(there) < len(pairs):
@@ -48,9 +65,12 @@ class ImageDifferences:
         return Interval(found.mean, found.low, found.high)
 
     def _statistic(self, cell: str) -> ImageStatistic | None:
-        if cell not in self._known:
-            self._known[cell] = self._read(cell)
-        return self._known[cell]
+        known = self._known.get(cell)
+        if known is None:
+            known = self._read(cell)
+        if known is not None:  # else a plan asks, before it ran
+            self._known[cell] = known
+        return known
 
     def _read(self, cell: str) -> ImageStatistic | None:
         """Read a cell's predictions, or those it re-scores, as its own settings score them."""

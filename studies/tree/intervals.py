@@ -51,6 +51,11 @@ class Rivals:
     freedom: int  # degrees of freedom of `variance`; 0: it is not known
 
 
+def confidence_of_each(count: int, confidence: float) -> float:
+    """Return the confidence at which intervals of all pairs of so many hold together."""
+    return 1 - (1 - confidence) / max(1, count * (count - 1) // 2)
+
+
 def mean_of(values: Sequence[float]) -> float:
     """Return the mean, rounded once, so that no order of replicates is better."""
     return math.fsum(values) / len(values)

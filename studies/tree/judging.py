@@ -1,13 +1,13 @@
 """From what the cells of a stage measured to its decisions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.decisions import Candidate, CompareIds, Rule, decide
 from studies.tree.grown import Configuration, GrownStage, objective_value, replicate_name
-from studies.tree.intervals import Interval
+from studies.tree.intervals import Interval, confidence_of_each
 from trackers.records import DecisionRecord
 
 # Of pairs of cells on the same images, and a confidence: the mean difference of the objective
@@ -47,11 +47,11 @@ class Judge:
             return grown
         decisions = []
         for group in grown.stage.groups if grown.stage.decides_per_group else ("",):
-            rivals = [
+            rivals = _distinct(
                 _from_seed(each, first_seed)
                 for each in grown.configurations
                 if each.group == group
-            ]
+            )
             rule = replace(
                 self._rule(grown, group),
                 tried=_tried((*above, grown), group),
@@ -118,8 +118,7 @@ class Judge:
         measure = self.image_difference
         if measure is None:
             return None
-        pairs = max(1, len(rivals) * (len(rivals) - 1) // 2)
-        each_confidence = 1 - (1 - confidence) / pairs  # so that all of them hold together
+        each_confidence = confidence_of_each(len(rivals), confidence)
         cells = {each.id: self._complete(each) for each in rivals}
 
         def find(own: str, other: str) -> Interval | None:
@@ -146,6 +145,17 @@ def _from_seed(configuration: Configuration, first: int) -> Configuration:
     if first == 0:
         return configuration
     return replace(configuration, cells=tuple(c for c in configuration.cells if c.seed >= first))
+
+
+def _distinct(configurations: Iterable[Configuration]) -> list[Configuration]:
+    """Return configurations without those measured by another's cells: a sampler may repeat one.
+
+    Nothing is measured by a repetition; as a rival of its own it would feign certainty.
+    """
+    by_cells: dict[tuple[str, ...], Configuration] = {}
+    for each in configurations:
+        by_cells.setdefault(tuple(cell.id for cell in each.cells), each)
+    return list(by_cells.values())
 
 
 def _tried(stages: Sequence[GrownStage], group: str) -> int:

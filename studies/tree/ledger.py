@@ -61,9 +61,15 @@ class Ledger:
         """Release the file, or the connections."""
         self._database.close()
 
-    def wait_for_server(self, say: Callable[[str], None], confirm: Callable[[], None]) -> None:
+    def wait_for_server(
+        self,
+        say: Callable[[str], None],
+        confirm: Callable[[], None],
+        *,
+        gives_up: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Outlive a server that goes away; see `Database.wait_for_server`."""
-        self._database.wait_for_server(say, confirm)
+        self._database.wait_for_server(say, confirm, gives_up=gives_up)
 
     def study_names(self) -> tuple[str, ...]:
         """Return the names of all studies, oldest first."""
@@ -120,7 +126,12 @@ class Ledger:
 
     def stage_records(self, study: str) -> tuple[StageRecord, ...]:
         """Return the stages in order."""
-        return read_stages(self._all(stages_query(study)), self._all(configurations_query(study)))
+
+        def read(connection: Connection) -> tuple[StageRecord, ...]:
+            queries = (stages_query(study), configurations_query(study))
+            return read_stages(*(tuple(connection.execute(query).mappings()) for query in queries))
+
+        return self._database.read(read)
 
     def cells(self, study: str) -> tuple[RowMapping, ...]:
         """Return the planned cells in running order."""
@@ -350,7 +361,7 @@ class Ledger:
 
         Args:
             study: Its name.
-            kind: "stop" or "retry".
+            kind: "stop", "kill" or "retry".
             cell: Which cell; None: the whole study.
         """
         row = {"study": study, "kind": kind, "cell": cell, "at": time.time(), "handled": False}

@@ -182,7 +182,7 @@ requests = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # in the order they were asked
     Column("study", String, nullable=False),
-    Column("kind", String, nullable=False),  # stop, retry
+    Column("kind", String, nullable=False),  # see running.requests
     Column("cell", String),  # null: the whole study
     Column("at", Float, nullable=False),  # unix seconds
     Column("handled", Boolean, nullable=False),

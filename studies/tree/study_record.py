@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from models.catalog import TASKS
 from models.settings import EvaluationSettings
+from studies.spec.problems import did_you_mean
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings, flatten
 from studies.tree.assembly_records import assembly_records
@@ -43,9 +44,10 @@ def read_study(
     """
     row = ledger.study(name)
     if row is None:
-        known = ", ".join(ledger.study_names()) or "none yet"
+        names = ledger.study_names()
         raise UnknownStudyError(
-            f"unknown study '{name}' in workspace {workspace}; studies there: {known}"
+            f"unknown study '{name}' in workspace {workspace}{did_you_mean(name, names)}; "
+            f"studies there: {', '.join(names) or 'none yet'}"
         )
     spec = StudySpec.model_validate(row["resolved"])
     cells = _cells(ledger, workspace, name, tracking_urls=tracking_urls or {})

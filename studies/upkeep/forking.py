@@ -2,7 +2,9 @@
 
 Every cell is named by what it would measure: settings, seed, data, code. So it is enough to hand
 the new study the results that are there; growing its tree finds those it asks for, and the rest
-is trained. Files are linked, not copied: each study may delete its own.
+is trained. A pruned cell is one that its rivals outran: it is handed on where the stage or joint
+search asks for the same rivals, by the same pruner. Files are linked, not copied: each study may
+delete its own.
 
     NotForkedError   a study cannot begin with another one's results; the message says why
 """
@@ -10,7 +12,7 @@ is trained. Files are linked, not copied: each study may delete its own.
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from studies.running.environment import describe_environment
 from studies.running.orders import trial_folder
 from studies.running.start_preflight import START_FACT
 from studies.running.workspace import WorkspaceFolder
-from studies.spec.diff import classify_changes
+from studies.spec.diff import BESIDE_IDENTITY, unlike
 from studies.spec.load import LoadedStudy
 from studies.spec.problems import did_you_mean
 from studies.tree.ledger import Ledger
@@ -30,7 +32,6 @@ from studies.tree.stages import JOINT_STAGE
 from trackers.records import Outcome, StageRecord
 
 TAKEN = (Outcome.COMPLETE, Outcome.PRUNED, Outcome.INFEASIBLE)  # the others may be tried again
-KEPT_ALIKE = ("task", "objective", "budget.per_trial")  # results depend on them, ids do not
 OF_DATA = ("data_used", "data_left_out")  # facts of the environment
 LOGS = (".jsonl", ".log")
 Rows = list[tuple[Table, Mapping[str, Any]]]
@@ -64,14 +65,17 @@ def fork_study(
     old = _source(ledger, loaded, source)
     name = loaded.spec.study
     _require_alike(old, loaded)
-    taken = _taken_cells(ledger, source, above)
+    ended = _ended_cells(ledger, source, above)
+    stages = ledger.stage_records(source)
+    alike = _stages_alike(old["resolved"], loaded.resolved, stages, above)
+    same_rivals = _cells_of(each for each in stages if each.name in alike)
+    taken = [r for r in ended if r["outcome"] != Outcome.PRUNED or r["id"] in same_rivals]
     rows: Rows = [(studies, _study_row(old, loaded))]
     rows += [(cells, {**row, "study": name, "position": -1}) for row in taken]
     ids = {row["id"] for row in taken}
     rows += _moved(place, name, trials, [r for r in ledger.trials(source) if r["cell"] in ids])
     scored = [row for cell, row in ledger.test_scores(source).items() if cell in ids]
     rows += _moved(place, name, test_scores, scored)
-    alike = _stages_alike(old["resolved"], loaded.resolved, ledger.stage_records(source), above)
     rows += [
         (proposals, {**row, "study": name})
         for row in ledger.proposal_rows(source)
@@ -95,38 +99,40 @@ def _source(ledger: Ledger, loaded: LoadedStudy, source: str) -> RowMapping:
 
 
 def _require_alike(old: RowMapping, loaded: LoadedStudy) -> None:
-    changes = [
-        change
-        for change in classify_changes(old["resolved"], loaded.resolved)
-        if change.path.startswith(KEPT_ALIKE)
-    ]
-    if changes:
+    if changes := unlike(old["resolved"], loaded.resolved):
         said = "; ".join(f"{each.path}: {each.old} -> {each.new}" for each in changes)
         raise NotForkedError(
-            f"a fork must keep {', '.join(KEPT_ALIKE)} of study '{old['name']}', for its results "
-            f"depend on them, got {said}; undo that, or launch it as a study of its own"
+            f"a fork must keep {', '.join(BESIDE_IDENTITY)} of study '{old['name']}', for its "
+            f"results depend on them, got {said}; undo that, or launch it as a study of its own"
         )
 
 
-def _taken_cells(ledger: Ledger, source: str, above: str | None) -> list[RowMapping]:
+def _ended_cells(ledger: Ledger, source: str, above: str | None) -> list[RowMapping]:
     """Return the cells that ended with a result, and belong above a stage."""
     rows = [row for row in ledger.all_cells(source) if row["outcome"] in TAKEN]
     if above is None:
         return rows
-    wanted = set(_cells_above(ledger.stage_records(source), above))
+    wanted = _cells_above(ledger.stage_records(source), above)
     wanted |= {row["source"] for row in rows if row["id"] in wanted}
     return [row for row in rows if row["id"] in wanted]
 
 
-def _cells_above(records: Sequence[StageRecord], above: str) -> Iterator[str]:
+def _cells_above(records: Sequence[StageRecord], above: str) -> set[str]:
     names = [record.name for record in records]
     if above not in names:
         raise NotForkedError(
             f"unknown stage '{above}'{did_you_mean(above, names)}; stages: {', '.join(names)}"
         )
-    for record in records[: names.index(above)]:
-        for configuration in record.configurations:
-            yield from configuration.cells
+    return _cells_of(records[: names.index(above)])
+
+
+def _cells_of(records: Iterable[StageRecord]) -> set[str]:
+    return {
+        cell
+        for record in records
+        for configuration in record.configurations
+        for cell in configuration.cells
+    }
 
 
 def _stages_alike(
@@ -182,10 +188,12 @@ def _link(source: Path, target: Path) -> None:
     """Have the files of an ended trial in another folder too; its lock stays behind."""
     if not source.is_dir():
         return
-    target.mkdir(parents=True, exist_ok=True)
+    if target.exists():  # a fork that was killed left it, some files of it half copied
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
     for file in source.iterdir():
         there = target / file.name
-        if not file.is_file() or file.name == "lock" or there.exists():
+        if not file.is_file() or file.name == "lock":
             continue
         if file.suffix in LOGS:
             shutil.copy2(file, there)

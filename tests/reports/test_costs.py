@@ -137,6 +137,38 @@ def test_a_second_objective_has_a_front_of_its_own(study: StudyRecord) -> None:
     assert found[-1].less_is_better
 
 
+def test_second_objectives_of_stages_are_drawn_too(study: StudyRecord) -> None:
+    second = {"metric": "val/loss", "direction": "minimize"}
+    stages = [{"stage": "a"}, {"stage": "b", "second": second}, {"stage": "c", "second": second}]
+    found = cost_accuracy(replace(study, settings={**study.settings, "search": {"tree": stages}}))
+    assert [each.cost for each in found].count("validation loss") == 1
+    assert found[-1].less_is_better
+
+
+def test_configurations_of_one_label_are_points_of_their_own(
+    make_search: Callable[[int], StudyRecord],
+) -> None:
+    study = make_search(4)
+    (stage,) = study.stages
+    alike = {"training.learning_rate": 0.1}
+    first, second, *rest = [replace(each, varied=alike) for each in stage.configurations]
+    above = replace(stage, configurations=(first, replace(second, varied={"data.seed": 1})))
+    beam = [replace(each, parent=of.id) for each, of in zip(rest, (first, second), strict=True)]
+    below = replace(stage, name="below", configurations=(*beam, replace(beam[0], id="again")))
+    (hours, *_) = cost_accuracy(replace(study, stages=(above, below)))
+    labels = [point.label for point in hours.points if point.stage == "below"]
+    assert labels == ["learning rate 0.1 from learning rate 0.1", "learning rate 0.1 from seed 1"]
+    classes = [
+        replace(each, group=group)
+        for each, group in zip((first, second, *rest), "abcd", strict=True)
+    ]
+    per_class = replace(stage, configurations=tuple(classes))
+    (hours, *_) = cost_accuracy(replace(study, stages=(per_class,)))
+    assert sorted(point.label for point in hours.points) == [
+        f"{group}: learning rate 0.1" for group in "abcd"
+    ]
+
+
 def test_expected_best_needs_five_configurations(
     make_search: Callable[[int], StudyRecord],
 ) -> None:

@@ -31,6 +31,15 @@ def known_difference(study: StudyRecord) -> float | None:
     return study.stages[0].decisions[0].candidates[0].difference
 
 
+def test_a_configuration_proposed_twice_shows_what_was_decided_of_it(study: StudyRecord) -> None:
+    stage = study.stages[0]
+    again = replace(stage.configurations[0], id="again")
+    repeated = replace(stage, configurations=(*stage.configurations, again))
+    rows = stage_tables(replace(study, stages=(repeated, *study.stages[1:])))[0].rows
+    assert replace(rows[-1], configuration=rows[0].configuration) == rows[0]
+    assert rows[-1].configuration == "again"
+
+
 def test_a_cell_without_result_shows_its_outcome_and_no_value(study: StudyRecord) -> None:
     row = stage_tables(study)[0].rows[0]
     assert [part[0].value is None for part in row.columns] == [False, True, False]

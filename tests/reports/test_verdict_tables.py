@@ -171,6 +171,29 @@ def test_confirmation_says_what_selection_had_flattered_by(confirmed: StudyRecor
     )
 
 
+def test_what_was_chosen_under_other_settings_shows_no_drop(confirmed: StudyRecord) -> None:
+    held = {"training.epochs": 1}
+    earlier, (after,) = confirmed.stages[0], confirmed.afterwards
+    first, second = earlier.configurations[:2]
+    fresh = tuple(
+        replace(each, parent=of.id, cells=each.cells[2:])
+        for each, of in zip(after.configurations, (first, second), strict=True)
+    )
+    after = replace(after, about=earlier.name, configurations=fresh)
+    stages = (replace(earlier, held=held), *confirmed.stages[1:])
+    screened = replace(confirmed, stages=stages, afterwards=(after,))
+    table = confirmation_table(screened)
+    assert table is not None
+    by_id = {c.configuration: c.mean for c in earlier.decisions[0].candidates}
+    assert [row.selected for row in table.rows] == [by_id[first.id], by_id[second.id]]
+    assert [row.drop for row in table.rows] == [None, None]
+    assert confirmation_sentence(screened).startswith(
+        f"On 2 fresh seeds the winner scores 0.705. Stage {earlier.name} chose with epochs 1 "
+        "and fresh seeds are trained without that"
+    )
+    assert table.caution in render(screened)
+
+
 def test_changed_order_is_said_loudly(confirmed: StudyRecord) -> None:
     table = confirmation_table(confirmed)
     assert table is not None

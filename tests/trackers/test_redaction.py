@@ -2,7 +2,7 @@
 
 import pytest
 
-from trackers.redaction import holds_secret, is_secret_name, redact
+from trackers.redaction import holds_secret, is_secret_name, redact, secret_variable
 
 SECRET = "hunter2-and-more"
 
@@ -13,6 +13,9 @@ SECRET = "hunter2-and-more"
         (f"postgresql://ann:{SECRET}@db:5432/runs", "postgresql://ann:***@db:5432/runs"),
         (f"redis://:{SECRET}@db", "redis://:***@db"),
         (f"https://a:p@ss@{SECRET}@host/x", "https://a:***@host/x"),
+        (f"https://{SECRET}@host/x", "https://***@host/x"),
+        (f"git+https://{SECRET}:@host/x", "git+https://***:@host/x"),
+        (f"postgresql://db/x?sslpassword={SECRET}", "postgresql://db/x?sslpassword=***"),
         (f"host=db password={SECRET} user=ann", "host=db password=*** user=ann"),
         (f"{{'password': '{SECRET}', 'user': 'ann'}}", "{'password': '***', 'user': 'ann'}"),
         (f"?token={SECRET}&page=2", "?token=***&page=2"),
@@ -22,6 +25,51 @@ SECRET = "hunter2-and-more"
 )
 def test_what_is_a_secret_by_its_place_is_left_out(text: str, shown: str) -> None:
     assert redact(text, {}) == shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"https://{SECRET}@host", f"s3://a:{SECRET}@b", f"postgresql://db/x?password={SECRET}"],
+)
+def test_an_address_with_a_password_or_token_holds_a_secret(address: str) -> None:
+    assert holds_secret(f"see {address}", {})
+    assert redact(f"login with {SECRET}", {"STORE": address}) == "login with ***"
+
+
+def test_a_short_secret_is_hidden_as_a_word_and_not_inside_others() -> None:
+    environ = {"MY_KEY": "street"}
+
+    assert redact("street_scenes, streets, 'street'", environ) == "street_scenes, streets, '***'"
+    assert holds_secret("a street", environ)
+    assert not holds_secret("street_scenes", environ)
+
+
+def test_a_secret_that_is_an_ordinary_word_mutilates_no_text() -> None:
+    text = "postgresql://postgres@db: user postgres is refused"
+
+    assert redact(text, {"PGPASSWORD": "postgres"}) == text
+
+
+def test_the_variable_whose_secret_is_found_is_named() -> None:
+    environ = {"A_TOKEN": "abcdef", "STORE": f"s3://a:{SECRET}@b"}
+
+    assert secret_variable("it is abcdef", environ) == "A_TOKEN"
+    assert secret_variable(f"it is {SECRET}", environ) == "STORE"
+    assert secret_variable("it is neither", environ) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://ann:{SECRET}@db/runs",
+        f"postgresql://db/runs?password={SECRET}",
+        f"postgresql://db/runs?user=ann&sslmode=require&password={SECRET}",
+    ],
+)
+def test_an_address_that_holds_a_password_is_known_to(text: str) -> None:
+    assert holds_secret(text, {})
+    assert not holds_secret(redact(text, {}), {})
+    assert redact(f"with {SECRET}", {"DATABASE_URL": text}) == "with ***"
 
 
 @pytest.mark.parametrize(
@@ -49,9 +97,9 @@ def test_the_password_of_an_address_in_the_environment_is_left_out_by_itself() -
 
 
 def test_a_secret_that_begins_another_does_not_leave_its_end() -> None:
-    environ = {"A_TOKEN": "abcdef", "B_TOKEN": "abcdefghi"}
+    environ = {"A_TOKEN": "abcdef-abcdef", "B_TOKEN": "abcdef-abcdef-ghi"}
 
-    assert redact("abcdefghi", environ) == "***"
+    assert redact("abcdef-abcdef-ghi", environ) == "***"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +121,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PWD", "/work/study"),
+        ("PWD", "/home/ada/study"),
         ("MONKEY", "a long value"),
         ("TLS_KEY", "/run/secrets/key.pem"),
         ("USES_TOKEN", "true"),

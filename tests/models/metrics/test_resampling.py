@@ -51,6 +51,34 @@ def test_interval_of_a_mean_is_scipys_of_the_raw_values() -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
+def test_ends_that_many_comparisons_share_lie_among_the_resamples() -> None:
+    values, confidence = np.random.default_rng(9).normal(size=IMAGES), 1 - 0.05 / 400
+    found = mean_difference([(statistic_of(values), statistic_of(np.zeros(IMAGES)))], confidence)
+    expected = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=63_999,
+        confidence_level=confidence,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    )
+    ends = expected.confidence_interval
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    resampled = expected.bootstrap_distribution
+    assert found.low is not None
+    assert found.high is not None
+    assert 2 <= np.sum(resampled < found.low) <= 8
+    assert 2 <= np.sum(resampled > found.high) <= 8
+
+
+def test_confidence_that_no_resample_reaches_has_no_interval() -> None:
+    values = np.random.default_rng(9).normal(size=IMAGES)
+    pair = [(statistic_of(values), statistic_of(np.zeros(IMAGES)))]
+    found = mean_difference(pair, 1 - 0.05 / 5000)
+    assert (found.low, found.high) == (None, None)
+    assert found.mean == pytest.approx(values.mean())
+
+
 def test_seeds_are_averaged_over_the_same_images() -> None:
     generator = np.random.default_rng(4)
     seeds = generator.normal(size=(2, 2, IMAGES))

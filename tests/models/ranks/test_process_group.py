@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import distributed, nn
 
-from models.process_group import ProcessGroup, RankError
-from models.ranks import ALONE, part_of
-from models.session import Diverged
+from models.process_group import ProcessGroup, RankError, as_last_words
+from models.ranks import ALONE, LeftAlone, part_of
+from models.session import Diverged, OutOfMemory
 from models.shares import Shares
 
 forking = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -83,6 +83,30 @@ def test_what_one_raises_all_raise(on_ranks: OnRanks) -> None:
 
     assert first == ["Diverged: val/loss must be finite", "RankError: Own: oh"]
     assert second == ["Diverged: val/loss must be finite", "Own: oh"]
+
+
+@forking
+def test_one_that_others_wait_for_inside_leaves_with_its_error(on_ranks: OnRanks) -> None:
+    def work(ranks: ProcessGroup) -> Any:
+        try:
+            with ranks.together(meets_inside=True):
+                if ranks.rank == 1:
+                    raise OutOfMemory("a micro-batch did not fit into memory")
+                distributed.all_reduce(torch.zeros(1))  # as normalisation over a batch does
+        except RuntimeError as error:
+            return as_last_words(error)
+
+    first, second = on_ranks(work)
+
+    assert type(first) is LeftAlone
+    assert type(second) is OutOfMemory
+
+
+def test_error_of_a_rank_of_its_own_is_its_last_word() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.zeros(2) @ torch.zeros(3)
+
+    assert as_last_words(caught.value) is caught.value
 
 
 @forking

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from models.process_group import ProcessGroup
 from models.segmentation.settings import UNetSettings
@@ -156,6 +156,30 @@ def test_memory_that_one_rank_lacks_ends_all(
     ends = on_ranks(work)
 
     assert [type(end) for end in ends] == [OutOfMemory] * 2
+
+
+def test_memory_that_one_rank_lacks_keeps_no_normalised_one_waiting(
+    attempts: Callable[..., Any], on_ranks: OnRanks
+) -> None:
+    cell = attempts()
+    session = cell.session()
+
+    def run_out(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def meet(*_: Any, **__: Any) -> None:
+        distributed.all_reduce(torch.zeros(1))  # as SyncBatchNorm does on GPUs
+
+    def work(ranks: ProcessGroup) -> Trained:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("models.training.is_normalised", lambda _: True)
+            patch.setattr(Tensor, "backward", run_out if ranks.rank else meet)
+            return run(cell, of_rank(session, ranks))
+
+    first, second = on_ranks(work)
+
+    assert isinstance(first, RuntimeError)
+    assert type(second) is OutOfMemory
 
 
 def test_batch_normalisation_on_the_cpu_is_refused_before_the_first_step(

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
+import pytest
 from typer.testing import Result
+
+from studies.cli.reading import fail
 
 Visionstudy = Callable[..., Result]
 LISTS_MODULES = """
@@ -29,8 +32,33 @@ def test_help_teaches_the_order_of_work(visionstudy: Visionstudy) -> None:
     assert "visionstudy launch studies/library/quickstart.yaml --workers 2\n" in text
 
 
+def test_help_says_what_a_verb_does_in_a_whole_sentence(visionstudy: Visionstudy) -> None:
+    verbs = visionstudy("--help").output.partition("Commands:")[2].partition("Examples:")[0]
+
+    assert len(verbs.split("\n")) > 20
+    assert [line for line in verbs.split("\n") if line.strip() and not line.endswith(".")] == []
+    assert "..." not in verbs
+
+
+def test_help_says_what_a_cell_is(visionstudy: Visionstudy) -> None:
+    for verb in ([], ["status"], ["why"]):
+        text = " ".join(visionstudy(*verb, "--help").output.split())
+        assert "cell is one configuration with one seed" in text
+
+
+def test_arguments_have_names_of_their_own(visionstudy: Visionstudy) -> None:
+    assert "{STUDY} [CELL]...\n" in visionstudy("retry", "--help").output
+    assert "{FIRST} {SECOND}\n" in visionstudy("compare", "--help").output
+
+
 def test_version_is_that_of_the_distribution(visionstudy: Visionstudy) -> None:
     assert visionstudy("--version").output == f"visionstudy {version('visionstudy')}\n"
+
+
+def test_a_refusal_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    fail("no answer from https://hf-hunter2-and-more@host")
+
+    assert capsys.readouterr().err == "no answer from https://***@host\n"
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -12,7 +12,8 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from studies.running.executors import Placement
-from studies.running.launch import LaunchResult, StudyChangedError, launch
+from studies.running.launch import LaunchResult, launch
+from studies.running.same_study import StudyChangedError
 from studies.running.starting import Starts, UnusableStartError
 from studies.running.views import PlainView
 from studies.running.workspace import WorkspaceFolder, open_workspace

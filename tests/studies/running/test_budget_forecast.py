@@ -12,6 +12,7 @@ from studies.running.budget_forecast import BudgetLine, cut_cells, study_lines
 from studies.running.forecast import Forecast, TimedBatch, forecast
 from studies.running.prices import Price
 from studies.spec.schema import StudySpec
+from studies.tree.sources import Sources
 
 RATES = {"stage": "rate", "vary": {"training.learning_rate": [0.1, 0.2, 0.3]}}
 PRICE = Price("T4", "Modal", 2.0, "USD", "", "")
@@ -29,7 +30,7 @@ def plan(make_spec: Callable[..., StudySpec]) -> Callable[..., tuple[StudySpec, 
         network = {"name": "unet", "base_channels": 2, "depth": 1}
         spec = make_spec(RATES, data=SCENES, model=network, budget=budget)
         timed = TimedBatch("cpu", 1800 / 100, 1, 64, 90, 30, weights_bytes=1, checkpoint_bytes=1)
-        found = forecast(spec, {}, data_fingerprint=data_fingerprint, timed=timed, workers=2)
+        found = forecast(spec, {}, sources=Sources(data_fingerprint), timed=timed, workers=2)
         assert [row.seconds for row in found.rows] == [3600.0] * 3
         return spec, found
 

@@ -84,6 +84,21 @@ def test_wall_time_of_this_launch_counts() -> None:
     assert used.exceeded([]) == "budget.study.time: 1h used"
 
 
+@pytest.mark.parametrize("name", ["epochs", "steps", "images"])
+def test_a_plan_that_takes_all_of_a_number_is_finished(name: str) -> None:
+    used = meter({name: 4}, Spent(4, 4, 4))
+    assert used.exceeded([], is_training_left=False) == ""
+    assert used.exceeded([], is_training_left=True) == f"budget.study.{name}: 4 of 4 {name} used"
+
+
+def test_wall_time_is_written_down_every_minute() -> None:
+    used = meter({}, earlier_s=100.0)
+    assert used.to_save() is None
+    used.started_at -= 61.0
+    assert used.to_save() == pytest.approx(161.0, abs=5.0)
+    assert used.to_save() is None
+
+
 def test_what_is_running_is_not_added_to_what_ended() -> None:
     used = meter({}, Spent(epochs=1))
     assert used.used([Spent(epochs=2)]).epochs == 3

@@ -63,6 +63,21 @@ def test_a_budget_of_money_ends_the_launch(workshop: Any, priced_study: Any) -> 
     assert 3.0 <= spent < 30.0
 
 
+@pytest.mark.slow
+def test_a_budget_of_as_many_epochs_as_planned_finishes_the_study(
+    workshop: Any, priced_study: Any
+) -> None:
+    priced_study["budget"]["study"] = {"epochs": 8}
+    shop = workshop(priced_study)
+    shop.launch()
+    assert shop.record().is_finished
+    priced_study["search"]["replicates"] = 2
+    shop.write(priced_study)
+    shop.launch(exit_code=1)
+    assert shop.record().note == "budget.study.epochs: 8 of 8 epochs used"
+    assert len(shop.trial_folders()) == 2, "nothing more was begun"
+
+
 def test_a_limit_without_a_price_is_refused_before_anything_runs(
     workshop: Any, noop_study: Any
 ) -> None:

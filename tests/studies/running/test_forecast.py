@@ -14,6 +14,7 @@ from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.growth import grow
+from studies.tree.sources import Sources
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]
@@ -45,7 +46,7 @@ def plan(
     workers: int = 1,
 ) -> Forecast:
     return forecast(
-        spec, results or {}, data_fingerprint=data_fingerprint, timed=timed, workers=workers
+        spec, results or {}, sources=Sources(data_fingerprint), timed=timed, workers=workers
     )
 
 
@@ -167,7 +168,7 @@ def test_recorded_proposals_are_planned_and_the_rest_counts_as_the_base(
     found = forecast(
         spec,
         {},
-        data_fingerprint=data_fingerprint,
+        sources=Sources(data_fingerprint),
         timed=None,
         workers=1,
         proposals={"rate": [{"training.learning_rate": 0.05}, {"training.learning_rate": 0.02}]},

@@ -11,6 +11,7 @@ from studies.running.inline_pool import InlinePool
 from studies.running.pool import Asked, Exited, Signal, Wrote
 from studies.running.trial_order import Slot, TrialOrder
 from studies.tree.cell_history import read_history
+from studies.tree.ledger_errors import LedgerError
 from trackers.event_log import Event
 
 
@@ -23,7 +24,7 @@ def order(make_order: Callable[..., TrialOrder]) -> TrialOrder:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> InlinePool:
     """Return a pool; what it sets for a trial is taken back."""
-    for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):
+    for name in ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
     return InlinePool(Slot(0, None, "cpu", 1))
 
@@ -93,6 +94,20 @@ def test_a_killed_trial_says_nothing_more(pool: InlinePool, order: TrialOrder) -
     said, end = run(pool, order, lambda _: pool.kill("c"))
     assert said[-1] == Exited("c", -signal.SIGKILL)
     assert end is None
+
+
+def test_an_error_of_the_coordinator_is_not_the_trial_s(
+    pool: InlinePool, order: TrialOrder
+) -> None:
+    def fail(_: Signal) -> None:
+        raise LedgerError("the disk is full")
+
+    with pytest.raises(LedgerError, match="the disk is full"):
+        run(pool, order, fail)
+    end = read_history([order.folder]).end
+    assert end is not None
+    assert end.fields["kind"] == "stopped"
+    assert list(order.folder.glob("checkpoint-*.ckpt"))
 
 
 def test_slot_and_folder_are_free_once_a_trial_ended(pool: InlinePool, order: TrialOrder) -> None:

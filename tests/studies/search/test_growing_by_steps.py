@@ -20,6 +20,7 @@ from studies.tree.cells import PlannedCell
 from studies.tree.grown import Tree
 from studies.tree.growth import grow
 from studies.tree.ledger import CellEnd, Ledger
+from studies.tree.sources import Sources
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]
@@ -77,7 +78,7 @@ def open_tree(spec: StudySpec, ledger: Ledger, folder: Path) -> LivingTree:
         ledger,
         copy=NoCopy(),
         measured=measured_by(ledger, folder, spec),
-        data_fingerprint=data_fingerprint,
+        sources=Sources(data_fingerprint),
     )
 
 

@@ -100,3 +100,12 @@ def test_single_settings_and_small_searches_have_none(
 ) -> None:
     record = record_of({"stage": "grid", "vary": vary}, by_rate)
     assert with_importance(record).importance == ()
+
+
+def test_what_was_proposed_twice_counts_once(record_of: Callable[..., StudyRecord]) -> None:
+    record = record_of(GRID, by_rate)
+    (stage,) = record.stages
+    again = tuple(replace(each, id=f"{each.id} again") for each in stage.configurations[:5])
+    stage = replace(stage, configurations=(*stage.configurations, *again))
+    (found, _) = with_importance(replace(record, stages=(stage,))).importance
+    assert (found.configurations, found.left_out) == (12, 0)

@@ -14,10 +14,14 @@ from models.noop_settings import NoopSettings
 from studies.search.living_tree import LivingTree
 from studies.search.measured import Measured
 from studies.search.optuna_copy import OptunaCopy
+from studies.search.pruners import make_pruner
+from studies.spec.sampling_schema import Pruner
 from studies.spec.schema import StudySpec
 from studies.tree.cells import PlannedCell
+from studies.tree.equal_compute import work_of
 from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger
+from studies.tree.sources import Sources
 from studies.tree.stages import stages_of
 from trackers.records import Outcome
 
@@ -39,6 +43,7 @@ LIKE = {
     "pruner": {"name": "successive_halving", "min_epochs": 1, "reduction": 3},
 }
 OPTIMUM = {RATE: 0.01, BATCH: 4}
+CONFIGURATIONS = len(RATES) + len(BATCHES) - 1  # batches of 32 were measured with every rate
 
 
 @pytest.fixture
@@ -72,7 +77,7 @@ class Yard:
             self.ledger,
             copy=self.copy,
             measured=lambda cell: Measured(self.epochs[cell], self.curve(cell), {}),
-            data_fingerprint=data_fingerprint,
+            sources=Sources(data_fingerprint),
         )
 
     def finish(self) -> Tree:
@@ -128,13 +133,16 @@ def test_a_joint_search_finds_at_equal_compute_what_a_greedy_tree_misses(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     greedy = Yard(make_study("tree"), tmp_path)
     assert winner(greedy.finish()) == {RATE: 0.64, BATCH: 32}, "it goes where the rate led it"
-    budget = EPOCHS * (len(RATES) + len(BATCHES))
+    budget = sum(greedy.epochs.values())
+    assert budget == EPOCHS * CONFIGURATIONS
     found = 0
     for number in range(6):
         joint = Yard(make_study(f"joint-{number}", joint=LIKE), tmp_path)
         found += winner(joint.finish()) == OPTIMUM
         spent = sum(joint.epochs.values())
-        assert budget - EPOCHS < spent < budget + EPOCHS, "as much as the tree, but for one cell"
+        assert spent < budget + EPOCHS, "as much as the tree, but for one cell"
+        is_all_tried = len(joint.epochs) == len(RATES) * len(BATCHES)
+        assert budget - EPOCHS < spent or is_all_tried, "pruning left nothing else to try"
     assert found >= 5
 
 
@@ -144,7 +152,7 @@ def test_a_search_like_a_tree_has_the_union_of_its_stages(
     (stage,) = stages_of(make_study("union", joint=LIKE))
     assert stage.vary() == {RATE: RATES, BATCH: BATCHES}
     assert stage.work is not None
-    assert stage.work.configurations == len(RATES) + len(BATCHES)
+    assert stage.work.configurations == CONFIGURATIONS
 
 
 def test_a_search_that_has_spent_its_compute_proposes_no_more_after_a_relaunch(
@@ -176,3 +184,79 @@ def test_larger_pictures_and_longer_trainings_count_as_more_work(make_spec: Make
     assert stage.work.limit == 2 * (small + large + (2 + 4) * small)
     assert stage.work.of({}) == 2 * 2 * small
     assert stage.work.of({"training.epochs": 4, "data.image_size": 64}) == 2 * 4 * large
+
+
+WITH_BASE = {"stage": "rate", "vary": {RATE: [0.01, 0.04]}}  # its base value, once measured
+TREES: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+    (STAGES, {}),
+    ([{"stage": "batch", "vary": {BATCH: [4, 8, 16]}}, WITH_BASE], {"select": {"beam": 2}}),
+    ([WITH_BASE, {"stage": "batch", "vary": {BATCH: [16, 32]}}], {"base": True}),
+    (
+        [
+            {"stage": "screen", "vary": {BATCH: [4, 8]}, "with": {"training.epochs": 3}},
+            {"stage": "cut", "after_training": True, "vary": {"evaluation.threshold": [0.3, 0.5]}},
+            {"stage": "batch again", "vary": {BATCH: [4, 8, 16]}},
+            {"stage": "longer", "vary": {"training.epochs": [9, 18]}},
+        ],
+        {"replicates": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize(("stages", "search"), TREES, ids=["batch 32", "beam", "base", "held"])
+def test_the_budget_is_what_a_finished_tree_trained(
+    make_spec: MakeSpec,
+    finish: Callable[..., Tree],
+    stages: list[dict[str, Any]],
+    search: dict[str, Any],
+) -> None:
+    training = {"learning_rate": 0.01, "batch_size": 32, "epochs": EPOCHS}
+    sections: dict[str, Any] = {
+        "model": MODEL, "training": training, "data": {"dataset": "none", "image_size": 32},
+    }  # fmt: skip
+    tree = finish(make_spec(*stages, search=search, **sections), {}, best_first)
+    trained = {cell.id: cell for cell in tree.cells().values() if cell.source is None}
+    base = tree.stages[0].cells() if search.get("base") else ()
+    for cell in base:  # which the joint search measures too, beside its budget
+        trained.pop(cell.id)
+    like = make_spec(*stages, search={**search, "joint": LIKE}, **sections)
+    work = stages_of(like)[-1].work
+    assert work is not None
+    assert work.limit == sum(
+        work_of(cell.settings, cell.settings.training.epochs) for cell in trained.values()
+    )
+
+
+def best_first(cell: PlannedCell) -> float:
+    """Have few epochs and low values win, so that no winner changes the work."""
+    training = cell.settings.training
+    return 0.9 - training.epochs / 100 - training.learning_rate / 10 - training.batch_size / 1000
+
+
+@pytest.mark.parametrize(
+    ("inherited", "held", "expected"),
+    [([9, 18], {}, 9), ([18], {}, 18), ([18], {"training.epochs": 5}, 5)],
+)
+def test_a_pruner_is_made_for_the_epochs_that_its_stage_trains(
+    make_spec: MakeSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    inherited: list[int],
+    held: dict[str, int],
+    expected: int,
+) -> None:
+    made = []
+
+    def record(pruner: Pruner | None, *, epochs: int) -> optuna.pruners.BasePruner:
+        made.append(epochs)
+        return make_pruner(pruner, epochs=epochs)
+
+    monkeypatch.setattr("studies.search.watch.make_pruner", record)
+    sampled: dict[str, Any] = {
+        "stage": "rate", "vary": {RATE: {"low": 0.01, "high": 0.1}}, "sampler": "tpe", "trials": 2,
+        "pruner": {"name": "hyperband"}, "with": held,
+    }  # fmt: skip
+    stages = [{"stage": "epochs", "vary": {"training.epochs": inherited}}, sampled]
+    Yard(make_spec(*stages), tmp_path).finish()
+    assert made[-1] == expected

@@ -20,6 +20,7 @@ from studies.tree.cells import PlannedCell
 from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger
 from studies.tree.ledger_plan import Addition
+from studies.tree.sources import Sources
 from trackers.records import Outcome
 
 MakeSpec = Callable[..., StudySpec]
@@ -53,7 +54,7 @@ class Bench:
             self.ledger,
             copy=self.copy,
             measured=measured_by(self.ledger, folder, spec),
-            data_fingerprint=data_fingerprint,
+            sources=Sources(data_fingerprint),
         )
 
     def open_cells(self) -> list[PlannedCell]:
@@ -309,3 +310,17 @@ def test_data_is_fingerprinted_once_per_setting(make_spec: MakeSpec) -> None:
         make_spec(RATE, data={"dataset": "none", "image_size": n}).data for n in (8, 9)
     )
     assert [fingerprint(each) for each in (small, large, small)] == ["1", "2", "1"]
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["as it runs", "when it is opened"])
+def test_optunas_copy_holds_proposals_that_were_measured_already(
+    make_spec: MakeSpec, open_bench: Callable[[StudySpec], Bench], follows: bool
+) -> None:
+    vary = {"training.learning_rate": [0.1, 0.01]}
+    few = {**SAMPLED, "stage": "few", "vary": vary}  # six proposals of two configurations
+    stages = [few] if follows else [RATE, few]
+    bench = open_bench(make_spec(*stages, THRESHOLD))
+    bench.finish(nearness)
+    trials = bench.optuna_study("few").trials
+    assert [each.state for each in trials] == [TrialState.COMPLETE] * 6
+    bench.close()

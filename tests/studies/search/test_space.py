@@ -119,3 +119,16 @@ def test_a_grid_goes_through_the_steps_of_a_range() -> None:
     assert tried == [2, 5, 8]
     fine = stage({RATE: {"low": 0.1, "high": 0.5, "step": 0.1}})
     assert [each[RATE] for each in fine.combinations()] == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_proposals_with_a_step_are_the_values_of_a_grid() -> None:
+    tenths = stage({DECAY: {"low": 0.1, "high": 0.7, "step": 0.1}})
+    study, proposed = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), set()
+    for _ in range(60):
+        trial = study.ask()
+        varied = Space(tenths).suggest(trial)
+        assert Space(tenths).holds(varied)
+        proposed.add(varied[DECAY])
+        study.tell(trial, varied[DECAY])
+    assert proposed <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7}
+    assert 0.3 in proposed

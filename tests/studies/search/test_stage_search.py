@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from studies.search.stage_search import PARALLEL_PROPOSALS, StageSearch
+from studies.search.stage_search import StageSearch
 from studies.search.told import ConfigurationResult
+from studies.spec.sampling_schema import PARALLEL_PROPOSALS, SearchRules, Second
 from studies.spec.search_schema import Range, Sampler
 from studies.tree.stages import Stage
 
 RATE = "training.learning_rate"
+DECAY = "training.weight_decay"
+EPOCHS = "training.epochs"  # what the second objective counts
 BATCH = "training.batch_size"
 FAILED = ConfigurationResult(None)
 INFEASIBLE = ConfigurationResult(None, is_infeasible=True)
@@ -37,6 +40,16 @@ def stage(
         trials=trials,
         is_restricted=False,
     )
+
+
+def two_ranges(sampler: Sampler, trials: int) -> Stage:
+    """Make a stage that every sampler can learn in: CMA-ES takes no single range."""
+    what = stage(sampler, trials)
+    if sampler != "nsga2":
+        return replace(what, ranges={**what.ranges, DECAY: Range(low=0.0, high=1.0)})
+    rules = SearchRules(second=Second(metric="macs", direction="minimize"))
+    ranges = {**what.ranges, EPOCHS: Range(low=1, high=20, integer=True)}
+    return replace(what, ranges=ranges, rules=rules)
 
 
 BATCHES = stage(batch_size=(1, 2, 4))
@@ -66,7 +79,10 @@ def scored(value: float) -> ConfigurationResult:
 def result_of(varied: Varied) -> ConfigurationResult:
     """Return a planted result: high rates diverge, the lower ones are better."""
     rate = float(varied[RATE])
-    return INFEASIBLE if rate > 0.03 else scored(0.9 - rate)
+    if rate > 0.03:
+        return INFEASIBLE
+    score = scored(0.9 - rate)
+    return replace(score, values=(0.9 - rate, varied[EPOCHS])) if EPOCHS in varied else score
 
 
 def run(
@@ -107,10 +123,10 @@ def test_each_outcome_is_frozen_as_what_it_was() -> None:
     assert (complete.state, complete.value) == (TrialState.COMPLETE, 0.5)
     assert complete.params == {BATCH: 1}
     assert complete.user_attrs == {"values": {"seed 0": 0.5}}
-    assert complete.constraints == {}
+    assert complete.constraints == {"infeasible": -1.0}
     assert (infeasible.state, infeasible.value) == (TrialState.PRUNED, None)
     assert infeasible.constraints == {"infeasible": 1.0}
-    assert (failed.state, failed.value, failed.constraints) == (TrialState.FAIL, None, {})
+    assert (failed.state, failed.value) == (TrialState.FAIL, None)
 
 
 def test_what_runs_is_not_frozen() -> None:
@@ -167,10 +183,30 @@ def test_a_model_based_sampler_learns_from_results() -> None:
     assert found[13:] != other[13:]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2"])
 def test_proposals_are_the_same_when_killed_at_every_step(sampler: Sampler) -> None:
-    what = stage(sampler, 16)
+    what = two_ranges(sampler, 16)
     assert run(what, order=random.Random(0), reopens=True) == run(what)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2"])
+def test_a_cell_that_is_tried_again_changes_no_proposal(sampler: Sampler) -> None:
+    what = two_ranges(sampler, 16)
+    found = run(what)
+    for reopened in range(12):
+        results = [None if n == reopened else result_of(v) for n, v in enumerate(found[:12])]
+        search = open_search(what, found[:12], results)
+        ahead = propose(search)
+        search.tell(reopened, result_of(found[reopened]))
+        assert [*ahead, *propose(search)] == found[12:]
+
+
+@pytest.mark.parametrize("sampler", ["cmaes", "nsga2"])
+def test_an_evolving_search_goes_on_when_another_result_comes_of_it(sampler: Sampler) -> None:
+    what = two_ranges(sampler, 16)
+    found = run(what)
+    results = [FAILED if n < 5 else result_of(varied) for n, varied in enumerate(found[:12])]
+    assert len(propose(open_search(what, found[:12], results))) == 4
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
@@ -223,4 +259,31 @@ def test_proposals_keep_to_the_range(sampler: Sampler, given: Range, allowed: se
 
 @pytest.mark.slow
 def test_gaussian_process_searches_too() -> None:
-    assert len({each[RATE] for each in run(stage("gp", 12))}) == 12
+    def judge(varied: Varied) -> ConfigurationResult:
+        """At high rates one of the seeds runs out of memory."""
+        return replace(scored(0.9 - varied[RATE]), is_infeasible=varied[RATE] > 0.01)
+
+    found = run(stage("gp", 14), judge=judge)
+    assert len({each[RATE] for each in found}) == 14
+    assert any(each[RATE] > 0.01 for each in found)
+
+
+def test_a_gaussian_process_learns_limits_from_what_was_ended_for_them() -> None:
+    """High rates score best, and exceed a limit after their first epoch."""
+    rules = SearchRules.model_validate({"constraints": {"memory_gb": 4}})
+    limited = replace(stage("gp", 22), ranges={RATE: Range(low=0, high=1)}, rules=rules)
+
+    def judge(varied: Varied) -> ConfigurationResult:
+        score, excess = float(varied[RATE]), float(varied[RATE]) - 0.5
+        constraints = {"memory_gb": excess}
+        if excess > 0:
+            return ConfigurationResult(
+                None, is_pruned=True, constraints=constraints, last=(score,)
+            )
+        return ConfigurationResult((score,), constraints=constraints)
+
+    later = [each[RATE] for each in run(limited, judge=judge)[14:]]
+    assert sum(rate <= 0.6 for rate in later) >= 6, "it keeps to what is allowed, or close to it"
+    frozen = open_search(limited, [{RATE: 0.9}], [judge({RATE: 0.9})]).frozen(0)
+    assert frozen is not None
+    assert frozen.state is TrialState.PRUNED, "as people see it"

@@ -127,7 +127,7 @@ def test_pruners_compare_the_first_seeds_epochs_or_the_seeds(
         ({"name": "median", "startup_trials": 1}, {1: 0.0, 2: 0.0, 3: 0.0}, 1),
         ({"name": "median", "startup_trials": 1, "warmup_epochs": 1}, {1: 0.0, 2: 0.0}, 2),
         ({"name": "successive_halving", "min_epochs": 2, "reduction": 2}, {1: 0.0, 2: 0.0}, 2),
-        ({"name": "patience", "epochs": 2}, {1: 0.5, 2: 0.4, 3: 0.4, 4: 0.4}, 4),
+        ({"name": "patience", "epochs": 2}, {1: 0.5, 2: 0.4, 3: 0.4, 4: 0.4}, 3),
         ({"name": "wilcoxon"}, dict.fromkeys(range(6), 0.0), 3),  # p 0.0625 of four seeds
     ],
     ids=["median", "median after a warm-up", "halving", "patience", "wilcoxon"],
@@ -176,3 +176,31 @@ def test_a_relaunch_compares_with_what_was_measured_before(make_spec: MakeSpec) 
         curve = {step: first for step in range(1, 5)}
         watch.end(number, ConfigurationResult((first,), intermediate=curve))
     assert watch.verdict(2, {1: 0.1}) is not None
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_patience_ends_a_plateau_and_not_what_improves(make_spec: MakeSpec, sign: int) -> None:
+    joint = {
+        "space": {"training.learning_rate": [0.1, 0.2, 0.3]},
+        "sampler": "random",
+        "trials": 3,
+        "pruner": {"name": "patience", "epochs": 2, "min_delta": 0.1},
+    }
+    (stage,) = stages_of(make_spec(search={"joint": joint}))
+    watch = Watch("plateau", stage, maximize=sign > 0, epochs=9)
+    plateau = {1: 0.2 * sign, 2: 0.5 * sign, 3: 0.55 * sign}  # better, but not by enough
+    assert watch.verdict(0, plateau) is None
+    assert "no better score in 2 epochs" in str(watch.verdict(0, {**plateau, 4: 0.59 * sign}))
+    assert watch.verdict(1, {**plateau, 4: 0.61 * sign}) is None
+
+
+def test_what_exceeded_a_limit_is_told_as_far_as_it_came(
+    candidate: tuple[StudySpec, Configuration],
+) -> None:
+    result = told(candidate, [Outcome.PRUNED, Outcome.PRUNED], constraints={"memory_gb": 4})
+    assert result is not None
+    assert (result.values, result.is_pruned) == (None, True)
+    assert result.last == pytest.approx(((0.2 + 0.3) / 2,))
+    within = told(candidate, [Outcome.PRUNED, Outcome.PRUNED], constraints={"memory_gb": 9})
+    assert within is not None
+    assert within.last is None, "a pruner ended it"

@@ -106,6 +106,23 @@ def test_of_a_study_that_differs_the_best_point_inside_is_tried(
     assert list(start.first) == [({RATE: 0.05}, "study earlier")]
 
 
+@pytest.mark.usefixtures("earlier")
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"objective": {"metric": "val/iou", "direction": "minimize"}},
+        {"budget": {"per_trial": {"epochs": 1}}},
+    ],
+    ids=["another choice of the epoch", "trained shorter"],
+)
+def test_what_other_conditions_measured_is_not_told(
+    make_spec: MakeSpec, ledger: Ledger, section: dict[str, Any]
+) -> None:
+    start = started(ledger, later(make_spec, {"studies": ["earlier"]}, **section))
+    assert start.known == []
+    assert [source for _, source in start.first] == ["study earlier"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -57,6 +57,7 @@ KINDS = [
     ("time: 90m", "time: 90m, steps: 9", "budget.per_trial.steps", "refused"),
     ("time: 90m", "time: 90m, silence: 9m", "budget.per_trial.silence", "neutral"),
     ("gpu_hours: 2}", "gpu_hours: 2}, provider: Modal", "budget.provider", "neutral"),
+    ("trials: 5", "trials: 5\n      parallel: 8", "search.tree.decay.parallel", "neutral"),
     ("search:", "description: new\nsearch:", "description", "neutral"),
     ("search:", "weights: all\nsearch:", "weights", "neutral"),
     ("search:", "baselines: [unet-2015]\nsearch:", "baselines", "neutral"),
@@ -146,6 +147,29 @@ def test_a_joint_search_may_get_more_trials_and_a_wider_range(load: Load) -> Non
     assert [(change.path, change.kind) for change in changes] == [
         ("search.joint.space.training.learning_rate", "extends"),
         ("search.joint.trials", "extends"),
+    ]
+
+
+def test_a_search_like_a_tree_keeps_its_stages(load: Load) -> None:
+    like = STUDY.replace("  tree:", "  joint: {like: tree, sampler: tpe}\n  tree:")
+    longer = like + "    - {stage: loss, vary: {training.loss: [bce]}}\n"
+
+    assert classify_changes(load(like).resolved, load(longer).resolved) == [
+        Change("search.tree.2", None, "loss", "refused")
+    ]
+
+
+def test_other_branches_are_refused(load: Load) -> None:
+    branches = "{training.optimizer: {sgd: {training.momentum: {low: 0, high: 0.9}}, adam: {}}}"
+    before = STUDY.partition("  tree:\n")[0] + JOINT.replace(
+        "{training.learning_rate: {low: 1e-4, high: 1e-2}}", branches
+    )
+    changes = classify_changes(
+        load(before).resolved, load(before.replace("high: 0.9", "high: 0.95")).resolved
+    )
+
+    assert [(change.path, change.kind) for change in changes] == [
+        ("search.joint.space.training.optimizer", "refused")
     ]
 
 

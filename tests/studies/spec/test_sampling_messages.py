@@ -73,8 +73,26 @@ CASES = [
         RANGES,
         "tpe",
         "trials: 4\n    pruner: {name: wilcoxon}",
-        "'wilcoxon' compares seeds, trains 2 in any case, and there is 1; raise "
-        "search.replicates to 3",
+        "'wilcoxon' compares seeds, needs 4 of them for a p-value below 0.1 or as startup_seeds, "
+        "and there is 1; raise search.replicates to 5",
+    ),
+    (
+        "{training.batch_size: {low: 1, high: 4, step: 0.5, integer: true}}",
+        "tpe",
+        "trials: 4",
+        "step must be a whole number where only whole ones are proposed, got 0.5",
+    ),
+    (
+        "{training.batch_size: {low: 1.5, high: 4, integer: true}}",
+        "tpe",
+        "trials: 4",
+        "low must be a whole number where only whole ones are proposed, got 1.5",
+    ),
+    (
+        RANGES,
+        "tpe",
+        "trials: 4\n    pruner: {name: patience, epochs: 8}",
+        "must be less than 8, as the last of 9 epochs is trained in any case, got 8",
     ),
     (
         RANGES,
@@ -114,6 +132,8 @@ CASES = [
         "'training.momentum' does not vary here",
     ),
     (LIST, "grid", "warm_start: {studies: [a]}", "'warm_start' has no effect on a grid"),
+    (RANGES, "random", "trials: 4\n    parallel: 8", "'parallel' has no effect on 'random'"),
+    (LIST, "grid", "parallel: 8", "'parallel' has no effect on 'grid'"),
     (LIST, "tpe", "trials: 4\n    warm_start: {}", "must name `values` or `studies`"),
     (
         "{training.batch_size: {small: {}, large: {}}}",
@@ -183,6 +203,34 @@ def test_a_pruner_without_epochs_to_compare_is_refused(problems: Callable[..., l
         f"12:5: {JOINT}.pruner: 'hyperband' compares trainings epoch by epoch, and they have 1; "
         "raise training.epochs, or remove the pruner"
     ]
+
+
+@pytest.mark.parametrize(("replicates", "is_enough"), [(4, False), (5, True)])
+def test_seeds_must_suffice_for_the_p_value(
+    load: Callable[..., LoadedStudy],
+    problems: Callable[..., list[str]],
+    replicates: int,
+    is_enough: bool,
+) -> None:
+    study = text(RANGES, "tpe", "trials: 9\n    pruner: {name: wilcoxon}")
+    study = study.replace("search:\n", f"search:\n  replicates: {replicates}\n")
+    if is_enough:
+        assert load(study).spec.search.replicates == replicates
+    else:
+        assert "and there are 4; raise search.replicates to 5" in problems(study)[0]
+
+
+def test_a_pruner_counts_the_epochs_that_its_stage_holds(
+    load: Callable[..., LoadedStudy], problems: Callable[..., list[str]]
+) -> None:
+    stage = (
+        "  tree:\n    - stage: rate\n      with: {training.epochs: 2}\n"
+        "      vary: {training.weight_decay: {low: 0, high: 0.1}}\n"
+        "      sampler: tpe\n      trials: 4\n      pruner: {name: hyperband, min_epochs: 4}\n"
+    )
+    study = STUDY.partition("  joint:")[0] + stage
+    assert "must be less than the 2 epochs of a training, got 4" in problems(study)[0]
+    assert load(study.replace("training.epochs: 2", "training.epochs: 5")).spec.search.tree
 
 
 def test_facts_of_a_network_are_refused_where_there_is_none(

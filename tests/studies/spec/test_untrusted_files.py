@@ -88,6 +88,17 @@ def test_a_password_is_refused_however_it_came_into_a_setting(
     assert SECRET not in found
 
 
+def test_a_value_of_the_environment_is_refused_with_the_name_of_its_variable(
+    study_text: str, problems: Heads, load: Load
+) -> None:
+    text = study_text + "description: a street of streets\n"
+
+    (found,) = problems(text, MY_KEY="street")
+
+    assert found.endswith("(it has the value of the variable MY_KEY; if by chance, unset that)")
+    assert load(text.replace("a street of", "of"), MY_KEY="street")
+
+
 def test_a_password_is_refused_in_an_override(study_text: str, problems: Heads) -> None:
     override = f"description=https://ann:{SECRET}@host"
 

@@ -7,9 +7,11 @@ import pytest
 
 from data_pipeline.catalog import data_fingerprint
 from studies.spec.schema import StudySpec
+from studies.spec.search_schema import Range
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.grown import GrownStage, Tree
 from studies.tree.growth import grow
+from studies.tree.neighbours import beside
 
 Finish = Callable[..., Tree]
 RATE = {"stage": "rate", "vary": {"training.learning_rate": [0.1, 0.01, 0.001]}}
@@ -113,7 +115,16 @@ def test_probe_steps_along_lists_that_go_together(
     assert steps == [(0.01, 2), (0.1, 1), (0.001, 3)]
 
 
-@pytest.mark.parametrize("stages", [(RATE, BATCH), (RATE, BATCH, THRESHOLD)])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (RATE, BATCH),
+        (RATE, BATCH, THRESHOLD),
+        (RATE, {**BATCH, "with": {"training.epochs": 1}}),
+        ({**RATE, "beam": 2}, {**BATCH, "with": {"training.epochs": 1}}, THRESHOLD),
+        (RATE, BATCH, {**THRESHOLD, "with": {"evaluation.also": ["rand_error"]}}),
+    ],
+)
 def test_cells_after_the_tree_are_counted_before_it_is_decided(
     stages: tuple[dict[str, Any], ...], make_spec: Callable[..., StudySpec], finish: Finish
 ) -> None:
@@ -121,10 +132,31 @@ def test_cells_after_the_tree_are_counted_before_it_is_decided(
     planned = grow(spec, {}, data_fingerprint=data_fingerprint).afterwards
     tree = finish(spec, {}, rate_and_batch)
     assert [each.stage.name for each in planned] == [each.stage.name for each in tree.afterwards]
-    before = set(cell.id for stage in tree.stages for cell in stage.cells())
-    added = [len({c.id for c in each.cells()} - before) for each in tree.afterwards]
+    before = {cell.id for stage in tree.stages for cell in stage.cells()}
+    added = []
+    for each in tree.afterwards:
+        own = {cell.id for cell in each.cells()} - before
+        added.append(len(own))
+        before |= own
     most = [each.planned_cells for each in planned]
-    assert all(own <= bound for own, bound in zip(added, most, strict=True)), (added, most)
+    assert all(count <= bound for count, bound in zip(added, most, strict=True)), (added, most)
+
+
+def test_final_settings_that_no_stage_measures_are_counted(
+    make_spec: Callable[..., StudySpec], finish: Finish
+) -> None:
+    spec = make_spec(
+        RATE,
+        {**BATCH, "only": {"data.classes": ["car"]}},
+        search={"probe": True, "replicates": 2},
+        data={"dataset": "none", "classes": ["car", "bus"], "one_model_per_class": True},
+    )
+    (planned,) = grow(spec, {}, data_fingerprint=data_fingerprint).afterwards
+    tree = finish(spec, {}, rate_and_batch)
+    before = {cell.id for stage in tree.stages for cell in stage.cells()}
+    added = {cell.id for cell in tree.afterwards[0].cells()} - before
+    neighbours, unmeasured = 2 * 2 * 2, 1 * 2  # of classes and seeds
+    assert len(added) == neighbours + unmeasured <= planned.planned_cells
 
 
 def test_each_class_has_its_own_finalists(
@@ -150,3 +182,61 @@ def test_undecided_tree_has_nothing_to_look_back_on(make_spec: Callable[..., Stu
     results: dict[str, CellResult] = {}
     tree = grow(spec, results, data_fingerprint=data_fingerprint)
     assert [each.configurations for each in tree.afterwards] == [(), ()]
+
+
+DEPTH = {"stage": "depth", "vary": {"model.depth": [3, 4]}}
+DROPOUT = {
+    "stage": "dropout",
+    "vary": {"model.dropout": {"low": 0.0, "high": 0.5, "step": 0.1}},
+    "sampler": "grid",
+}
+MODEL = {"stage": "model", "vary": {"model": [{"name": "unet"}, {"name": "segnet"}]}}
+
+
+def test_probe_leaves_out_what_the_final_model_has_not(
+    make_spec: Callable[..., StudySpec], finish: Finish
+) -> None:
+    search = {"probe": True}
+    spec = make_spec(DEPTH, DROPOUT, RATE, MODEL, search=search, model={"name": "unet"})
+    tree = finish(spec, {}, lambda cell: float(cell.settings.model.name == "segnet"))
+    found = {each.stage.about: [*map(dict, varied(each))] for each in tree.afterwards}
+    assert found["depth"] == found["dropout"] == [{}], "nothing beside the final settings"
+    assert len(found["rate"]) == 2
+    assert all(each.decisions for each in tree.afterwards)
+
+
+SHORT = {**BATCH, "with": {"training.epochs": 1}}
+
+
+def test_finalists_of_a_stage_that_held_something_have_fresh_seeds_alone(
+    make_spec: Callable[..., StudySpec], finish: Finish
+) -> None:
+    tree = finish(make_spec(RATE, SHORT, search=CONFIRM), {}, rate_and_batch)
+    (confirmation,) = tree.afterwards
+    for each in confirmation.configurations:
+        assert [cell.seed for cell in each.cells] == [2, 3, 4]
+        assert all(cell.settings.training.epochs == 2 for cell in each.cells)
+
+
+STEPPED = {"low": 0.1, "high": 0.7, "step": 0.2}
+COUNTED = {"low": 2, "high": 14, "step": 4, "integer": True}
+
+
+@pytest.mark.parametrize(
+    ("value", "within", "expected"),
+    [
+        (0.3, STEPPED, [0.1, 0.5]),
+        (0.30000000000000004, {**STEPPED, "step": 0.1}, [0.2, 0.4]),
+        (0.7, {**STEPPED, "step": 0.1}, [0.6]),
+        (0.2, {"low": 0.1, "high": 0.3, "step": 0.1}, [0.1, 0.3]),
+        (0.4, STEPPED, [0.3, 0.5]),
+        (9.0, STEPPED, []),
+        (6, COUNTED, [2, 10]),
+        (14, COUNTED, [10]),
+        (5, {"low": 1, "high": 6, "integer": True}, [4, 6]),
+    ],
+)
+def test_neighbours_of_a_range_are_its_own_values(
+    value: float, within: dict[str, float], expected: list[float]
+) -> None:
+    assert beside(value, Range.model_validate(within)) == expected

@@ -124,6 +124,24 @@ def test_a_server_that_stays_away_ends_the_wait_with_a_sentence(
 
 
 @pytest.mark.postgres
+def test_nobody_has_to_wait_for_a_server_who_gives_up(
+    on_server: Database, postgres_server: Any
+) -> None:
+    stopped: list[bool] = []
+    on_server.wait_for_server(
+        lambda _: None, lambda: stopped.append(True), gives_up=lambda: bool(stopped)
+    )
+    postgres_server.stop()
+    try:
+        for _ in range(2):  # nor does what is written afterwards
+            with pytest.raises(LedgerAwayError, match="see that its server runs, then try again"):
+                add(on_server, 1)
+        assert len(stopped) == 1
+    finally:
+        postgres_server.start()
+
+
+@pytest.mark.postgres
 def test_a_reader_does_not_wait_for_a_server(on_server: Database, postgres_server: Any) -> None:
     postgres_server.stop()
     try:

@@ -13,7 +13,7 @@ from studies.spec.settings import flatten
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.grown import Tree
 from studies.tree.growth import Proposals, grow
-from trackers.records import Outcome
+from trackers.records import DecisionRecord, Outcome
 
 MakeSpec = Callable[..., StudySpec]
 Measure = Callable[..., list[PlannedCell]]
@@ -183,6 +183,20 @@ def test_a_sampler_stage_waits_for_all_its_proposals(
     tree = plan(spec, results, {"rate": proposed})
     assert winner(tree, 0) == {"training.learning_rate": 0.02}
     assert [setting(c, "training.learning_rate") for c in tree.stages[1].cells()] == [0.02] * 2
+
+
+def test_what_a_sampler_proposes_twice_is_one_rival(make_spec: MakeSpec, measure: Measure) -> None:
+    vary = {"training.learning_rate": {"low": 0.001, "high": 0.1, "log": True}}
+    stage = {"stage": "rate", "vary": vary, "sampler": "tpe"}
+    rates = [{"training.learning_rate": rate} for rate in (0.05, 0.02, 0.004)]
+
+    def decide(proposed: list[dict[str, float]]) -> DecisionRecord:
+        spec = make_spec({**stage, "trials": len(proposed)}, search={"replicates": 2})
+        results: Results = {}
+        measure(spec, results, lambda cell: nearness(cell) * (1 + cell.seed), {"rate": proposed})
+        return plan(spec, results, {"rate": proposed}).stages[0].decisions[0]
+
+    assert decide([*rates, *rates, rates[0]]) == decide(rates)
 
 
 SAMPLED = {

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data_pipeline.catalog import data_fingerprint
+from models.metrics.resampling import ResampledMean, mean_difference
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions
 from studies.search.living_tree import stage_record
 from studies.spec.schema import StudySpec
@@ -118,4 +120,70 @@ def test_without_predictions_there_is_no_interval(
     assert compare is not None
     own, other, *_ = results
     assert compare([(own, other)], 0.95) is None
+    ledger.close()
+
+
+def test_interval_is_known_once_the_cells_ran_that_a_plan_asked_for(
+    measured: tuple[StudySpec, Ledger, dict[str, CellResult]], tmp_path: Path
+) -> None:
+    spec, ledger, results = measured
+    compare = image_differences(spec, ledger, tmp_path)
+    assert compare is not None
+    own, other, *_ = results
+    ledger.reopen(spec.study, [own])
+    assert compare([(own, other)], 0.95) is None
+    ledger.settle(
+        spec.study, CellEnd(own, Outcome.COMPLETE, "", results[own].metrics, 1, 1.0, 1.0)
+    )
+    assert compare([(own, other)], 0.95) is not None
+    ledger.close()
+
+
+@pytest.fixture
+def bootstraps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return a list that holds the confidence of every bootstrap from now on."""
+    run: list[float] = []
+
+    def counted(pairs: Sequence[tuple[Any, Any]], confidence: float) -> ResampledMean:
+        run.append(confidence)
+        return mean_difference(pairs, confidence)
+
+    monkeypatch.setattr("studies.tree.image_differences.mean_difference", counted)
+    return run
+
+
+def test_a_decided_stage_is_resampled_once_also_by_a_later_launch(
+    measured: tuple[StudySpec, Ledger, dict[str, CellResult]],
+    tmp_path: Path,
+    bootstraps: list[float],
+) -> None:
+    spec, ledger, results = measured
+    decisions = []
+    for _ in range(2):  # launches
+        compare = image_differences(spec, ledger, tmp_path)
+        for _ in range(2):  # growths
+            tree = grow(spec, results, data_fingerprint=data_fingerprint, image_difference=compare)
+            decisions.append(tree.stages[0].decisions)
+        ledger.plan(spec.study, tree.cells().values(), [stage_record(tree.stages[0])])
+    assert len(bootstraps) == 2
+    assert decisions == decisions[:1] * 4
+    ledger.close()
+
+
+def test_what_was_measured_anew_is_resampled_anew(
+    measured: tuple[StudySpec, Ledger, dict[str, CellResult]],
+    tmp_path: Path,
+    bootstraps: list[float],
+) -> None:
+    spec, ledger, results = measured
+    compare = image_differences(spec, ledger, tmp_path)
+    tree = grow(spec, results, data_fingerprint=data_fingerprint, image_difference=compare)
+    ledger.plan(spec.study, tree.cells().values(), [stage_record(tree.stages[0])])
+    worst = next(iter(results))
+    metrics = {**results[worst].metrics, spec.objective.metric: 0.1}
+    ledger.settle(spec.study, CellEnd(worst, Outcome.COMPLETE, "", metrics, 1, 1.0, 1.0))
+    again, bootstraps[:] = image_differences(spec, ledger, tmp_path), []
+    results = ledger.results(spec.study)
+    grow(spec, results, data_fingerprint=data_fingerprint, image_difference=again)
+    assert len(bootstraps) == 1, "of the pair that it is in"
     ledger.close()

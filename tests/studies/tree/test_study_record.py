@@ -92,7 +92,7 @@ def test_unknown_study_names_those_there_are(
         f"unknown study 'demp' in workspace {tmp_path}; studies there: none yet"
     )
     plan_in(ledger, spec)
-    with pytest.raises(UnknownStudyError, match=r"studies there: demo$"):
+    with pytest.raises(UnknownStudyError, match=r"; did you mean 'demo'\?; studies there: demo$"):
         read_study(ledger, tmp_path, "demp")
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from studies.cli.app import app
 from studies.running.executors import Placement
 from studies.running.launch import launch
+from studies.running.progress import View
 from studies.running.views import PlainView
 from studies.running.workspace import WorkspaceFolder, open_ledger, open_workspace
 from studies.spec.load import load_study
@@ -67,7 +68,7 @@ class Office:
         """Write the study file anew."""
         YAML().dump(dict(study), self.file)
 
-    def launch(self, *overrides: str) -> None:
+    def launch(self, *overrides: str, view: View | None = None) -> None:
         """Run the study in this process."""
         loaded = load_study(self.file, overrides=overrides)
         with Console(stderr=True, quiet=True) as quiet:
@@ -76,7 +77,7 @@ class Office:
                 open_workspace(self.place.folder),
                 placement=Placement("inline"),
                 tracker=MemoryTracker(),
-                view=PlainView(quiet),
+                view=view or PlainView(quiet),
             )
 
     def ask(self, *arguments: str, exit_code: int = 0) -> str:

@@ -1,5 +1,7 @@
 """`visionstudy fork`: a study of its own that trains nothing twice."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -53,6 +55,44 @@ def test_a_fork_from_a_stage_takes_what_is_above_it(office: Office) -> None:
     ledger.close()
     first = {cell["id"] for cell in office.cells(batch_size=2) if cell["outcome"] != "failed"}
     assert taken.keys() == first
+
+
+def test_a_pruned_cell_is_taken_over_only_among_the_same_rivals(
+    office: Office, study: dict[str, Any]
+) -> None:
+    pruned = office.cells(batch_size=4)[0]["id"]
+    with closing(sqlite3.connect(office.place.ledger_file)) as database, database:
+        database.execute("UPDATE cells SET outcome = 'pruned' WHERE id = ?", [pruned])
+    office.ask("fork", str(office.file), "--as", "alike")
+    study["search"]["tree"][1]["vary"]["training.batch_size"] = [2, 4, 8]
+    office.write(study)
+    office.ask("fork", str(office.file), "--as", "wider")
+
+    ledger = office.ledger()
+    taken = {name: ledger.results(name).keys() for name in ("alike", "wider")}
+    ledger.close()
+    assert taken["alike"] - taken["wider"] == {pruned}
+
+
+def test_a_fork_after_one_that_was_killed_leaves_no_torn_file(office: Office) -> None:
+    cell = office.cells(batch_size=4)[0]["id"]
+    whole, torn = (
+        office.place.study(name) / "trials" / f"{cell}-1" / "events.jsonl"
+        for name in ("demo", "other")
+    )
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(whole.read_bytes()[:20])
+
+    office.ask("fork", str(office.file), "--as", "other")
+
+    assert torn.read_bytes() == whole.read_bytes()
+
+
+def test_a_fork_that_takes_nothing_says_why(office: Office) -> None:
+    text = office.ask("fork", str(office.file), "--as", "other", "--from", "learning rate")
+
+    assert "begins with 0 cells of study 'demo'" in text
+    assert "no cell above stage 'learning rate' has ended with a result there" in text
 
 
 def test_a_fork_says_what_is_left_to_do(office: Office) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from studies.running.file_lock import FileLock
 from studies.running.requests import RequestDesk, forget_stops
+from studies.tree.ledger import CellEnd
+from trackers.records import Outcome
 
 Office = Any  # of conftest.py, which cannot be imported
 
@@ -52,13 +54,27 @@ def test_a_cell_with_a_result_is_not_tried_again(office: Office) -> None:
     assert "is complete" in text
 
 
+def test_a_pruned_cell_stays_as_its_search_decided(office: Office) -> None:
+    cell = _ended(office, "complete")[0]
+    ledger = office.ledger()
+    ledger.settle("demo", CellEnd(cell["id"], Outcome.PRUNED, "", {}, None, 1.0, 1.0))
+    ledger.close()
+
+    text = office.ask("retry", "demo", cell["id"], exit_code=2)
+
+    assert "is pruned, which its search decided and would again" in text
+
+
 def test_retry_must_be_told_which_cells(office: Office) -> None:
     assert "name them, or take all that failed" in office.ask("retry", "demo", exit_code=2)
 
 
 @pytest.mark.parametrize("verb", ["stop", "status", "report"])
 def test_an_unknown_study_is_refused_by_every_verb(office: Office, verb: str) -> None:
-    assert "unknown study 'demp'" in office.ask(verb, "demp", exit_code=2)
+    text = office.ask(verb, "demp", exit_code=2)
+
+    assert "unknown study 'demp'" in text
+    assert "did you mean 'demo'?" in text
 
 
 def test_a_study_that_runs_is_asked_to_retry(office: Office) -> None:
@@ -72,7 +88,7 @@ def test_a_study_that_runs_is_asked_to_retry(office: Office) -> None:
         ledger.close()
 
     assert "to try again" in text
-    assert (asked.reopened, asked.stops, left) == ((failed["id"],), 0, ())
+    assert (asked.reopened, asked.stops, left) == ((failed["id"],), False, ())
 
 
 def test_a_request_is_looked_for_at_most_once_a_second(office: Office) -> None:
@@ -80,16 +96,14 @@ def test_a_request_is_looked_for_at_most_once_a_second(office: Office) -> None:
     desk = RequestDesk(ledger, "demo")
     desk.take()
 
-    ledger.ask("demo", "stop")
-
-    assert desk.take().stops == 0
-    assert len(ledger.open_requests("demo")) == 1
+    assert not desk.is_due()
     ledger.close()
 
 
 def test_a_stop_that_was_asked_of_an_earlier_process_stops_no_later_one(office: Office) -> None:
     ledger = office.ledger()
     ledger.ask("demo", "stop")
+    ledger.ask("demo", "kill")
     ledger.ask("demo", "retry", cell=_ended(office, "failed")[0]["id"])
 
     forget_stops(ledger, "demo")

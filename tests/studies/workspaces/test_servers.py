@@ -32,7 +32,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(command)
         return _NoServer(command)
 
-    monkeypatch.setattr("studies.cli.looking.subprocess.Popen", start)
+    monkeypatch.setattr("studies.cli.serving.subprocess.Popen", start)
     return commands
 
 

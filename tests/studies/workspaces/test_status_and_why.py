@@ -68,7 +68,23 @@ def test_a_stage_without_a_winner_names_the_way_out(office: Office) -> None:
     (sentence,) = study_waits(replace(record, stages=blocked, is_finished=False), "process")
 
     assert "no complete cell to choose a winner from" in sentence
-    assert "visionstudy retry demo" in sentence
+    assert "visionstudy retry demo --failed" in sentence
+
+
+def test_status_of_a_blocked_study_says_once_what_blocks_it(
+    empty_office: Any, study: dict[str, Any]
+) -> None:
+    study["search"]["tree"] = study["search"]["tree"][:1]
+    study["search"]["tree"][0]["vary"]["training.learning_rate"] = [1.0]  # all diverge
+    office = empty_office(study)
+    office.launch()
+
+    text = office.ask("status", "demo")
+
+    assert text.count("no complete cell to choose a winner from") == 1
+    assert "visionstudy retry demo --failed" in text
+    assert "nobody runs the study\n" in text
+    assert "study 'demo' is not finished; cells: 2 infeasible" in text
 
 
 def test_status_refuses_to_watch_in_json(office: Office) -> None:

@@ -1,6 +1,9 @@
 """Launch a study, and then once more from every state that a kill could have left it in.
 
-    python every_write.py STUDY.yaml FOLDER
+    python every_write.py STUDY.yaml FOLDER MOST LAUNCHES
+
+MOST limits how many states are launched; of more, every second, .... A second launch of each tries
+again what failed in the first.
 
 A state is the workspace as it is just before or just after one of the process's own writes: a
 commit to a database, an opened, renamed or removed file, a folder. That is what a kill leaves
@@ -14,7 +17,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import sqlite3
 import sys
@@ -39,7 +41,6 @@ from trackers.memory_tracker import MemoryTracker
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate")
-MOST = 40  # states that are launched again; of more, every second, ..., and one of each kind
 PROCESSES = 2
 
 
@@ -140,12 +141,15 @@ def _keep_the_log_short(connection: sqlite3.Connection, _record: object) -> None
 
 
 def run(study: Path, runs: Path) -> dict[str, Any]:
-    """Launch to the end and return what a study comes down to."""
+    """Launch to the end, so many times; return what a study comes down to."""
     place = WorkspaceFolder(runs)
     loaded = load_study(study)
     placement = Placement(executor="inline")
     tracker = MemoryTracker()
-    result = launching.launch(loaded, place, placement=placement, tracker=tracker, view=Silent())
+    for _ in range(int(sys.argv[4])):
+        result = launching.launch(
+            loaded, place, placement=placement, tracker=tracker, view=Silent()
+        )
     ledger = open_ledger(place)
     name = loaded.spec.study
     trials = ledger.trials(name)
@@ -208,7 +212,7 @@ def record(study: Path, folder: Path) -> list[str]:
     return states.places
 
 
-def main(study: Path, folder: Path) -> None:
+def main(study: Path, folder: Path, most: int) -> None:
     """Print the report as JSON."""
     event.listen(Engine, "connect", _keep_the_log_short)
     setattr(os, "fsync", lambda _: None)  # noqa: B010  # as above
@@ -218,9 +222,7 @@ def main(study: Path, folder: Path) -> None:
     places = json.loads((folder / "places.json").read_text())
     if "error" in places:
         sys.exit(places["error"])
-    kinds = [re.sub(r"[0-9a-f]{6,}|\d", "", each) for each in places]
-    every = range(0, len(places), 1 + len(places) // MOST)
-    chosen = sorted({*every, *map(kinds.index, set(kinds))})
+    chosen = range(0, len(places), -(-len(places) // most))
     waiting, running = list(chosen), 0
     while waiting or running:
         if waiting and running < PROCESSES:
@@ -239,4 +241,4 @@ def main(study: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

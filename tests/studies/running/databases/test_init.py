@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from studies.running import init_databases as module
 from studies.running.databases import (
     DatabasesError,
     databases_at,
     read_databases,
     write_databases,
 )
+from studies.running.file_lock import FileLock
 from studies.running.init_databases import init_databases
 from studies.running.workspace import WorkspaceFolder, open_ledger
 from trackers.mlflow_client import mlflow_client
@@ -57,6 +59,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("mysql://user@host/name", "must be an address like postgresql.*got mysql://user@host"),
         ("postgresql://user@host", "must be an address like postgresql"),
         ("postgresql://user:word@host/name", "named without its password.*--password-file"),
+        ("postgresql://user@host/name?password=word", "named without its password"),
+        ("mysql://user@host/name?sslpassword=word", "named without its password"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_a_password(
@@ -154,3 +158,61 @@ def test_the_studies_of_a_file_are_moved_to_the_server(
     assert not earlier_workspace.ledger_file.exists()
     assert (earlier_workspace.folder / "workspace.db.moved").exists()
     assert said[-1].startswith("moved 1 studies to the server")
+
+
+@pytest.mark.postgres
+def test_a_move_that_is_killed_at_any_step_leaves_a_workspace_that_works_and_goes_on(
+    postgres_server: Any, earlier_workspace: WorkspaceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    named = databases_at(postgres_server.address("killed"))
+    for step in ("prepare_server_database", "_copy", "write_databases", "_set_aside"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                init_databases(earlier_workspace, named, print)
+        ledger = open_ledger(earlier_workspace)
+        assert ledger.study_names() == ("earlier",), step
+        ledger.close()
+    init_databases(earlier_workspace, named, print)
+    ledger = open_ledger(earlier_workspace)
+
+    assert not earlier_workspace.ledger_file.exists()
+    assert len(ledger.trials("earlier")) == 6
+    ledger.close()
+
+
+@pytest.mark.postgres
+def test_a_study_that_runs_is_not_moved(
+    postgres_server: Any, earlier_workspace: WorkspaceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "prepare_server_database", lambda *_: None)  # it takes seconds
+    named = databases_at(postgres_server.address("running"))
+    with (
+        FileLock(earlier_workspace.study("earlier") / "lease"),
+        pytest.raises(DatabasesError, match=r"'earlier' must not run .* process \d+ of .* stop"),
+    ):
+        init_databases(earlier_workspace, named, print)
+    assert earlier_workspace.databases() is None
+    assert earlier_workspace.ledger_file.exists()
+
+
+@pytest.mark.postgres
+def test_another_study_of_the_same_name_on_the_server_is_not_overwritten(
+    postgres_server: Any,
+    earlier_workspace: WorkspaceFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "prepare_server_database", lambda *_: None)  # it takes seconds
+    named = databases_at(postgres_server.address("taken"))
+    there = WorkspaceFolder(tmp_path / "there")
+    init_databases(there, named, print)
+    ledger = open_ledger(there)
+    ledger.save_study("earlier", text="", resolved={}, environment={})
+    ledger.close()
+    with pytest.raises(DatabasesError, match=r"different names, but earlier are in .* and on the"):
+        init_databases(earlier_workspace, named, print)
+    assert earlier_workspace.ledger_file.exists()

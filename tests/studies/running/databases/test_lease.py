@@ -1,5 +1,6 @@
 """A study's lease on a PostgreSQL server: held on every host, and lost with its connection."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,25 @@ def test_only_one_holds_a_lease_and_the_other_is_told_who(locks: Any) -> None:
     assert not other.is_held()
     with other:
         pass
+
+
+def test_looking_whether_a_lease_is_held_takes_it_from_nobody(locks: Any) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        looker = locks()
+        while not stop.is_set():
+            looker.is_held()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(30):
+            with locks():
+                pass
+    finally:
+        stop.set()
+        looking.join()
 
 
 def test_leases_of_different_studies_do_not_meet(postgres_server: Any, tmp_path: Path) -> None:

@@ -76,6 +76,31 @@ def test_normalised_batches_that_gpus_cannot_share_evenly_are_refused(
     assert "training.batch_size must be a multiple of the 2 processes, got 5" in said
 
 
+@pytest.mark.parametrize(
+    ("sizes", "got"),
+    [
+        ([4, 5], "5"),
+        ({"low": 4, "high": 8, "integer": True}, "5"),
+        ({"low": 3, "high": 9, "step": 2, "integer": True}, "3"),
+        ({"low": 4, "high": 8, "log": True, "integer": True}, "5"),
+        ({"low": 4, "high": 8, "step": 2, "integer": True}, None),
+    ],
+    ids=str,
+)
+def test_normalised_batches_that_a_search_may_choose_are_tried(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, sizes: Any, got: str | None
+) -> None:
+    lend(monkeypatch, 2)
+    sampled = {} if isinstance(sizes, list) else {"sampler": "random", "trials": 2}
+    stage = {"stage": "batch size", "vary": {"training.batch_size": sizes}, **sampled}
+    spec = small(make_spec, stage, batch_norm=True)
+
+    if got is None:
+        check_ranks(spec, TWO)
+    else:
+        assert f"a multiple of the 2 processes, got {got}" in refused(spec, TWO)
+
+
 def test_more_processes_than_images_of_any_batch_are_refused(make_spec: MakeSpec) -> None:
     stage = {"stage": "batch size", "vary": {"training.batch_size": [1, 2]}}
 

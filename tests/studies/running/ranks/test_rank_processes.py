@@ -110,6 +110,18 @@ def test_trial_that_lost_a_process_goes_on_with_another_number(yard: Any, alone:
 
 
 @pytest.mark.slow
+def test_trial_that_lost_one_of_many_is_lost_whatever_the_others_say(yard: Any) -> None:
+    order = yard.order("one-of-four", awaits_verdict=True)
+
+    lost = yard.run(
+        order, 4, when_asked=lambda: os.kill(max(ranks_of(started_pid(order))), signal.SIGKILL)
+    )
+
+    assert lost.end["kind"] == "lost", lost.end
+    assert "of 4 was lost: exit code -9" in lost.end["message"]
+
+
+@pytest.mark.slow
 def test_killed_trial_leaves_no_process_behind(yard: Any) -> None:
     seen: list[int] = []
     order = yard.order("killed", awaits_verdict=True)
