@@ -108,7 +108,9 @@ def describe_training(
     Raises:
         SettingWithoutEffectError: a batch has other images or another size.
     """
-    shapes = [(size, *shape[1:]) for size, shape in zip(first.sizes, first.shapes, strict=True)]
+    shapes = list(first.shapes)
+    if session.ranks.count > 1:  # each holds a part
+        shapes = [(size, *shape[1:]) for size, shape in zip(first.sizes, shapes, strict=True)]
     for index, shape in enumerate(shapes, start=1):
         check_batch(session, shape, is_last=first.ends_epoch and index == len(shapes))
     return {

@@ -121,7 +121,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PWD", "/home/ada/study"),
+        ("PWD", "/srv/study"),
         ("MONKEY", "a long value"),
         ("TLS_KEY", "/run/secrets/key.pem"),
         ("USES_TOKEN", "true"),
