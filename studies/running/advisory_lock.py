@@ -6,13 +6,11 @@ server releases it when the holder dies or its host vanishes.
 
 import hashlib
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from studies.running.file_lock import LockHeldError, read_holder, write_holder
+from studies.running.file_lock import Lease, LockHeldError, read_holder, write_holder
 
 CONNECT_TIMEOUT_S = 10
 # The server looks after half a minute of silence whether the holder's host is still there.
@@ -25,7 +23,7 @@ _HELD = text(
 )
 
 
-class AdvisoryLock:
+class AdvisoryLock(Lease):
     """An exclusive lock of a name within a database; also a context manager."""
 
     def __init__(self, url: URL, name: str, note: Path) -> None:
@@ -88,15 +86,3 @@ class AdvisoryLock:
             connection, self._connection = self._connection, None
             connection.invalidate()  # also where the server went away
             connection.close()
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.release()

@@ -6,25 +6,37 @@ import json
 import os
 import socket
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 PATIENCE_S = 1.0  # whoever looks whether a lock is held has it for a moment
 PAUSE_S = 0.02  # between tries
 
 
-class Lease(Protocol):
+class Lease(ABC):
     """What only one process at a time can have; a context manager."""
 
+    @abstractmethod
+    def acquire(self) -> None:
+        """Take it, or raise LockHeldError."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let go of it."""
+
+    @abstractmethod
     def confirm(self) -> None:
         """See that it is still held; raise LockHeldError where another process took it."""
 
+    @abstractmethod
     def is_held(self) -> bool:
         """Whether another process has it now."""
 
     def __enter__(self) -> Self:
-        """Take it, or raise LockHeldError."""
+        self.acquire()
+        return self
 
     def __exit__(
         self,
@@ -32,7 +44,7 @@ class Lease(Protocol):
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Let go of it."""
+        self.release()
 
 
 class LockHeldError(RuntimeError):
@@ -43,7 +55,7 @@ class LockHeldError(RuntimeError):
         super().__init__(describe_holder(holder))
 
 
-class FileLock:
+class FileLock(Lease):
     """An exclusive lock on a file; also a context manager."""
 
     def __init__(self, file: Path) -> None:
@@ -87,18 +99,6 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.release()
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:
