@@ -70,9 +70,12 @@ def classes_of(cells: Iterable[CellRecord]) -> tuple[str, ...]:
 
 
 def unknown_cells(stage: StageRecord) -> int:
-    """Planned cells whose configurations are not known before the stage above is decided."""
-    known = {cell for configuration in stage.configurations for cell in configuration.cells}
-    return max(0, stage.planned_cells - len(known))
+    """Planned cells whose configurations are not known before the stage above is decided.
+
+    A search may propose a configuration twice: both have the same cells, which run once.
+    """
+    known = sum(len(configuration.cells) for configuration in stage.configurations)
+    return max(0, stage.planned_cells - known)
 
 
 def planned_total(study: StudyRecord) -> int:

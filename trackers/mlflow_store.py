@@ -8,6 +8,7 @@ An epoch that a crash between two batches has cut is thus sent again whole, and 
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,8 +185,14 @@ def _missing_metrics(run: Run, facts: RunFacts) -> list[Metric]:
     """Return the points that the run lacks; MLflow cuts them into batches, in this order."""
     stored = _epochs_in(run)
     new = [point for epoch in facts.epochs if epoch[-1].step > stored for point in epoch]
-    # A NaN is unequal to the stored one and sent again, and MLflow drops it.
-    final = [each for each in facts.final if run.data.metrics.get(each.name) != each.value]
+    # A NaN is unequal to the stored one and sent again, and MLflow drops it. Of several points
+    # only the last one is known to be stored.
+    points = Counter(each.name for each in facts.final)
+    final = [
+        each
+        for each in facts.final
+        if points[each.name] > 1 or run.data.metrics.get(each.name) != each.value
+    ]
     return [Metric(each.name, each.value, each.time_ms, each.step) for each in (*new, *final)]
 
 

@@ -68,7 +68,7 @@ class RunFacts:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     epochs: tuple[Epoch, ...]
-    final: tuple[Point, ...]
+    final: tuple[Point, ...]  # of a cell, also what its attempts cost, which only grows
 
 
 def has_started(cell: CellRecord) -> bool:
@@ -92,7 +92,7 @@ def cell_facts(study: str, upload: CellUpload) -> RunFacts:
             for path, value in sorted(cell.settings.items())
         },
         epochs=tuple(_epoch_points(each) for each in cell.epochs),
-        final=_final_points(cell),
+        final=(*_final_points(cell), *_cost_points(cell)),
     )
 
 
@@ -240,25 +240,30 @@ def _epoch_points(epoch: EpochRecord) -> Epoch:
 
 
 def _final_points(cell: CellRecord) -> tuple[Point, ...]:
-    values = {f"cost/{name}": value for name, value in _costs(cell).items()}
-    if cell.metrics:
-        final = {**cell.metrics, "train_macs": cell.train_macs}
-        values |= {f"final/{name}": value for name, value in final.items()}
+    if not cell.metrics:
+        return ()
     last = cell.epochs[-1].epoch if cell.epochs else 0
     step = last if cell.best_epoch is None else cell.best_epoch
     time_ms = _ended_ms(cell) or 0
+    values = {**cell.metrics, "train_macs": cell.train_macs}
     return tuple(
-        Point(stored_name(name), float(value), step, time_ms)
+        Point(stored_name(f"final/{name}"), float(value), step, time_ms)
         for name, value in sorted(values.items())
     )
 
 
-def _costs(cell: CellRecord) -> dict[str, float]:
-    """Return what all attempts at a settled cell cost, as far as it is known."""
-    if cell.outcome is None or not cell.trials:
-        return {}
-    total = costs_of(cell.trials)
-    return {name: value for name in COSTS if (value := getattr(total, name)) is not None}
+def _cost_points(cell: CellRecord) -> tuple[Point, ...]:
+    """Return what the attempts so far cost together, after each one, as far as it is known."""
+    ended = [trial for trial in cell.trials if trial.ended_at is not None]
+    points = []
+    for number, trial in enumerate(ended, start=1):
+        total = costs_of(ended[:number])
+        points += [
+            Point(f"cost/{name}", float(value), number, _milliseconds(trial.ended_at) or 0)
+            for name in COSTS
+            if (value := getattr(total, name)) is not None
+        ]
+    return tuple(points)
 
 
 def _ended_ms(cell: CellRecord) -> int | None:

@@ -5,7 +5,7 @@ Those that none other beats in both are the Pareto front.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from reports import theme
 from reports.lineage import Place, Placed, places
 from reports.measurements import cells_of, finite, mean, value_of
 from reports.notation import configuration_label, metric_name, plural, sentence_case, value_text
+from reports.units import COMPUTE, DEVICE_TIME, Unit, readable
 from trackers.costs import costs_of
 from trackers.records import CellRecord, Outcome, StudyRecord
 
@@ -62,20 +63,44 @@ def pareto_front(
 
 
 def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
-    """Compute a scatter for each cost that is known: time, compute, money, a second objective."""
-    costs: dict[str, Cost] = {
-        "device hours per cell": lambda cell: costs_of(cell.trials).device_s / HOUR_S or None,
-        "training TMAC per cell": lambda cell: cell.train_macs / 1e12 or None,
-    }
+    """Compute a scatter for each cost that is known: time, compute, money, a second objective.
+
+    A cost that is the same for all has none: it decides nothing.
+    """
+    found = [
+        _in_unit(_scatter(study, "", _device_s, less_cost=True), DEVICE_TIME),
+        _in_unit(_scatter(study, "", _train_macs, less_cost=True), COMPUTE),
+    ]
     currencies = {costs_of(cell.trials).currency for cell in study.cells.values()} - {""}
     if len(currencies) == 1:
-        costs[f"{currencies.pop()} per cell"] = lambda cell: costs_of(cell.trials).money
-    found = [_scatter(study, name, cost, less_cost=True) for name, cost in costs.items()]
+        found.append(_scatter(study, f"{currencies.pop()} per cell", _money, less_cost=True))
     found += [
         _scatter(study, metric_name(metric), partial(_second, metric=metric), less_cost=less)
         for metric, less in second_objectives(study).items()
     ]
-    return tuple(each for each in found if len(each.points) >= LEAST)
+    return tuple(
+        each
+        for each in found
+        if len(each.points) >= LEAST and each.points[0].cost < each.points[-1].cost
+    )
+
+
+def _device_s(cell: CellRecord) -> float | None:
+    return costs_of(cell.trials).device_s or None
+
+
+def _train_macs(cell: CellRecord) -> float | None:
+    return cell.train_macs or None
+
+
+def _money(cell: CellRecord) -> float | None:
+    return costs_of(cell.trials).money
+
+
+def _in_unit(scatter: CostAccuracy, units: tuple[Unit, ...]) -> CostAccuracy:
+    unit = readable((point.cost for point in scatter.points), units)
+    points = tuple(replace(point, cost=point.cost / unit.size) for point in scatter.points)
+    return replace(scatter, cost=f"{unit.name} per cell", points=points)
 
 
 def second_objectives(study: StudyRecord) -> dict[str, bool]:

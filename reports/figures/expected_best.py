@@ -22,12 +22,12 @@ from reports import theme
 from reports.lineage import Placed, places
 from reports.measurements import cells_of, mean, value_of
 from reports.notation import metric_name, score, sentence_case
+from reports.units import DEVICE_TIME, readable
 from trackers.costs import costs_of
 from trackers.records import CellRecord, StudyRecord
 
 LEAST = 5  # configurations: of fewer the curve says nothing
-HOUR_S = 3600.0
-BUDGETS = ("epochs", "device hours", "money")
+BUDGETS = ("epochs", "device time", "money")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ExpectedBest:
 
     stage: str
     metric: str
-    unit: str  # of a budget: one of `BUDGETS`, money by its currency
+    unit: str  # of a budget: "epochs", "device minutes", "USD"
     budgets: NDArray[np.float64]  # (n,) mean cost of 1, 2, … configurations
     values: NDArray[np.float64]  # (n,) expected best of so many
     without_value: int  # configurations counted as the worst
@@ -82,6 +82,9 @@ def _curves(study: StudyRecord, stage: str, placed: Sequence[Placed]) -> list[Ex
         unit, costs = _costs(ended, budget)
         if costs is not None and costs > 0:
             steps = np.arange(1, len(best) + 1, dtype=np.float64) * np.float64(costs)
+            if budget == "device time":
+                readable_unit = readable([float(steps[-1])], DEVICE_TIME)
+                unit, steps = readable_unit.name, steps / readable_unit.size
             missing = sum(value is None for value in values)
             curves.append(ExpectedBest(stage, study.metric, unit, steps, best, missing))
     return curves
@@ -95,8 +98,8 @@ def _costs(
     count = len(configurations)
     if budget == "epochs":
         return budget, sum(len(cell.epochs) for cells in configurations for cell in cells) / count
-    if budget == "device hours":
-        return budget, total.device_s / HOUR_S / count
+    if budget == "device time":
+        return "s", total.device_s / count
     return total.currency, None if total.money is None else total.money / count
 
 

@@ -13,6 +13,7 @@ from reports.measurements import (
     finite,
     mean,
     outcome_text,
+    unknown_cells,
     value_of,
 )
 from reports.notation import configuration_label
@@ -96,7 +97,7 @@ def _table(study: StudyRecord, stage: StageRecord, placed: Sequence[Placed]) -> 
         rows=rows,
         decisions=stage.decisions,
         axis=_axis(rows),
-        planned=max(stage.planned_cells, len({c for p in placed for c in p.configuration.cells})),
+        planned=unknown_cells(stage) + len({c for p in placed for c in p.configuration.cells}),
         caution=validation_sentence(
             study, differing_settings(study, [p.configuration for p in placed])
         ),

@@ -41,8 +41,10 @@ def summary(spec: StudySpec, forecast: Forecast) -> str:
     """Say in a sentence what is left to do."""
     to_train = [row for row in forecast.rows if row.needs_trial and not row.is_reused]
     left = [row for row in to_train if row.outcome is None]
+    more = sum(forecast.unknown_cells.values())
+    known = f"{len(left)} cells to train" + (f" and up to {more} named above" if more else "")
     parts = [
-        f"study '{spec.study}': {len(left)} cells to train, {forecast.epochs} epochs",
+        f"study '{spec.study}': {known}, {'at most ' if more else ''}{forecast.epochs} epochs",
         f"{sum(1 for row in forecast.rows if not row.needs_trial)} re-scored without training",
     ]
     if len(left) < len(to_train):

@@ -56,7 +56,7 @@ def _stage_waits(
         )
         return
     cells = [record.cells[each] for each in _cells_of(stage) if each in record.cells]
-    unasked = stage.planned_cells - len(cells)
+    unasked = max(0, stage.planned_cells - sum(len(each.cells) for each in stage.configurations))
     left = sum(cell.outcome is None for cell in cells) + unasked
     if left:
         proposed = f", {unasked} of them not proposed yet" if unasked else ""

@@ -41,6 +41,16 @@ def with_costs(study: StudyRecord, **more: JsonValue) -> StudyRecord:
     return replace(study, cells={name: priced(cell) for name, cell in study.cells.items()})
 
 
+def with_rising_times(study: StudyRecord, *, step_s: float = 40.0) -> StudyRecord:
+    """Return the study with a device time for every cell that is longer than the one before."""
+    cells = {}
+    for number, (name, cell) in enumerate(study.cells.items(), start=1):
+        costs: dict[str, JsonValue] = {**COSTS, **PRICED, "device_s": step_s * number}
+        trials = tuple(replace(each, costs=costs) for each in cell.trials)
+        cells[name] = replace(cell, trials=trials)
+    return replace(study, cells=cells)
+
+
 @pytest.fixture
 def make_search(build: Callable[[int], StudyRecord]) -> Callable[[int], StudyRecord]:
     """Return a study of one stage with so many configurations, of a cell each."""
@@ -119,15 +129,47 @@ def test_a_sum_of_which_parts_are_unknown_says_so(study: StudyRecord) -> None:
     assert (mixed.total.is_partial, whole.total.is_partial) == (True, False)
 
 
-def test_score_is_set_against_time_compute_and_money(study: StudyRecord) -> None:
-    found = {each.cost: each for each in cost_accuracy(with_costs(study, **PRICED))}
-    assert list(found) == ["device hours per cell", "training TMAC per cell", "USD per cell"]
-    compute = found["training TMAC per cell"]
+def test_score_is_set_against_time_compute_and_money(
+    make_search: Callable[[int], StudyRecord],
+) -> None:
+    study = with_rising_times(make_search(4))
+    cells = {
+        name: replace(
+            cell,
+            train_macs=4e9 * number,
+            trials=tuple(
+                replace(each, costs={**each.costs, "money": 0.1 * number}) for each in cell.trials
+            ),
+        )
+        for number, (name, cell) in enumerate(study.cells.items(), start=1)
+    }
+    found = {each.cost: each for each in cost_accuracy(replace(study, cells=cells))}
+    assert list(found) == ["device minutes per cell", "training GMAC per cell", "USD per cell"]
+    compute = found["training GMAC per cell"]
+    assert [point.cost for point in compute.points] == pytest.approx([4, 8, 12, 16])
     best = max(compute.points, key=lambda point: point.value)
     assert best.is_front
-    assert compute.points[0].cost == min(point.cost for point in compute.points)
     names = [trace.name for trace in cost_accuracy_figure(compute).data]
     assert names == ["others", "front"]
+
+
+def test_a_cost_that_is_the_same_for_all_decides_nothing(
+    make_search: Callable[[int], StudyRecord],
+) -> None:
+    assert cost_accuracy(with_costs(make_search(4), **PRICED)) == ()
+
+
+@pytest.mark.parametrize(
+    ("step_s", "unit", "size"),
+    [(0.01, "seconds", 1.0), (40.0, "minutes", 60.0), (4000.0, "hours", 3600.0)],
+)
+def test_times_are_in_the_unit_that_suits_the_longest(
+    make_search: Callable[[int], StudyRecord], step_s: float, unit: str, size: float
+) -> None:
+    (times, *_) = cost_accuracy(with_rising_times(make_search(4), step_s=step_s))
+    assert times.cost == f"device {unit} per cell"
+    expected = [step_s * number / size for number in (1, 2, 3, 4)]
+    assert [point.cost for point in times.points] == pytest.approx(expected)
 
 
 def test_a_second_objective_has_a_front_of_its_own(study: StudyRecord) -> None:
@@ -155,16 +197,17 @@ def test_configurations_of_one_label_are_points_of_their_own(
     above = replace(stage, configurations=(first, replace(second, varied={"data.seed": 1})))
     beam = [replace(each, parent=of.id) for each, of in zip(rest, (first, second), strict=True)]
     below = replace(stage, name="below", configurations=(*beam, replace(beam[0], id="again")))
-    (hours, *_) = cost_accuracy(replace(study, stages=(above, below)))
-    labels = [point.label for point in hours.points if point.stage == "below"]
+    study = with_rising_times(replace(study, stages=(above, below)))
+    (times, *_) = cost_accuracy(study)
+    labels = [point.label for point in times.points if point.stage == "below"]
     assert labels == ["learning rate 0.1 from learning rate 0.1", "learning rate 0.1 from seed 1"]
     classes = [
         replace(each, group=group)
         for each, group in zip((first, second, *rest), "abcd", strict=True)
     ]
     per_class = replace(stage, configurations=tuple(classes))
-    (hours, *_) = cost_accuracy(replace(study, stages=(per_class,)))
-    assert sorted(point.label for point in hours.points) == [
+    (times, *_) = cost_accuracy(replace(study, stages=(per_class,)))
+    assert sorted(point.label for point in times.points) == [
         f"{group}: learning rate 0.1" for group in "abcd"
     ]
 
@@ -173,8 +216,8 @@ def test_expected_best_needs_five_configurations(
     make_search: Callable[[int], StudyRecord],
 ) -> None:
     assert expected_curves(make_search(4)) == ()
-    epochs, hours = expected_curves(make_search(6))
-    assert (epochs.unit, hours.unit) == ("epochs", "device hours")
+    epochs, times = expected_curves(make_search(6))
+    assert (epochs.unit, times.unit) == ("epochs", "device minutes")
     assert epochs.budgets == pytest.approx(8.0 * np.arange(1, 7))
     assert np.all(np.diff(epochs.values) > 0)
     (trace,) = expected_figure(epochs).data

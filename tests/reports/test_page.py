@@ -92,7 +92,7 @@ def test_the_same_record_gives_the_same_bytes(study: StudyRecord, html: str) -> 
 
 def test_every_figure_has_its_place_and_a_text_summary(html: str) -> None:
     figures = re.findall(r'data-figure="([^"]+)"', html)
-    assert len(figures) == len(set(figures)) == 1 + 3 * 3 + 1 + 2  # score against two costs
+    assert len(figures) == len(set(figures)) == 1 + 3 * 3 + 1 + 1  # score against time
     found = outline(html)
     assert set(figures) <= set(found.ids)
     assert found.tags["figcaption"] == found.tags["figure"] == len(figures) + 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.catalog import TASKS
+from reports.measurements import planned_total
 from reports.tables.held_out import held_out_table
 from reports.tables.ledger import ledger
 from reports.tables.predictions import WITHOUT_THRESHOLD, prediction_strips
@@ -153,6 +154,22 @@ def test_cells_of_undecided_stages_are_counted_but_not_invented(build: Build) ->
         "optimizer": 9,
         "threshold": 12,
     }
+
+
+def test_a_configuration_proposed_twice_leaves_no_cell_unknown(build: Build) -> None:
+    study = build(1)
+    stage = study.stages[0]
+    first = stage.configurations[0]
+    repeated = replace(
+        stage,
+        configurations=(*stage.configurations, replace(first, id="proposed again")),
+        planned_cells=stage.planned_cells + len(first.cells),
+    )
+    again = replace(study, stages=(repeated,))
+    assert ledger(again).unknown == ()
+    assert planned_total(again) == len(study.cells)
+    (table,) = stage_tables(again)
+    assert table.planned == len(study.cells)
 
 
 def test_a_shared_cell_is_listed_once_with_both_stages(study: StudyRecord) -> None:

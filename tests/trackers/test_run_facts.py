@@ -1,4 +1,5 @@
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,8 +113,8 @@ def test_final_metrics_stand_at_the_best_epoch(make_upload: MakeUpload) -> None:
     assert not any(each.name.startswith("final/") for each in failed.final)
 
 
-def test_costs_of_all_attempts_are_final_whatever_came_of_them(make_upload: MakeUpload) -> None:
-    upload = make_upload(outcome=Outcome.FAILED)
+def test_costs_grow_with_every_attempt_whatever_came_of_it(make_upload: MakeUpload) -> None:
+    upload = make_upload(trials=2, outcome=Outcome.FAILED)
     costs: dict[str, JsonValue] = {
         "device_s": 5.0,
         "images": 7,
@@ -123,10 +124,12 @@ def test_costs_of_all_attempts_are_final_whatever_came_of_them(make_upload: Make
     }
     trials = tuple(replace(each, costs=costs) for each in upload.cell.trials)
     facts = cell_facts("roads", replace(upload, cell=replace(upload.cell, trials=trials)))
-    found = {each.name: each.value for each in facts.final}
-    count = len(trials)
-    assert (found["cost/device_s"], found["cost/images"]) == (5.0 * count, 7.0 * count)
-    assert found["cost/money"] == 0.5 * count
+    found = defaultdict(list)
+    for each in facts.final:
+        found[each.name].append((each.step, each.value))
+    assert found["cost/device_s"] == [(1, 5.0), (2, 10.0)]
+    assert found["cost/images"] == [(1, 7.0), (2, 14.0)]
+    assert found["cost/money"] == [(1, 0.5), (2, 1.0)]
     assert "cost/energy_j" not in found
     assert facts.tags["visionstudy.currency"] == "USD"
 

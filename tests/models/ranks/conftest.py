@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from models.process_group import ProcessGroup
 
@@ -51,6 +52,7 @@ def _answer(pipe: "Connection[Any, Any]") -> Any:
 def _work(
     work: Work, rank: int, count: int, rendezvous: Path, pipe: "Connection[Any, Any]"
 ) -> None:
+    torch.set_num_threads(1)  # a forked process has none of the threads that OpenMP counts on
     try:
         answer = work(ProcessGroup(rank, count, rendezvous))
     except BaseException as error:  # noqa: BLE001  # it is what is tested

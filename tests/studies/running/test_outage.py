@@ -18,7 +18,14 @@ from trackers.mlflow_server import (
 
 SERVER_TIMEOUT_S = 180
 # Moments, machines and ids, which two runs of one study cannot share.
-OF_THE_MOMENT = ("seconds", "images_per_s", "peak_memory_mb", "epoch_seconds", "wall_s")
+OF_THE_MOMENT = (
+    "seconds",
+    "images_per_s",
+    "peak_memory_mb",
+    "epoch_seconds",
+    "wall_s",
+    "device_s",
+)
 
 
 @contextmanager
