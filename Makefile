@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= quickstart
 SOAK ?=
-EXTRAS := dashboard,postgres,ray,s3,samplers
+EXTRAS := dashboard,export,postgres,ray,s3,samplers
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group test --group lint \
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group test --group lint --group docs \
 	--only-binary :all: --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test soak lint check report ui constraints clean
+.PHONY: help setup quickstart test soak lint check docs report ui constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,7 @@ $(VENV)/bin/python:
 
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python -e ".[$(EXTRAS)]" --group test --group lint \
+	$(BIN)/uv pip install --python $(BIN)/python -e ".[$(EXTRAS)]" --group test --group lint --group docs \
 		--constraints constraints.txt --build-constraints constraints.txt
 	@touch $@
 
@@ -52,6 +52,9 @@ lint: setup ## check format, style, types, imports and code shape
 	$(BIN)/python benchmarks/code_shape.py
 
 check: lint test ## everything a change must pass
+
+docs: setup ## serve the documentation, and build it again with every change
+	$(BIN)/mkdocs serve
 
 report: setup ## write the report of STUDY (default quickstart)
 	$(BIN)/visionstudy report $(STUDY)

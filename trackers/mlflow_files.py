@@ -63,7 +63,7 @@ def store_weights(client: MlflowClient, run: Run, upload: CellUpload, *, facts: 
         model = _create_model(client, run, upload, facts=facts)
     files: dict[str, Path | str] = {
         f"weights{upload.weights.suffix}": upload.weights,
-        "config.yaml": upload.resolved_config,
+        "config.yaml": upload.resolved_config(),
     }
     with _folder_of(files) as folder:
         client.log_model_artifacts(model.model_id, str(folder))

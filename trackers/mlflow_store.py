@@ -1,6 +1,7 @@
 """Store runs in MLflow so that doing it again, after whatever went wrong, changes nothing.
 
-MLflow itself is the only memory of what is stored: a run is found by its tag before it is created,
+MLflow itself is the only memory of what is stored: a run that holds all of a settled cell has its
+stamp as a tag, and is left alone; any other run is found by its tag before it is created,
 and says with the last value of its metric `epoch` which epochs it has. MLflow writes the metrics
 of one batch in one transaction, and drops a point that it has (same name, step, time and value).
 An epoch that a crash between two batches has cut is thus sent again whole, and completed.
@@ -32,11 +33,15 @@ from trackers.run_facts import (
     report_stamp,
     study_facts,
     study_files,
+    upload_stamp,
 )
 from trackers.tracker import CellUpload
 from trackers.upload_queue import StoreUnavailableError, UploadRefusedError
 
 HTTP_BAD_REQUEST = 400
+STORED_TAG = f"{TAG}stored"  # the stamp of the settled cell that a run holds whole
+WITH_WEIGHTS = " with weights"
+RUNS_PER_PAGE = 1000
 
 
 class MlflowStore:
@@ -52,6 +57,7 @@ class MlflowStore:
         """
         self._client = client
         self._artifact_root = artifact_root
+        self._stored: dict[str, dict[str, str]] = {}  # study -> cell -> stamp, as it was found
 
     def store_study(self, study: StudyRecord, *, report: Path | None) -> None:
         """Store a study's experiment and its summary run with the report.
@@ -79,13 +85,43 @@ class MlflowStore:
             UploadRefusedError: MLflow, or we, will never take this.
         """
         facts = cell_facts(study, upload)
+        is_settled = upload.cell.outcome is not None
+        stamp = upload_stamp(facts, upload) if is_settled else ""
         with as_upload_errors():
-            run = self._run(self._experiment(study), "cell", upload.cell.id, facts=facts)
+            experiment = self._experiment(study)
+            held = self._stamps(study, experiment).get(upload.cell.id, "")
+            if is_settled and _holds(held, stamp, upload):
+                return
+            run = self._run(experiment, "cell", upload.cell.id, facts=facts)
             self._log(run, facts)
-            if upload.cell.outcome is not None:
-                stamp = files_stamp(upload)
-                store_files(self._client, run, cell_files(upload), stamp=stamp)
+            if is_settled:
+                files = files_stamp(upload)
+                store_files(self._client, run, cell_files(upload), stamp=files)
                 store_weights(self._client, run, upload, facts=facts)
+                whole = stamp + (WITH_WEIGHTS if upload.weights is not None else "")
+                self._client.set_tag(run.info.run_id, STORED_TAG, whole)
+            self._stored[study].pop(upload.cell.id, None)
+
+    def _stamps(self, study: str, experiment: str) -> dict[str, str]:
+        """Return the stamps of a study's runs, as they are when it is first asked for."""
+        if study not in self._stored:
+            self._stored[study] = self._read_stamps(experiment)
+        return self._stored[study]
+
+    def _read_stamps(self, experiment: str) -> dict[str, str]:
+        """Read every run's; "" for a cell with two runs, of which one must go."""
+        found: dict[str, str] = {}
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [experiment], max_results=RUNS_PER_PAGE, page_token=token
+            )
+            for tags in (run.data.tags for run in page):
+                if cell := tags.get(f"{TAG}cell"):
+                    found[cell] = "" if cell in found else tags.get(STORED_TAG, "")
+            token = page.token
+            if not token:
+                return found
 
     def _experiment(self, study: str) -> str:
         """Return the id of the study's experiment, which is created, or taken from the bin."""
@@ -139,6 +175,11 @@ class MlflowStore:
             self._client.update_run(run_id, facts.status)
         else:
             self._client.set_terminated(run_id, facts.status, ended_ms)
+
+
+def _holds(held: str, stamp: str, upload: CellUpload) -> bool:
+    """Whether a run with one stamp holds all of a settled cell, and its weights if it has any."""
+    return held == stamp + WITH_WEIGHTS or (held == stamp and upload.weights is None)
 
 
 @contextmanager

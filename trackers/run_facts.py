@@ -160,7 +160,7 @@ def stored_name(name: str) -> str:
 def cell_files(upload: CellUpload) -> Files:
     """Return the files of a cell's run."""
     return {
-        "config.yaml": upload.resolved_config,
+        "config.yaml": upload.resolved_config(),
         **{each.name: each.path for each in upload.artifacts},
     }
 
@@ -177,7 +177,12 @@ def files_stamp(upload: CellUpload) -> str:
     It is taken from the record and not from the files, which may be deleted once stored.
     """
     names = sorted(each.name for each in upload.artifacts)
-    return _digest([weights_stamp(upload), upload.resolved_config, *names])
+    return _digest([weights_stamp(upload), *names])
+
+
+def upload_stamp(facts: RunFacts, upload: CellUpload) -> str:
+    """Return a stamp of everything that an upload of a settled cell stores but its weights."""
+    return _digest([repr(facts), files_stamp(upload)])
 
 
 def report_stamp(study: StudyRecord, *, report: Path | None) -> str:

@@ -4,7 +4,7 @@ A snapshot replaces the one before it, so whoever calls keeps no upload state: a
 an outage of any length, it sends everything again and nothing is stored twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,7 +31,7 @@ class CellUpload:
     varied: Mapping[str, JsonValue]  # dotted path -> value
     attempts: int
     artifacts: tuple[Artifact, ...]  # stored once the cell has an outcome
-    resolved_config: str  # YAML, the artifact "config.yaml"
+    resolved_config: Callable[[], str]  # writes YAML, the artifact "config.yaml": it takes long
     weights: Path | None  # best weights, a state_dict file; None: not kept
     task: str  # e.g. "semantic_segmentation"
     kind: str = "cell"  # or "assembly"

@@ -34,6 +34,10 @@ def schema(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write it there; else to stdout."),
     ] = None,
+    reference: Annotated[
+        bool,
+        typer.Option("--reference", help="Every field in words, as Markdown, for people."),
+    ] = False,
 ) -> None:
     """Print the study file's JSON Schema.
 
@@ -42,8 +46,9 @@ def schema(
     """
     # Lazy: pydantic and the catalogs would make `visionstudy --help` wait.
     from studies.spec.json_schema import study_schema_text
+    from studies.spec.schema_reference import schema_reference
 
-    text = study_schema_text()
+    text = schema_reference() if reference else study_schema_text()
     if output is None:
         typer.echo(text, nl=False)
     else:

@@ -1,5 +1,6 @@
 """What the tracker is sent of an assembly: a run like a cell's, with its own kind."""
 
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def assembly_upload(record: AssemblyRecord, workspace: Path, *, task: str) -> Ce
         varied={},
         attempts=1 if record.trial else 0,
         artifacts=_artifacts(record, workspace) if record.outcome else (),
-        resolved_config=_yaml(settings),
+        resolved_config=partial(_yaml, settings),
         weights=None,
         task=task,
         kind=KIND,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class UploadDesk:
             varied=dict(configuration.varied) if configuration else {},
             attempts=len(trials),
             artifacts=self._artifacts(record) if row["outcome"] else (),
-            resolved_config=_yaml(row["settings"]),
+            resolved_config=partial(_yaml, row["settings"]),
             weights=best_weights(self.workspace, trials) if with_weights else None,
             task=self.spec.task,
         )

@@ -9,15 +9,10 @@ questions and may well disagree; so both are kept, each under its name.
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-    get_param_importances,
-)
 
 from studies.search.space import Space
 from studies.spec.schema import StudySpec
@@ -29,6 +24,9 @@ from trackers.records import (
     StageRecord,
     StudyRecord,
 )
+
+if TYPE_CHECKING:
+    from optuna.importance import BaseImportanceEvaluator
 
 FEWEST = 10  # configurations with a value
 MOST_FOR_FANOVA = 1000  # its forest takes minutes of more
@@ -92,7 +90,14 @@ def _as_optuna(
     return optimized
 
 
-def _evaluators(configurations: int) -> dict[str, BaseImportanceEvaluator]:
+def _evaluators(configurations: int) -> dict[str, "BaseImportanceEvaluator"]:
+    # Lazy: scikit-learn is behind it, and every launch would wait for that.
+    from optuna.importance import (
+        BaseImportanceEvaluator,
+        FanovaImportanceEvaluator,
+        PedAnovaImportanceEvaluator,
+    )
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         evaluators: dict[str, BaseImportanceEvaluator] = {
@@ -103,8 +108,10 @@ def _evaluators(configurations: int) -> dict[str, BaseImportanceEvaluator]:
     return evaluators
 
 
-def _shares(optimized: optuna.Study, evaluator: BaseImportanceEvaluator) -> dict[str, float]:
+def _shares(optimized: optuna.Study, evaluator: "BaseImportanceEvaluator") -> dict[str, float]:
     """Return each parameter's share; {} where all configurations scored the same."""
+    from optuna.importance import get_param_importances  # lazy, as the evaluators
+
     if len({trial.value for trial in optimized.trials}) == 1:
         return {}
     with warnings.catch_warnings():

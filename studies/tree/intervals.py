@@ -21,7 +21,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
-from scipy.stats import studentized_range
 
 NO_SPREAD = 1e-12  # of the values' size; less is rounding
 
@@ -139,8 +138,7 @@ def chance_of(pairs: Sequence[Sequence[float]], rivals: Rivals, *, tried: int) -
         return 1.0
     if rivals.variance == 0.0:
         return 0.0
-    widest = max(distances) / math.sqrt(rivals.variance)
-    chance = float(studentized_range.sf(widest, tried, rivals.freedom))
+    chance = _range_excess(max(distances) / math.sqrt(rivals.variance), tried, rivals.freedom)
     if tried <= 2:
         return chance
     tails = [tried * (tried - 1) * _tail(each) for each in paired]
@@ -155,9 +153,18 @@ def _tail(differences: Sequence[float]) -> float:
     return float(stdtr(len(differences) - 1, -abs(mean_of(differences)) / spread))
 
 
+def _range_excess(widest: float, count: int, freedom: int) -> float:
+    """Return the chance that the range of `count` means is wider, in standard errors."""
+    from scipy.stats import studentized_range  # lazy, as below
+
+    return float(studentized_range.sf(widest, count, freedom))
+
+
 @lru_cache(maxsize=1024)
 def _range_quantile(share: float, count: int, freedom: int) -> float:
     """Return the quantile of the range of `count` means, in standard errors; it is costly."""
+    from scipy.stats import studentized_range  # lazy: every launch would wait for it
+
     return float(studentized_range.ppf(share, count, freedom))
 
 

@@ -125,7 +125,16 @@ def cell(*, epochs: int = 2, outcome: Outcome | None = None, trials: int = 1) ->
     )
     varied = {"training.learning_rate": 0.1}
     return CellUpload(
-        record, "rate / 0.1", ("rate",), "c1", varied, trials, (), "a: 1\n", None, "segmentation"
+        cell=record,
+        name="rate / 0.1",
+        stages=("rate",),
+        configuration="c1",
+        varied=varied,
+        attempts=trials,
+        artifacts=(),
+        resolved_config=lambda: "a: 1\n",
+        weights=None,
+        task="segmentation",
     )
 
 

@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import logging
 import random
@@ -127,6 +128,20 @@ def test_loading_a_torch_state_executes_nothing(tmp_path: Path) -> None:
     ):
         load_state(stream)
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\x80\x020.", id="a pop from an empty stack"),
+        pytest.param(b"\x80\x02t.", id="a tuple without a mark"),
+        pytest.param(b"PK\x03\x04" + bytes(60), id="an archive that ends"),
+    ],
+)
+def test_what_is_no_state_is_told_whatever_the_reader_stumbles_over(damaged: bytes) -> None:
+    with pytest.raises(UnreadableCheckpointError, match="is not a saved state"):
+        load_state(io.BytesIO(damaged))
 
 
 def test_random_states_survive_a_checkpoint(tmp_path: Path) -> None:

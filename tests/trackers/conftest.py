@@ -131,7 +131,7 @@ def make_upload(make_cell: Callable[..., CellRecord]) -> Callable[..., CellUploa
             "varied": {"training.learning_rate": 0.001},
             "attempts": of_cell.get("trials", 1),
             "artifacts": (),
-            "resolved_config": "training: {learning_rate: 0.001}\n",
+            "resolved_config": lambda: "training: {learning_rate: 0.001}\n",
             "weights": None,
             "task": "semantic_segmentation",
             **fields,

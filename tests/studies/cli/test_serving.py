@@ -17,7 +17,8 @@ pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
 time.sleep(60)
 """
 VERB = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from studies.cli.serving import serve
 raise SystemExit(serve([sys.executable, "-c", sys.argv[1], sys.argv[2]]))
 """
