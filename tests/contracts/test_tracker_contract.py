@@ -80,7 +80,8 @@ def read_mlflow(uri: str, study: str) -> Runs:
     for run in runs:
         root = Path(run.info.artifact_uri.removeprefix("file://"))
         files = [each for each in root.rglob("*") if each.is_file()]
-        own = ("visionstudy.files", "visionstudy.weights")  # how MLflow's store knows it is done
+        # How MLflow's store knows what it is done with.
+        own = ("visionstudy.files", "visionstudy.weights", "visionstudy.stored")
         found[run.data.tags.get("visionstudy.cell", "summary")] = {
             "name": run.info.run_name,
             "status": run.info.status,
