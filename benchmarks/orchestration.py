@@ -5,9 +5,10 @@
 At each number of earlier trials, which really are in the databases, every contender runs blocks
 of trials in turn, and the median block counts: a machine that is busy is busy for all. Ours is a
 launch with ledger, Optuna's copy and MLflow, trials inline, until all of them hold everything;
-what a launch does once (opening, planning, the report) stands on a line of its own. The scripted
-trainer writes a checkpoint after each of its 20 epochs, which no other contender does; Optuna's
-copy holds the result of a trial, and its 20 values are in the event log and in MLflow.
+what a launch does once (opening, planning, the report) stands on a line of its own. Optuna's copy
+holds the result of a trial, and its 20 values are in the event log and in MLflow; the pair logs
+to MLflow what ours has there of each step. No contender but ours can go on after a crash: the
+scripted trainer writes one checkpoint, at its end.
 """
 
 import argparse

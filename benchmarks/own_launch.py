@@ -75,7 +75,7 @@ def study_of(trials: int) -> dict[str, Any]:
         "task": "semantic_segmentation",
         "data": {"dataset": "none"},
         "model": {"name": "noop", "reports": "objective"},
-        "training": {"epochs": REPORTS},
+        "training": {"epochs": REPORTS, "checkpoint_epochs": REPORTS},  # as others: none between
         "objective": {"metric": "val/iou"},
         "search": {
             "joint": {

@@ -101,7 +101,8 @@ def _run_epoch(
     report = _report(session, settings, state)
     state.history.append(asdict(report))
     session.report_progress(epoch, 1, 1)
-    checkpoints.save(state, epoch=epoch, step=0)
+    if epoch % session.training.checkpoint_epochs == 0 or epoch == session.training.epochs:
+        checkpoints.save(state, epoch=epoch, step=0)
     session.report(report)
 
 

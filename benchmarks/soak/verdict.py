@@ -67,7 +67,8 @@ def claims(
     yield Claim(
         "MLflow holds the same after sync",
         calm_runs == soaked_runs and len(soaked_runs) == trials,
-        f"{len(soaked_runs)} runs, {len(differing)} of them differ {differing[:3] or ''}",
+        f"{len(soaked_runs)} runs, {len(differing)} of them differ"
+        + "".join(f"; {calm_runs[each]} is {soaked_runs.get(each)}" for each in differing[:1]),
     )
 
 
@@ -151,9 +152,11 @@ def tracked(ground: Ground) -> Mapping[str, tuple[str, dict[str, str], dict[str,
         )
         for run in runs:
             curves = {
-                name: tuple(
-                    (each.step, each.value)
-                    for each in client.get_metric_history(run.info.run_id, name)
+                name: tuple(  # MLflow gives them by their time, and the clock may have jumped
+                    sorted(
+                        (each.step, each.value)
+                        for each in client.get_metric_history(run.info.run_id, name)
+                    )
                 )
                 for name in CURVES
             }

@@ -1,11 +1,9 @@
 """What the tracker is sent of an assembly: a run like a cell's, with its own kind."""
 
 from functools import partial
-from io import StringIO
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from studies.running.settings_yaml import settings_yaml
 from studies.running.uploads import LOGS
 from studies.tree.assemblies import SINGLE_NETWORK
 from trackers.records import AssemblyRecord, CellRecord, JsonValue
@@ -34,7 +32,7 @@ def assembly_upload(record: AssemblyRecord, workspace: Path, *, task: str) -> Ce
         varied={},
         attempts=1 if record.trial else 0,
         artifacts=_artifacts(record, workspace) if record.outcome else (),
-        resolved_config=partial(_yaml, settings),
+        resolved_config=partial(settings_yaml, settings),
         weights=None,
         task=task,
         kind=KIND,
@@ -73,9 +71,3 @@ def _artifacts(record: AssemblyRecord, workspace: Path) -> tuple[Artifact, ...]:
     kept = (Path(file) for _, file in sorted(record.files.items()))
     named = (Artifact(f, f"predictions/{f.name.removeprefix('predictions_')}") for f in kept)
     return (*logs, *named)
-
-
-def _yaml(settings: dict[str, JsonValue]) -> str:
-    text = StringIO()
-    YAML().dump(dict(settings), text)
-    return text.getvalue()

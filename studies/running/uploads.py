@@ -1,14 +1,13 @@
 """What the tracker is sent of a cell: a snapshot from the ledger and the event logs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import StringIO
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from sqlalchemy import RowMapping
 
+from studies.running.settings_yaml import settings_yaml
 from studies.spec.schema import StudySpec
 from studies.tree.assemblies import SINGLE_NETWORK
 from studies.tree.cell_history import CellHistory, read_history
@@ -71,7 +70,7 @@ class UploadDesk:
             varied=dict(configuration.varied) if configuration else {},
             attempts=len(trials),
             artifacts=self._artifacts(record) if row["outcome"] else (),
-            resolved_config=partial(_yaml, row["settings"]),
+            resolved_config=partial(settings_yaml, row["settings"]),
             weights=best_weights(self.workspace, trials) if with_weights else None,
             task=self.spec.task,
         )
@@ -122,11 +121,3 @@ def places(tree: Tree) -> dict[str, tuple[tuple[str, ...], Configuration]]:
 def best_weights(workspace: Path, trials: Sequence[RowMapping]) -> Path | None:
     """Return the best weights that a complete cell kept, or None."""
     return trained_files(workspace, trials).get(WEIGHTS)
-
-
-def _yaml(settings: Mapping[str, object]) -> str:
-    text = StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.dump(dict(settings), text)
-    return text.getvalue()
