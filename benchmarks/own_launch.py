@@ -11,12 +11,13 @@ from typing import Any
 from optuna.storages import InMemoryStorage
 from ruamel.yaml import YAML
 
-from benchmarks.earlier_trials import multiply_mlflow, multiply_optuna, newest_run
+from benchmarks.earlier_trials import multiply_optuna
 from benchmarks.peers import REPORTS
 from data_pipeline.catalog import data_fingerprint
 from studies.running.executors import Placement
 from studies.running.launch import launch
 from studies.running.progress import Snapshot
+from studies.running.synchronise import synchronise
 from studies.running.workspace import WorkspaceFolder, open_ledger, open_workspace
 from studies.search.living_tree import LivingTree, data_fingerprints
 from studies.search.measured import measured_by
@@ -53,7 +54,7 @@ class Pace:
             return
         self._ended += 1
         if self._ended == 1:
-            self.drained(1)  # a launch sends MLflow all earlier trials again
+            self.drained(1)  # a launch looks whether MLflow has all earlier trials
             self.first_at = self._started_at = self.last_at = time.perf_counter()
             self._busy_at = time.process_time()
         elif (self._ended - 1) % self.trials == 0:
@@ -113,8 +114,7 @@ class OwnLaunch:
 
     def _launch(self, trials: int, pace: Pace) -> None:
         YAML().dump(study_of(trials), self._file)
-        folder = self.place.folder
-        tracker = MlflowTracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
+        tracker = self._tracker()
         already = self._copied() if self._earlier else 0
 
         def drained(ended: int) -> None:  # the last one is said before it is written
@@ -136,6 +136,10 @@ class OwnLaunch:
         finally:
             tracker.close()
 
+    def _tracker(self) -> MlflowTracker:
+        folder = self.place.folder
+        return MlflowTracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
+
     def _copied(self) -> int:
         """Count the trials in Optuna's copy."""
         if not self.place.optuna_file.exists():
@@ -147,10 +151,13 @@ class OwnLaunch:
         """Plan the earlier trials as a launch would, and end them as the one that ran."""
         YAML().dump(study_of(self._earlier), self._file)
         _end_as_the_first(self._file, self.place)
-        folder = self.place.folder
-        multiply_mlflow(folder / "mlflow.db", newest_run(folder / "mlflow.db"), self._earlier - 1)
         multiply_optuna(self.place.optuna_file, self._earlier - 1)
         _repeat_parameters(self.place)
+        tracker = self._tracker()
+        spec = load_study(self._file).spec
+        if not synchronise(spec, self.place, tracker=tracker, timeout_s=DRAIN_S):
+            raise RuntimeError(f"MLflow did not take the earlier trials in {DRAIN_S:g} s")
+        tracker.close()
 
 
 def _end_as_the_first(file: Path, place: WorkspaceFolder) -> None:
