@@ -5,21 +5,30 @@ from dataclasses import dataclass
 from reports import theme
 from reports.action_contents import ActionContents, action_contents
 from reports.assembly_contents import AssemblyContents, assembly_contents
+from reports.class_contents import class_contents
+from reports.comparison_contents import ComparisonContents, comparison_contents
 from reports.cost_contents import CostContents, cost_contents
 from reports.detection_contents import DetectionContents, detection_contents
 from reports.figures.curves import StageCurves, curves_figure, curves_summary, stage_curves
 from reports.figures.embedding import EmbeddedFigure, Panel, embed
 from reports.figures.response import response, response_figure, response_summary
 from reports.figures.tree import tree_layouts
-from reports.figures.tree_drawing import tree_figure, tree_min_width, tree_summary
+from reports.figures.tree_drawing import (
+    tree_figure,
+    tree_min_width,
+    tree_summary,
+    tree_table,
+)
 from reports.notation import metric_name, sentence_case, slug
 from reports.pixel_contents import PixelContents, pixel_contents
+from reports.search_contents import SearchContents, search_contents
 from reports.tables.comparison import ComparedTable, comparison
 from reports.tables.confirmation import ConfirmationTable, confirmation_table
 from reports.tables.environment import Environment, commit_of, environment
 from reports.tables.held_out import HeldOutTable, held_out_table
 from reports.tables.importance import ImportanceTable, importance_tables
 from reports.tables.ledger import Ledger, ledger
+from reports.tables.printed import PrintedTable, printed_tables
 from reports.tables.probe import ProbeTable, probe_table
 from reports.tables.side_by_side import SideBySide, side_by_side
 from reports.tables.stages import StageTable, stage_tables
@@ -52,11 +61,15 @@ class Contents:
     stages: tuple[StageSection, ...]
     assembly: AssemblyContents | None
     comparison: tuple[ComparedTable, ...]
+    verdicts: ComparisonContents
+    printed: tuple[PrintedTable, ...]
     confirmation: ConfirmationTable | None
     probe: ProbeTable | None
+    search: SearchContents
     importance: tuple[ImportanceTable, ...]
     ledger: Ledger
     costs: CostContents
+    classes: tuple[EmbeddedFigure, ...]
     pixels: PixelContents
     detection: DetectionContents
     actions: ActionContents
@@ -67,6 +80,7 @@ class Contents:
 
 def contents(study: StudyRecord) -> Contents:
     """Compute every section of a report."""
+    compared = comparison(study)
     return Contents(
         study=study,
         metric=metric_name(study.metric),
@@ -75,12 +89,16 @@ def contents(study: StudyRecord) -> Contents:
         trees=_trees(study),
         stages=_stages(study),
         assembly=assembly_contents(study),
-        comparison=comparison(study),
+        comparison=compared,
+        verdicts=comparison_contents(compared),
+        printed=printed_tables(study, compared),
         confirmation=confirmation_table(study),
         probe=probe_table(study),
+        search=search_contents(study),
         importance=importance_tables(study),
         ledger=ledger(study),
         costs=cost_contents(study),
+        classes=class_contents(study),
         pixels=pixel_contents(study),
         detection=detection_contents(study),
         actions=action_contents(study),
@@ -100,6 +118,7 @@ def _trees(study: StudyRecord) -> tuple[Panel, ...]:
             title=title,
             summary=tree_summary(tree),
             min_width=tree_min_width(tree),
+            table=tree_table(tree),
         )
         panels.append(Panel(tree.group, (figure,)))
     return tuple(panels)
@@ -143,7 +162,9 @@ def _curve(index: int, panel: int, curves: StageCurves) -> EmbeddedFigure:
 
 def _legend(curves: StageCurves) -> tuple[tuple[str, int], ...]:
     shown = sorted(curves.series, key=lambda series: series.style)
-    return tuple((series.label, series.style) for series in shown[: len(theme.SERIES)])
+    named = [(series.label, series.style) for series in shown[: len(theme.SERIES)]]
+    behind = [(curves.crowd_label, len(theme.SERIES))] if curves.crowd else []
+    return (*named, *behind)
 
 
 def _response(study: StudyRecord, index: int, table: StageTable) -> EmbeddedFigure | None:

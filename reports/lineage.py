@@ -42,16 +42,50 @@ def places(study: StudyRecord) -> dict[Place, Placed]:
     """Every configuration of a study, stage by stage."""
     found: dict[Place, Placed] = {}
     for index, stage in enumerate(study.stages):
+        judged = _Judged(stage)
         for configuration in stage.configurations:
-            placed = _place(found, index, stage, configuration)
+            placed = _place(found, index, stage, configuration, judged)
             found[placed.place] = placed
     return found
 
 
+class _Judged:
+    """What the decisions of a stage know, by configuration: stages may have thousands."""
+
+    def __init__(self, stage: StageRecord) -> None:
+        self._stage = stage
+        self._own: dict[str, tuple[DecisionRecord, CandidateRecord]] = {}
+        self._alike: dict[tuple[str, ...], list[str]] = {}
+        for decision in stage.decisions:
+            for candidate in decision.candidates:
+                self._own.setdefault(candidate.configuration, (decision, candidate))
+        for each in stage.configurations:
+            self._alike.setdefault(each.cells, []).append(each.id)
+
+    def decision(self, configuration: ConfigurationRecord) -> DecisionRecord | None:
+        """The decision that judged it: its group's, or the stage's only one."""
+        if configuration.id in self._own:
+            return self._own[configuration.id][0]
+        of_group = (d for d in self._stage.decisions if d.group == configuration.group)
+        return next(of_group, None)
+
+    def candidate(self, configuration: ConfigurationRecord) -> CandidateRecord | None:
+        """What that decision knew of it, or of the one with its cells if it is repeated."""
+        decision = self.decision(configuration)
+        for name in (configuration.id, *self._alike.get(configuration.cells, ())):
+            known = self._own.get(name)
+            if known is not None and known[0] is decision:
+                return known[1]
+        return None
+
+
 def _place(
-    above: dict[Place, Placed], index: int, stage: StageRecord, configuration: ConfigurationRecord
+    above: dict[Place, Placed],
+    index: int,
+    stage: StageRecord,
+    configuration: ConfigurationRecord,
+    judged: _Judged,
 ) -> Placed:
-    decision = decision_for(stage, configuration)
     parent = next(
         (
             (i, configuration.parent)
@@ -65,29 +99,9 @@ def _place(
         stage=stage,
         configuration=configuration,
         parent=parent,
-        decision=decision,
-        candidate=_candidate(stage, decision, configuration),
+        decision=judged.decision(configuration),
+        candidate=judged.candidate(configuration),
     )
-
-
-def _candidate(
-    stage: StageRecord, decision: DecisionRecord | None, configuration: ConfigurationRecord
-) -> CandidateRecord | None:
-    """What a decision knew of a configuration, or of the one with its cells if it is repeated."""
-    known = decision.candidates if decision else ()
-    own = next((each for each in known if each.configuration == configuration.id), None)
-    if own is not None:
-        return own
-    alike = {each.id for each in stage.configurations if each.cells == configuration.cells}
-    return next((each for each in known if each.configuration in alike), None)
-
-
-def decision_for(stage: StageRecord, configuration: ConfigurationRecord) -> DecisionRecord | None:
-    """The decision that judged a configuration: its group's, or the stage's only one."""
-    for decision in stage.decisions:
-        if any(c.configuration == configuration.id for c in decision.candidates):
-            return decision
-    return next((d for d in stage.decisions if d.group == configuration.group), None)
 
 
 def path_to(found: dict[Place, Placed], place: Place) -> tuple[Placed, ...]:

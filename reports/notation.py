@@ -17,6 +17,7 @@ METRIC_WORDS = {
     "iou_image_mean": "image-mean IoU",
     "iou_with_background": "IoU with background",
     "picture_iou": "IoU of a picture",
+    "dice": "Dice",
     "boundary_f1": "boundary F1",
     "rand_error": "Rand error",
     "auc": "AUC",
@@ -36,6 +37,10 @@ METRIC_WORDS = {
     "lr": "learning rate",
     "images_per_s": "images/s",
     "peak_memory_mb": "peak memory (MB)",
+    "ms_per_image": "ms per image",
+    "memory_gb": "memory (GB)",
+    "parameters_m": "parameters (millions)",
+    "frequency_weighted_iou": "frequency-weighted IoU",
 }
 LOWER_IS_BETTER = frozenset(
     {
@@ -70,6 +75,7 @@ CLASS_METRICS = (
 )
 AVERAGE_PRECISION = re.compile(r"\ba([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")
+UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|GB|MB|kWh|[kMGTPE]?MACs?)\b)")
 SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}
 
 
@@ -212,8 +218,8 @@ def sentence_case(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Keep numbers such as 1e-3 on one line, by a word joiner after their hyphen."""
-    return EXPONENT.sub("\\1\N{WORD JOINER}\\2", text)
+    """Keep 1e-3 on one line by a word joiner, and a number with its unit by a thin space."""
+    return UNIT.sub("\N{NARROW NO-BREAK SPACE}", EXPONENT.sub("\\1\N{WORD JOINER}\\2", text))
 
 
 def score(value: float | None) -> str:

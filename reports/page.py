@@ -7,9 +7,10 @@ script is inlined once.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reports.contents import contents
+from reports.contents import Contents, contents
 from reports.tables.environment import moment_text
 from reports.templating import template_environment, write_page
+from reports.verifying.stamp import stamp_of
 from trackers.records import StudyRecord
 
 
@@ -21,9 +22,15 @@ def render(study: StudyRecord, *, generated_at: str | None = None) -> str:
     Raises:
         UnknownBaselineError: the study names a baseline that is not known.
     """
+    return render_contents(contents(study), generated_at=generated_at)
+
+
+def render_contents(found: Contents, *, generated_at: str | None = None) -> str:
+    """Return computed contents as HTML; see `render`."""
     moment = generated_at or moment_text(datetime.now(UTC))
     template = template_environment().get_template("report.html.j2")
-    return template.render(page=contents(study), generated_at=moment)
+    stamp = stamp_of([found.study], moment)
+    return template.render(page=found, generated_at=moment, stamp=stamp)
 
 
 def write(study: StudyRecord, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -9,6 +10,8 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from reports import notation
+from reports.foreign_text import isolated
+from reports.many_rows import SHOWN_ROWS
 from reports.theme import series_style
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,12 +34,17 @@ FILTERS = (
 )
 
 
+@cache
 def template_environment() -> Environment:
-    """Return what renders the templates: escaping on, an unknown name is an error."""
+    """Return what renders the templates: escaping on, an unknown name is an error.
+
+    It is the same every time, as compiling the templates takes longer than filling them in.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=isolated,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -46,6 +54,7 @@ def template_environment() -> Environment:
     environment.filters["raw_file"] = _raw_file
     environment.globals["plotly_js"] = Markup(get_plotlyjs())
     environment.globals["series_style"] = series_style
+    environment.globals["shown_rows"] = SHOWN_ROWS
     return environment
 
 

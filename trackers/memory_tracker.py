@@ -1,5 +1,6 @@
 """A tracker that keeps everything in memory and can be put out of reach; a fake for tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from trackers.run_facts import (
     RunFacts,
     cell_facts,
     cell_files,
+    cited_facts,
     has_started,
     study_facts,
     study_files,
 )
-from trackers.tracker import CellUpload
+from trackers.tracker import CellUpload, CitedResult
 
 
 @dataclass(slots=True)
@@ -40,11 +42,19 @@ class MemoryTracker:
         self.is_away = False
         self._waiting: dict[tuple[str, str], StudyRecord | CellUpload] = {}
         self._reports: dict[str, Path] = {}
+        self._cited: dict[str, tuple[CitedResult, ...]] = {}
 
-    def study(self, study: StudyRecord, *, report: Path | None = None) -> None:
-        """Take the study's summary and its HTML report."""
+    def study(
+        self,
+        study: StudyRecord,
+        *,
+        report: Path | None = None,
+        cited: Sequence[CitedResult] = (),
+    ) -> None:
+        """Take the study's summary, its HTML report and what it cites."""
         if report is not None:
             self._reports[study.name] = report
+        self._cited[study.name] = tuple(cited)
         self._waiting[study.name, SUMMARY_RUN] = study
         self._store()
 
@@ -70,6 +80,8 @@ class MemoryTracker:
             if isinstance(upload, StudyRecord):
                 run = self._log(study, key, facts=study_facts(upload))
                 _add_files(run, study_files(upload, report=self._reports.get(study)))
+                for each in self._cited.get(study, ()):
+                    self._log(study, each.id, facts=cited_facts(upload, each))
                 continue
             run = self._log(study, key, facts=cell_facts(study, upload))
             if upload.cell.outcome is not None:

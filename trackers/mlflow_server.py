@@ -5,13 +5,16 @@ wait_until_healthy("http://127.0.0.1:5000", timeout_s=120)
 """
 
 import ipaddress
+import json
 import os
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from trackers.mlflow_client import CLIENT_ENVIRONMENT, mlflow_client
 from trackers.mlflow_tracker import SQLITE, database_file
@@ -23,6 +26,8 @@ ARTIFACTS_NAME = "artifacts"
 ALLOWED_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*,[::1],[::1]:*"
 # Without it the UI opens in its mode for language models, where runs have no curves.
 _WORKFLOW = "workflowType=machine_learning"
+VIEW_KEY = "visionstudy"  # of the view of its runs that a study's experiment brings along
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 
 
 def workspace_uri(workspace: Path) -> str:
@@ -113,6 +118,41 @@ def study_url(base: str, experiment_id: str) -> str:
     )
 
 
+def best_first_url(base: str, experiment_id: str) -> str:
+    """Return the page with a study's runs, the best one first; `base` as in `study_url`."""
+    return (
+        f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{_WORKFLOW}"
+        f"&viewStateShareKey={VIEW_KEY}"
+    )
+
+
+def curves_url(experiment_id: str, run_ids: Sequence[str], metric: str) -> str:
+    """Return the page with one metric's curves of some runs, linked from MLflow's own pages."""
+    asked = {
+        "runs": run_ids,
+        "metric": metric,
+        "experiments": [experiment_id],
+        "plot_metric_keys": [metric],
+        "plot_layout": {},
+        "deselected_curves": [],
+        "last_linear_y_axis_range": [],
+    }
+    written = {key: json.dumps(value) for key, value in asked.items()}
+    plain = {
+        "x_axis": "step",
+        "y_axis_scale": "linear",
+        "line_smoothness": 1,
+        "show_point": "true",
+    }
+    return f"#/metric?{urlencode(written | plain, quote_via=quote)}&{_WORKFLOW}"
+
+
+def report_url(experiment_id: str, run_id: str) -> str:
+    """Return the page that shows the report of a summary run, linked like `curves_url`."""
+    page = f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{page}/artifacts/report.html?{_WORKFLOW}"
+
+
 def run_url(base: str, experiment_id: str, run_id: str) -> str:
     """Return the page of one run; `base` as in `study_url`."""
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{_WORKFLOW}"
@@ -124,7 +164,13 @@ def experiment_links(tracking_uri: str) -> list[tuple[str, str]]:
         return []
     found = mlflow_client(tracking_uri).search_experiments()
     studies = [each for each in found if f"{TAG}study" in each.tags]
-    return sorted((each.name, study_url("", each.experiment_id)) for each in studies)
+    return sorted(
+        (
+            each.name,
+            (best_first_url if VIEW_TAG in each.tags else study_url)("", each.experiment_id),
+        )
+        for each in studies
+    )
 
 
 def run_links(tracking_uri: str, study: str, *, base: str = "") -> dict[str, str]:

@@ -10,7 +10,7 @@ An epoch that a crash between two batches has cut is thus sent again whole, and 
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,21 +21,28 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from trackers.mlflow_files import store_files, store_weights
+from trackers.mlflow_server import run_url
+from trackers.mlflow_story import tell
 from trackers.records import StudyRecord
 from trackers.run_facts import (
+    BASELINE,
     EPOCH,
     SUMMARY_RUN,
     TAG,
     RunFacts,
     cell_facts,
     cell_files,
+    cited_facts,
+    cited_stamp,
     files_stamp,
     report_stamp,
     study_facts,
     study_files,
     upload_stamp,
 )
-from trackers.tracker import CellUpload
+from trackers.run_register import RunRegister
+from trackers.study_story import Story, story_of
+from trackers.tracker import CellUpload, CitedResult
 from trackers.upload_queue import StoreUnavailableError, UploadRefusedError
 
 HTTP_BAD_REQUEST = 400
@@ -47,20 +54,30 @@ RUNS_PER_PAGE = 1000
 class MlflowStore:
     """Brings MLflow up to date with a snapshot; every method may take long and be repeated."""
 
-    def __init__(self, client: MlflowClient, artifact_root: Path | str | None) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        artifact_root: Path | str | None,
+        register: RunRegister | None = None,
+    ) -> None:
         """Store through a client.
 
         Args:
             client: of a server or database.
             artifact_root: folder of the artifacts, or an address s3://bucket/prefix; None: the
                 server decides.
+            register: notes where the runs of cells are; None: nothing does.
         """
         self._client = client
+        self._register = register
         self._artifact_root = artifact_root
         self._stored: dict[str, dict[str, str]] = {}  # study -> cell -> stamp, as it was found
+        self._stories: dict[str, tuple[StudyRecord, Story]] = {}  # as they were told last
 
-    def store_study(self, study: StudyRecord, *, report: Path | None) -> None:
-        """Store a study's experiment and its summary run with the report.
+    def store_study(
+        self, study: StudyRecord, *, report: Path | None, cited: Sequence[CitedResult] = ()
+    ) -> None:
+        """Store a study's experiment, its summary run with the report, what it cites, its story.
 
         Raises:
             StoreUnavailableError: MLflow is away.
@@ -69,13 +86,13 @@ class MlflowStore:
         facts = study_facts(study)
         with as_upload_errors():
             experiment = self._experiment(study.name)
-            note = facts.tags["mlflow.note.content"]
-            self._client.set_experiment_tag(experiment, "mlflow.note.content", note)
-            self._client.set_experiment_tag(experiment, f"{TAG}task", study.task)
             run = self._run(experiment, "kind", SUMMARY_RUN, facts=facts)
             self._log(run, facts)
             stamp = report_stamp(study, report=report)
             store_files(self._client, run, study_files(study, report=report), stamp=stamp)
+            self._store_cited(experiment, study, cited)
+            self._stories[study.name] = study, story_of(study)
+            self._tell(experiment, study.name)
 
     def store_cell(self, study: str, upload: CellUpload) -> None:
         """Store a cell's run, and with its outcome its files.
@@ -93,6 +110,7 @@ class MlflowStore:
             if is_settled and _holds(held, stamp, upload):
                 return
             run = self._run(experiment, "cell", upload.cell.id, facts=facts)
+            self._note(study, upload.cell.id, run)
             self._log(run, facts)
             if is_settled:
                 files = files_stamp(upload)
@@ -101,14 +119,37 @@ class MlflowStore:
                 whole = stamp + (WITH_WEIGHTS if upload.weights is not None else "")
                 self._client.set_tag(run.info.run_id, STORED_TAG, whole)
             self._stored[study].pop(upload.cell.id, None)
+            if study in self._stories and upload.cell.id in self._stories[study][1].marks:
+                self._tell(experiment, study)  # it came after the study, which was told without it
+
+    def _tell(self, experiment: str, study: str) -> None:
+        record, story = self._stories[study]
+        tell(self._client, self._client.get_experiment(experiment), story, record)
+
+    def _store_cited(
+        self, experiment: str, study: StudyRecord, cited: Sequence[CitedResult]
+    ) -> None:
+        """Store the runs of cited numbers, and delete those that are not cited like that any more.
+
+        A run is never changed: of two values at one time, MLflow shows the larger one.
+        """
+        wanted = {cited_stamp(facts): facts for facts in (cited_facts(study, c) for c in cited)}
+        kind = f"tags.`{TAG}kind` = '{BASELINE}'"
+        for run in self._client.search_runs([experiment], kind, max_results=RUNS_PER_PAGE):
+            if wanted.pop(run.data.tags.get(STORED_TAG, ""), None) is None:
+                self._client.delete_run(run.info.run_id)
+        for stamp, facts in wanted.items():
+            run = self._run(experiment, BASELINE, facts.tags[f"{TAG}{BASELINE}"], facts=facts)
+            self._log(run, facts)
+            self._client.set_tag(run.info.run_id, STORED_TAG, stamp)
 
     def _stamps(self, study: str, experiment: str) -> dict[str, str]:
         """Return the stamps of a study's runs, as they are when it is first asked for."""
         if study not in self._stored:
-            self._stored[study] = self._read_stamps(experiment)
+            self._stored[study] = self._read_stamps(study, experiment)
         return self._stored[study]
 
-    def _read_stamps(self, experiment: str) -> dict[str, str]:
+    def _read_stamps(self, study: str, experiment: str) -> dict[str, str]:
         """Read every run's; "" for a cell with two runs, of which one must go."""
         found: dict[str, str] = {}
         token = None
@@ -116,12 +157,20 @@ class MlflowStore:
             page = self._client.search_runs(
                 [experiment], max_results=RUNS_PER_PAGE, page_token=token
             )
-            for tags in (run.data.tags for run in page):
+            for run in page:
+                tags = run.data.tags
                 if cell := tags.get(f"{TAG}cell"):
                     found[cell] = "" if cell in found else tags.get(STORED_TAG, "")
+                    self._note(study, cell, run)
             token = page.token
             if not token:
                 return found
+
+    def _note(self, study: str, cell: str, run: Run) -> None:
+        """Keep where the cell's run is, for reports."""
+        if self._register is not None:
+            path = run_url("", run.info.experiment_id, run.info.run_id)
+            self._register.note(study, cell, path)
 
     def _experiment(self, study: str) -> str:
         """Return the id of the study's experiment, which is created, or taken from the bin."""

@@ -4,7 +4,7 @@ This module and the tracker's constructor are quick: MLflow is imported by the t
 first upload.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,7 +15,8 @@ from trackers.mlflow_database import prepare_database
 from trackers.records import StudyRecord
 from trackers.redaction import redact
 from trackers.run_facts import has_started
-from trackers.tracker import CellUpload
+from trackers.run_register import RunRegister
+from trackers.tracker import CellUpload, CitedResult
 from trackers.upload_queue import UploadQueue
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class MlflowTracker:
         tracking_uri: str,
         artifact_root: Path | str,
         *,
+        register: RunRegister | None = None,
         first_delay_s: float = 0.5,
         longest_delay_s: float = 15.0,
     ) -> None:
@@ -46,11 +48,13 @@ class MlflowTracker:
                 created when missing.
             artifact_root: folder of the artifacts, or an address s3://bucket/prefix; a server
                 uses its own instead.
+            register: notes where the runs of cells are; None: nothing does.
             first_delay_s: pause before an upload is tried again; it doubles each time.
             longest_delay_s: longest pause.
         """
         self._tracking_uri = tracking_uri
         self._artifact_root = None if _is_server(tracking_uri) else artifact_root
+        self._register = register
         self._store: MlflowStore | None = None
         self._reports: dict[str, Path] = {}  # study -> its newest report
         self._queue: UploadQueue[_Upload] = UploadQueue(
@@ -60,12 +64,19 @@ class MlflowTracker:
             longest_delay_s=longest_delay_s,
         )
 
-    def study(self, study: StudyRecord, *, report: Path | None = None) -> None:
-        """Take the study's summary and its HTML report, and return at once."""
+    def study(
+        self,
+        study: StudyRecord,
+        *,
+        report: Path | None = None,
+        cited: Sequence[CitedResult] = (),
+    ) -> None:
+        """Take the study's summary, its HTML report and what it cites, and return at once."""
         if report is not None:
             self._reports[study.name] = report
         report = self._reports.get(study.name)
-        self._queue.put(f"study {study.name}", partial(_store_study, study=study, report=report))
+        upload = partial(_store_study, study=study, report=report, cited=tuple(cited))
+        self._queue.put(f"study {study.name}", upload)
 
     def cell(self, study: str, upload: CellUpload) -> None:
         """Take a cell's snapshot, which replaces an earlier one, and return at once."""
@@ -99,7 +110,8 @@ class MlflowTracker:
         with as_upload_errors():
             if (file := database_file(self._tracking_uri)) is not None:
                 prepare_database(file)  # before the client, which would create it in place
-            return MlflowStore(mlflow_client(self._tracking_uri), self._artifact_root)
+            client = mlflow_client(self._tracking_uri)
+            return MlflowStore(client, self._artifact_root, self._register)
 
 
 def database_file(tracking_uri: str) -> Path | None:
@@ -110,8 +122,14 @@ def database_file(tracking_uri: str) -> Path | None:
     return Path(unquote(path)) if path else None
 
 
-def _store_study(store: "MlflowStore", *, study: StudyRecord, report: Path | None) -> None:
-    store.store_study(study, report=report)
+def _store_study(
+    store: "MlflowStore",
+    *,
+    study: StudyRecord,
+    report: Path | None,
+    cited: tuple[CitedResult, ...],
+) -> None:
+    store.store_study(study, report=report, cited=cited)
 
 
 def _store_cell(store: "MlflowStore", *, study: str, upload: CellUpload) -> None:

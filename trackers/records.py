@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from trackers.memory_records import MemoryRecord
+from trackers.price_records import PriceRecord
 
 JsonValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
@@ -263,4 +264,8 @@ class StudyRecord:
     assemblies: tuple[AssemblyRecord, ...] = ()  # one per seed, where the study asks for them
     afterwards: tuple[StageRecord, ...] = ()  # confirmation and probes, where it asks for them
     importance: tuple[ImportanceRecord, ...] = ()  # of searches with enough configurations
+    cited_files: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of `baselines`: file -> its text
     memory: tuple[MemoryRecord, ...] = ()  # of training steps, where it was asked for
+    prices: tuple[PriceRecord, ...] = ()  # the table that money is counted by, for a report

@@ -14,10 +14,13 @@ from typing import TypeAlias
 
 from trackers.costs import costs_of
 from trackers.records import CellRecord, EpochRecord, JsonValue, Outcome, StudyRecord
-from trackers.tracker import CellUpload
+from trackers.study_story import study_note
+from trackers.tracker import CellUpload, CitedResult
 
 TAG = "visionstudy."
 SUMMARY_RUN = "summary"
+BASELINE = "baseline"  # the kind of runs that hold cited numbers
+CITED_COLOUR = "#7f7f7f"  # grey beside the colours of ours
 EPOCH = "epoch"  # the metric whose last value says how many epochs a run holds
 COSTS = (
     "seconds",
@@ -121,30 +124,27 @@ def study_facts(study: StudyRecord) -> RunFacts:
     )
 
 
-def study_note(study: StudyRecord) -> str:
-    """Return the study's description, stages and winners as Markdown."""
-    outcomes = [_outcome(cell) for cell in study.cells.values()]
-    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes)))
-    lines = [
-        study.description,
-        "",
-        f"**Objective**: {study.direction} `{study.metric}` ({study.select_on} split).  ",
-        f"**Cells**: {counts or 'none yet'}.  ",
-        f"**Report**: `report.html` in the artifacts of the run `{SUMMARY_RUN}`.",
-        *([f"**Not finished**: {study.note}"] if study.note else []),
-        "",
-        "| Stage | Winner | How it was chosen |",
-        "|---|---|---|",
-    ]
-    for stage in study.stages:
-        varied = {each.id: each.varied for each in stage.configurations}
-        for decision in stage.decisions:
-            winners = "; ".join(_settings(varied.get(each, {})) for each in decision.winners)
-            name = f"{stage.name} ({decision.group})" if decision.group else stage.name
-            lines.append(f"| {name} | {winners or 'none'} | {decision.rule} |")
-        if not stage.decisions:
-            lines.append(f"| {stage.name} |  | undecided |")
-    return "\n".join(lines).strip()
+def cited_facts(study: StudyRecord, cited: CitedResult) -> RunFacts:
+    """Return what the run of a cited number holds: it lies where ours lie, and has no epochs."""
+    at_ms = _milliseconds(study.created_at) or 0
+    tags = {"kind": BASELINE, "study": study.name, BASELINE: cited.id, "source": cited.source}
+    notes = {"mlflow.note.content": _cut(cited.note, LONGEST_TAG), "mlflow.runColor": CITED_COLOUR}
+    return RunFacts(
+        name=cited.name,
+        status="FINISHED",
+        started_ms=at_ms,
+        ended_ms=at_ms,
+        tags=_tags(tags, name=cited.name) | notes,
+        params={
+            stored_name(path): _cut(_text(value), LONGEST_PARAM)
+            for path, value in sorted(cited.settings.items())
+        },
+        epochs=(),
+        final=tuple(
+            Point(stored_name(f"final/{name}"), float(value), 0, at_ms)
+            for name, value in sorted(cited.metrics.items())
+        ),
+    )
 
 
 def stored_name(name: str) -> str:
@@ -183,6 +183,11 @@ def files_stamp(upload: CellUpload) -> str:
 def upload_stamp(facts: RunFacts, upload: CellUpload) -> str:
     """Return a stamp of everything that an upload of a settled cell stores but its weights."""
     return _digest([repr(facts), files_stamp(upload)])
+
+
+def cited_stamp(facts: RunFacts) -> str:
+    """Return a stamp of everything that the run of a cited number holds."""
+    return _digest([repr(facts)])
 
 
 def report_stamp(study: StudyRecord, *, report: Path | None) -> str:

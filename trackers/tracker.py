@@ -4,7 +4,7 @@ A snapshot replaces the one before it, so whoever calls keeps no upload state: a
 an outage of any length, it sends everything again and nothing is stored twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,14 +37,32 @@ class CellUpload:
     kind: str = "cell"  # or "assembly"
 
 
+@dataclass(frozen=True, slots=True)
+class CitedResult:
+    """A cited result that a study names, in the names of our settings and metrics."""
+
+    id: str  # tells it from all others of the study, and stays the same
+    name: str  # of its run, e.g. "baseline / thesis/table-8 / Car, 256"
+    source: str  # the work and its table
+    settings: Mapping[str, JsonValue]  # its protocol: dotted path -> value
+    metrics: Mapping[str, float]  # "val/iou" -> value, as the study's cells name theirs
+    note: str  # Markdown
+
+
 class Tracker(Protocol):
     """Where facts go, besides the ledger.
 
     No method raises for a store that is away, and only `drain` waits for one.
     """
 
-    def study(self, study: StudyRecord, *, report: Path | None = None) -> None:
-        """Take the study's summary and its HTML report, and return at once."""
+    def study(
+        self,
+        study: StudyRecord,
+        *,
+        report: Path | None = None,
+        cited: Sequence[CitedResult] = (),
+    ) -> None:
+        """Take the study's summary, its HTML report and what it cites, and return at once."""
 
     def cell(self, study: str, upload: CellUpload) -> None:
         """Take a cell's snapshot, which replaces an earlier one, and return at once."""

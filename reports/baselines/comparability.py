@@ -1,11 +1,13 @@
 """May our number stand beside a cited one? Computed from the two protocols, never typed.
 
-Four kinds of fields decide. *Identity*: another task, dataset, class or metric is another
+Five kinds of fields decide. *Identity*: another task, dataset, class or metric is another
 question, so the numbers are not comparable. *Budget*: more than `BUDGET_FACTOR` times the
 epochs, training images or image side is another experiment; smaller gaps need care.
-*Condition*: any other difference needs care. *Leak*: a number from a split that cuts videos'
-groups answers another question than one from a split that does not. What the source does not say
-is listed, and cannot be held against either side.
+*Pretraining*: a network that starts from weights of other data is another experiment than one that
+starts from none; other data need care. *Condition*: any other difference needs care. *Leak*: a
+number from a split that cuts recordings answers another question than one from a split that does
+not, or does not say. What else the source does not say is listed, and cannot be held against
+either side.
 """
 
 import math
@@ -14,14 +16,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.baselines.citations import Protocol
-from reports.leaky_splits import CUTS_GROUPS
+from reports.leaky_splits import CUTS_GROUPS, FRAMES_OF_DRIVES
 from reports.notation import join_words, metric_name, value_text
 
 BUDGET_FACTOR = 2.0
 IDENTITY = {"task": "task", "dataset": "dataset", "class_name": "class", "metric": "metric"}
 BUDGET = {"train_images": "training images", "epochs": "epochs", "image_size": "image size"}
+MEASURED_NO = "this study measured no"
+FROM_NOTHING = "none"  # pretraining of a network that starts from random weights
+PRETRAINING = {"pretraining": "pretraining"}
 CONDITION = {
     "split": "scored split",
+    **PRETRAINING,
     "selected_on": "selected on",
     "classes_per_model": "classes per model",
     "batch_size": "batch size",
@@ -46,6 +52,7 @@ CONDITION_OF_VIDEOS = {
 SETTINGS = frozenset(
     {
         "image_size",
+        "pretraining",
         "batch_size",
         "learning_rate",
         "optimizer",
@@ -58,7 +65,7 @@ SETTINGS = frozenset(
 )
 
 
-class Verdict(StrEnum):
+class Standing(StrEnum):
     """Whether two numbers answer the same question."""
 
     SAME = "same protocol"
@@ -68,25 +75,30 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparability:
-    """A verdict, with every difference that led to it."""
+    """How two protocols stand to each other, with every difference that led to it."""
 
-    verdict: Verdict
+    standing: Standing
     reasons: tuple[str, ...]  # "image size 96, theirs 128"
     unstated: tuple[str, ...]  # fields that one of the two protocols does not state
 
     @property
     def sentence(self) -> str:
-        """The verdict with its reasons, as printed in the report."""
-        if self.verdict is Verdict.SAME:
-            return str(self.verdict)
-        link = " because " if self.verdict is Verdict.NOT else ": "
-        return f"{self.verdict}{link}{'; '.join(self.reasons)}"
+        """The standing with its reasons, as printed in the report."""
+        if self.standing is Standing.SAME:
+            return str(self.standing)
+        link = " because " if self.standing is Standing.NOT else ": "
+        return f"{self.standing}{link}{'; '.join(self.reasons)}"
 
 
 def compare_protocols(cited: Protocol, ours: Protocol) -> Comparability:
     """Judge whether our number may stand beside a cited one."""
     identity = _differences(cited, ours, IDENTITY)
-    hard = [*identity, *_leak(cited, ours), *_budget_gaps(cited, ours)]
+    hard = [
+        *identity,
+        *_leak(cited, ours),
+        *_budget_gaps(cited, ours),
+        *_head_start(cited, ours),
+    ]
     soft = _differences(cited, ours, _condition(cited) | _budget(cited))
     unstated = tuple(
         words
@@ -94,10 +106,10 @@ def compare_protocols(cited: Protocol, ours: Protocol) -> Comparability:
         if getattr(cited, field) is None or getattr(ours, field) is None
     )
     if hard:
-        return Comparability(Verdict.NOT, tuple(hard), unstated)
+        return Comparability(Standing.NOT, tuple(hard), unstated)
     if soft:
-        return Comparability(Verdict.CARE, tuple(soft), unstated)
-    return Comparability(Verdict.SAME, (), unstated)
+        return Comparability(Standing.CARE, tuple(soft), unstated)
+    return Comparability(Standing.SAME, (), unstated)
 
 
 def missing_counterpart(
@@ -107,10 +119,10 @@ def missing_counterpart(
     if cited.dataset not in datasets:
         reason = f"dataset {join_words(datasets)}, theirs {cited.dataset}"
     elif is_class_known:
-        reason = f"this study measured no {metric_name(cited.metric)}"
+        reason = f"{MEASURED_NO} {metric_name(cited.metric)}"
     else:
         reason = f"this study has no result for class '{cited.class_name}'"
-    return Comparability(Verdict.NOT, (reason,), ())
+    return Comparability(Standing.NOT, (reason,), ())
 
 
 def varied_fields(cited: Sequence[Protocol]) -> frozenset[str]:
@@ -151,11 +163,21 @@ def _condition(cited: Protocol) -> dict[str, str]:
 
 
 def _leak(cited: Protocol, ours: Protocol) -> list[str]:
-    """Tell a split that cuts groups from one that does not."""
+    """Tell a split that cuts recordings from one that does not, or does not say so."""
+    has_groups = cited.task in VIDEO_TASKS or cited.dataset in FRAMES_OF_DRIVES
     theirs, own = (each.split_policy in CUTS_GROUPS for each in (cited, ours))
-    if cited.task not in VIDEO_TASKS or theirs == own:
+    if not has_groups or theirs == own:
         return []
-    return _differences(cited, ours, {"split_policy": "split policy"})
+    names = [each.split_policy or "not stated" for each in (ours, cited)]
+    return [f"split policy {names[0]}, theirs {names[1]}"]
+
+
+def _head_start(cited: Protocol, ours: Protocol) -> list[str]:
+    """Tell a network that starts from trained weights from one that starts from none."""
+    starts = (cited.pretraining, ours.pretraining)
+    if None in starts or starts.count(FROM_NOTHING) != 1:
+        return []
+    return _differences(cited, ours, PRETRAINING)
 
 
 def _agree(theirs: str | float, ours: str | float) -> bool:

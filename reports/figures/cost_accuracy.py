@@ -4,6 +4,7 @@ Each configuration is a point: the mean objective of its complete cells against 
 Those that none other beats in both are the Pareto front.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -56,10 +57,12 @@ def pareto_front(
     """Tell of each (cost, value) whether none is as good in both and better in one."""
     signed = [(c if less_cost else -c, -v if more_value else v) for c, v in points]
 
-    def beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-        return one != other and one[0] <= other[0] and one[1] <= other[1]
-
-    return tuple(not any(beats(other, one) for other in signed) for one in signed)
+    front, least = set(), math.inf
+    for point in sorted(set(signed)):  # what came before is as cheap
+        if point[1] < least:
+            front.add(point)
+            least = point[1]
+    return tuple(point in front for point in signed)
 
 
 def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
@@ -68,14 +71,14 @@ def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
     A cost that is the same for all has none: it decides nothing.
     """
     found = [
-        _in_unit(_scatter(study, "", _device_s, less_cost=True), DEVICE_TIME),
-        _in_unit(_scatter(study, "", _train_macs, less_cost=True), COMPUTE),
+        _in_unit(raw_scatter(study, "", device_seconds, less_cost=True), DEVICE_TIME),
+        _in_unit(raw_scatter(study, "", training_macs, less_cost=True), COMPUTE),
     ]
     currencies = {costs_of(cell.trials).currency for cell in study.cells.values()} - {""}
     if len(currencies) == 1:
-        found.append(_scatter(study, f"{currencies.pop()} per cell", _money, less_cost=True))
+        found.append(raw_scatter(study, f"{currencies.pop()} per cell", _money, less_cost=True))
     found += [
-        _scatter(study, metric_name(metric), partial(_second, metric=metric), less_cost=less)
+        raw_scatter(study, metric_name(metric), partial(_second, metric=metric), less_cost=less)
         for metric, less in second_objectives(study).items()
     ]
     return tuple(
@@ -85,11 +88,13 @@ def cost_accuracy(study: StudyRecord) -> tuple[CostAccuracy, ...]:
     )
 
 
-def _device_s(cell: CellRecord) -> float | None:
+def device_seconds(cell: CellRecord) -> float | None:
+    """Return seconds times GPUs, of all attempts; None: not known."""
     return costs_of(cell.trials).device_s or None
 
 
-def _train_macs(cell: CellRecord) -> float | None:
+def training_macs(cell: CellRecord) -> float | None:
+    """Return multiply-accumulates; None: not known."""
     return cell.train_macs or None
 
 
@@ -132,10 +137,14 @@ def _second(cell: CellRecord, metric: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> CostAccuracy:
+def raw_scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> CostAccuracy:
+    """Compute all points of a study, of whatever number, in the unit of the cost."""
     # By stage and cells: labels repeat among classes and branches, cells where one is repeated.
     kept: dict[tuple[int, tuple[str, ...]], tuple[str, str, float, float]] = {}
     placed_all = places(study)
+    branched = {
+        stage.name for stage in study.stages if len({c.parent for c in stage.configurations}) > 1
+    }
     for placed in placed_all.values():
         cells = [
             cell
@@ -146,7 +155,7 @@ def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> C
         spent = finite(mean(cost(cell) for cell in cells))
         if value is not None and spent is not None:
             key = (placed.place[0], placed.configuration.cells)
-            label = _label(placed, placed_all)
+            label = _label(placed, placed_all, is_branched=placed.stage.name in branched)
             kept.setdefault(key, (label, placed.stage.name, spent, value))
     is_front = pareto_front(
         [(spent, value) for *_, spent, value in kept.values()],
@@ -158,14 +167,13 @@ def _scatter(study: StudyRecord, name: str, cost: Cost, *, less_cost: bool) -> C
     return CostAccuracy(study.metric, name, less_cost, tuple(points))
 
 
-def _label(placed: Placed, placed_all: Mapping[Place, Placed]) -> str:
+def _label(placed: Placed, placed_all: Mapping[Place, Placed], *, is_branched: bool) -> str:
     """Name a configuration, with its class, or with its branch where a stage has several."""
     configuration = placed.configuration
     label = configuration_label(configuration.shown)
     if configuration.group:
         return f"{value_text(configuration.group)}: {label}"
-    several = len({each.parent for each in placed.stage.configurations}) > 1
-    if placed.parent is None or not several:
+    if placed.parent is None or not is_branched:
         return label
     return f"{label} from {configuration_label(placed_all[placed.parent].configuration.shown)}"
 

@@ -1,7 +1,8 @@
 """How did training go? A metric of every configuration of a stage, epoch by epoch.
 
-`stage_curves` computes; `curves_figure` draws. Mean lines stop where the first replicate
-stopped, so that a mean never jumps because a seed drops out.
+`stage_curves` computes; `curves_figure` draws: the mean over seeds as far as all of them ran, and
+a band from the lowest to the highest seed. Of many configurations the best have such lines, and
+all of them are drawn as a crowd behind.
 """
 
 from collections.abc import Sequence
@@ -11,26 +12,20 @@ from typing import Any
 import plotly.graph_objects as go
 
 from reports import theme
+from reports.figures.crowd import MANY, Crowd, crowd, end_to_end
+from reports.figures.curve_lines import CurveLine, band_outline, line_of, mean_line
+from reports.figures.decimation import decimated, packed
+from reports.figures.overfitting import TRAINING, VALIDATION, Overfitting, overfitting
 from reports.lineage import Placed, places
-from reports.measurements import cells_of, classes_of, finite, mean, rank, value_of
+from reports.measurements import cells_of, classes_of, mean, rank, value_of
 from reports.notation import configuration_label, metric_name, plural, score
 from trackers.records import CellRecord, StageRecord, StudyRecord
 
-LOSSES = ("val/loss", "train/loss")
+LOSSES = (VALIDATION, TRAINING)
 # What is drawn beside the objective, where a task has more than one way to be right.
 BESIDE = {"action_recognition": ("val/top1", "val/top5", "train/top1")}
+POINTS = 600  # most of a line: there are no more pixels
 TIME_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
-
-
-@dataclass(frozen=True, slots=True)
-class CurveLine:
-    """One cell's epochs, or their mean over cells."""
-
-    epochs: tuple[int, ...]
-    wall_s: tuple[float, ...]
-    images: tuple[float, ...]  # training images seen so far
-    values: tuple[float | None, ...]  # None where not finite
-    scored_epoch: int | None = None  # whose weights were scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,7 @@ class CurveSeries:
     style: int  # see `theme.series_style`
     lines: tuple[CurveLine, ...]  # one per cell that reported the metric
     mean: CurveLine
+    turns_at: int | None = None  # of the winner: the epoch from which on it overfits
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,13 @@ class StageCurves:
     group: str
     metric: str
     series: tuple[CurveSeries, ...]
+    overfitting: Overfitting | None = None  # of the winner
+    crowd: Crowd | None = None  # all configurations, where `series` are only the best
+
+    @property
+    def crowd_label(self) -> str:
+        """What the crowd is called in a legend."""
+        return f"all {self.crowd.count:,} (median, deciles)" if self.crowd else ""
 
 
 def stage_curves(study: StudyRecord, index: int) -> tuple[StageCurves, ...]:
@@ -85,13 +88,31 @@ def _curves(
     ]
     members = [(p, cells) for p, cells in members if cells]
     styles = _styles([mean(value_of(c, study.metric) for c in cs) for _, cs in members], study)
-    series = []
+    series, found = [], None
     for (p, cells), style in zip(members, styles, strict=True):
-        lines = tuple(line for cell in cells if (line := _line(cell, metric)).epochs)
+        lines = tuple(line for cell in cells if (line := line_of(cell, metric)).epochs)
         if lines:
+            turn = _overfitting(cells) if p.rank == 0 else None
+            found = turn or found
             label = configuration_label(p.configuration.shown)
-            series.append(CurveSeries(label, style, lines, _mean_line(lines)))
-    return StageCurves(stage.name, group, metric, tuple(series))
+            turns_at = turn.epoch if turn else None
+            series.append(CurveSeries(label, style, lines, mean_line(lines), turns_at))
+    best = [each for each in series if each.style < len(theme.SERIES)]
+    others = [each.mean for each in series if each.style >= len(theme.SERIES)]
+    if len(series) <= MANY or not others:
+        return StageCurves(stage.name, group, metric, tuple(series), found)
+    behind = crowd([each.mean for each in best], others)
+    return StageCurves(stage.name, group, metric, tuple(best), found, behind)
+
+
+def _overfitting(cells: Sequence[CellRecord]) -> Overfitting | None:
+    training, validation = (
+        [line for cell in cells if (line := line_of(cell, metric)).epochs]
+        for metric in (TRAINING, VALIDATION)
+    )
+    if not training or not validation:
+        return None
+    return overfitting(mean_line(training), mean_line(validation))
 
 
 def _styles(scores: Sequence[float | None], study: StudyRecord) -> list[int]:
@@ -102,55 +123,21 @@ def _styles(scores: Sequence[float | None], study: StudyRecord) -> list[int]:
     return [order.index(i) for i in range(len(scores))]
 
 
-def _line(cell: CellRecord, metric: str) -> CurveLine:
-    epochs = [epoch for epoch in cell.epochs if metric in epoch.metrics]
-    return CurveLine(
-        epochs=tuple(e.epoch for e in epochs),
-        wall_s=tuple(e.wall_s for e in epochs),
-        images=tuple(float(e.images_seen) for e in epochs),
-        values=tuple(finite(e.metrics[metric]) for e in epochs),
-        scored_epoch=cell.best_epoch,
-    )
-
-
-def _mean_line(lines: Sequence[CurveLine]) -> CurveLine:
-    shared = sorted(set.intersection(*(set(line.epochs) for line in lines)))
-    rows = [[line.epochs.index(epoch) for line in lines] for epoch in shared]
-    values = []
-    for row in rows:
-        here = [line.values[i] for line, i in zip(lines, row, strict=True)]
-        values.append(None if None in here else mean(here))
-    return CurveLine(
-        epochs=tuple(shared),
-        wall_s=_means([line.wall_s for line in lines], rows),
-        images=_means([line.images for line in lines], rows),
-        values=tuple(values),
-    )
-
-
-def _means(columns: Sequence[Sequence[float]], rows: Sequence[Sequence[int]]) -> tuple[float, ...]:
-    """Average over lines what each has at its own place of every row."""
-    return tuple(
-        mean(column[i] for column, i in zip(columns, row, strict=True)) or 0.0 for row in rows
-    )
-
-
 def curves_figure(curves: StageCurves) -> go.Figure:
-    """Draw mean lines over thin lines per seed; the page switches the horizontal axis."""
-    traces: list[dict[str, Any]] = []
-    drawn: list[CurveLine] = []
+    """Draw mean lines over bands of the seeds; the page switches the horizontal axis."""
+    traces, drawn = _crowd_traces(curves)
     # The best styles come last, so that they lie on top.
     for series in sorted(curves.series, key=lambda s: -s.style):
         for trace, line in _traces(series, curves.metric):
             traces.append(trace)
             drawn.append(line)
     unit_s, unit = time_unit(curves)
-    wall = [[round(s / unit_s, 4) for s in line.wall_s] for line in drawn]
+    wall = [packed([round(s / unit_s, 4) for s in line.wall_s]) for line in drawn]
     axes = {
-        "epochs": {"title": "epoch", "x": [list(line.epochs) for line in drawn]},
+        "epochs": {"title": "epoch", "x": [packed(line.epochs) for line in drawn]},
         "images seen": {
             "title": "training images seen",
-            "x": [list(line.images) for line in drawn],
+            "x": [packed(line.images) for line in drawn],
         },
         "wall time": {"title": f"training time, {unit}", "x": wall},
     }
@@ -166,36 +153,52 @@ def curves_figure(curves: StageCurves) -> go.Figure:
     )
 
 
+def _crowd_traces(curves: StageCurves) -> tuple[list[dict[str, Any]], list[CurveLine]]:
+    """Draw every configuration faintly, and over them their deciles and median."""
+    if curves.crowd is None:
+        return [], []
+    all_of_them = CurveSeries(curves.crowd_label, len(theme.SERIES), (), curves.crowd.median)
+    faint, median = end_to_end(curves.crowd.lines), decimated(curves.crowd.median, POINTS)
+    thin = {"color": theme.MUTED, "width": 0.5}
+    traces = [
+        _trace(all_of_them, "others", faint, thin, 0.25) | {"hoverinfo": "skip"},
+        _band(all_of_them, curves.crowd.band, theme.MUTED),
+        _trace(all_of_them, "median of all", median, {"color": theme.INK, "width": 1.5}, 1.0),
+    ]
+    return traces, [faint, curves.crowd.band, median]
+
+
 def _traces(series: CurveSeries, metric: str) -> list[tuple[dict[str, Any], CurveLine]]:
     style = theme.series_style(series.style)
-    pairs = []
-    if len(series.lines) > 1:
-        thin = {"color": style["color"], "width": 1}
-        pairs = [(_trace(series, "seeds", line, thin, 0.35), line) for line in series.lines]
-        for trace, _ in pairs:
-            trace["hoverinfo"] = "skip"
+    mean_of_seeds = decimated(series.mean, POINTS)
+    band = band_outline(series.lines)
+    pairs = [(_band(series, band, style["color"]), band)] if band else []
     bold = {"color": style["color"], "width": 2.2, "dash": style["dash"]}
-    trace = _trace(series, series.label, series.mean, bold, 1.0)
+    trace = _trace(series, series.label, mean_of_seeds, bold, 1.0)
     trace["hovertemplate"] = (
         "%{fullData.name}<br>" + metric_name(metric) + " %{y:.4g}<extra></extra>"
     )
-    pairs.append((trace, series.mean))
-    for line in series.lines:
-        scored = _scored_point(line)
-        if scored:
-            dot = _trace(series, "scored epoch", scored, {}, 0.9)
-            marker = {"color": style["color"], "symbol": style["marker"], "size": 6}
-            dot |= {"mode": "markers", "marker": marker, "hoverinfo": "skip"}
-            pairs.append((dot, scored))
+    pairs.append((trace, mean_of_seeds))
+    dot = {"color": style["color"], "symbol": style["marker"], "size": 6}
+    scored = [point for line in series.lines if (point := line.at(line.scored_epoch))]
+    pairs += [(_point(series, "scored epoch", point, dot), point) for point in scored]
+    if turn := series.mean.at(series.turns_at):
+        ring = {"color": theme.INK, "symbol": "diamond-open", "size": 12, "line": {"width": 2}}
+        pairs.append((_point(series, "overfits from here", turn, ring), turn))
     return pairs
 
 
-def _scored_point(line: CurveLine) -> CurveLine | None:
-    if line.scored_epoch not in line.epochs:
-        return None
-    at = line.epochs.index(line.scored_epoch)
-    here = slice(at, at + 1)
-    return CurveLine(line.epochs[here], line.wall_s[here], line.images[here], line.values[here])
+def _band(series: CurveSeries, outline: CurveLine, colour: str) -> dict[str, Any]:
+    """Fill the span of the seeds; where one ran alone, its edge is a line."""
+    trace = _trace(series, "seeds", outline, {"color": colour, "width": 2}, 0.2)
+    return trace | {"fill": "toself", "fillcolor": colour, "hoverinfo": "skip"}
+
+
+def _point(
+    series: CurveSeries, name: str, point: CurveLine, marker: dict[str, Any]
+) -> dict[str, Any]:
+    trace = _trace(series, name, point, {}, 0.9)
+    return trace | {"mode": "markers", "marker": marker, "hoverinfo": "skip"}
 
 
 def _trace(
@@ -206,8 +209,8 @@ def _trace(
         "mode": "lines",
         "name": name,
         "legendgroup": series.label,
-        "x": list(line.epochs),
-        "y": [None if v is None else float(f"{v:.6g}") for v in line.values],
+        "x": packed(line.epochs),
+        "y": packed([None if v is None else float(f"{v:.6g}") for v in line.values]),
         "line": style,
         "opacity": opacity,
     }
@@ -215,7 +218,9 @@ def _trace(
 
 def time_unit(curves: StageCurves) -> tuple[float, str]:
     """The unit of the wall-time axis: its seconds and its name."""
-    longest = max((s for c in curves.series for line in c.lines for s in line.wall_s), default=0)
+    lines = [line for series in curves.series for line in series.lines]
+    behind = curves.crowd.lines if curves.crowd else ()
+    longest = max((s for line in (*lines, *behind) for s in line.wall_s), default=0)
     return next((unit for unit in TIME_UNITS if longest >= 2 * unit[0]), TIME_UNITS[-1])
 
 
@@ -227,8 +232,17 @@ def curves_summary(curves: StageCurves) -> str:
     if not known:
         return f"{plural(lines, 'cell')}, without a finite value."
     if len(known) == 1:
-        return f"{plural(lines, 'cell')}. Last mean: {score(known[0])}."
-    return f"{plural(lines, 'cell')}. Last means from {score(min(known))} to {score(max(known))}."
+        text = f"{plural(lines, 'cell')}. Last mean: {score(known[0])}."
+    else:
+        span = f"from {score(min(known))} to {score(max(known))}"
+        text = f"{plural(lines, 'cell')}. Last means {span}."
+    if curves.crowd:
+        text = (
+            f"{plural(curves.crowd.count, 'configuration')}, the last median "
+            f"{score(_last(curves.crowd.median))}. The best {len(curves.series)}: {text}"
+        )
+    turns = curves.overfitting if curves.metric == VALIDATION else None
+    return f"{text} {turns.sentence}" if turns else text
 
 
 def _last(line: CurveLine) -> float | None:

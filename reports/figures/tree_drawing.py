@@ -1,15 +1,16 @@
 """Draw a placed tree: cards for values, curves for inheritance, green for the winning path."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from textwrap import shorten, wrap
 from typing import Any
 
 import plotly.graph_objects as go
 
 from reports import theme
+from reports.figures.data_table import DataTable
 from reports.figures.tree import TreeLayout, TreeNode
-from reports.notation import MISSING, metric_name, score
+from reports.foreign_text import figure_text
+from reports.notation import MISSING, metric_name, score, sentence_case
 
 CARD_WIDTH = 122  # pixels
 CARD_HEIGHT = 40
@@ -63,6 +64,21 @@ def tree_summary(tree: TreeLayout) -> str:
     path = f"Winning path by {metric_name(tree.metric)}: {', then '.join(steps)}." if steps else ""
     rest = f"Not decided yet: {', '.join(waiting)}." if waiting else ""
     return " ".join(part for part in (path, rest) if part) or "No stage has been decided yet."
+
+
+def tree_table(tree: TreeLayout) -> DataTable:
+    """List the cards, with what pointing at them shows."""
+    rows = tuple(
+        (tree.columns[node.column], node.label, score(node.score), node.status, _said(node))
+        for node in tree.nodes
+    )
+    return DataTable(
+        ("Stage", "Value", sentence_case(metric_name(tree.metric)), "Card", "Details"), rows
+    )
+
+
+def _said(node: TreeNode) -> str:
+    return "; ".join(node.detail)
 
 
 def _step(tree: TreeLayout, node: TreeNode) -> str:
@@ -130,7 +146,7 @@ def _heads(tree: TreeLayout, edge: float) -> list[dict[str, Any]]:
                 "y": -edge,
                 "yanchor": "bottom",
                 "yshift": 10,
-                "text": "<br>".join(escape(line, quote=False) for line in lines),
+                "text": "<br>".join(figure_text(line) for line in lines),
                 "showarrow": False,
                 "font": {"size": 12, "color": theme.MUTED},
             }
@@ -141,7 +157,7 @@ def _heads(tree: TreeLayout, edge: float) -> list[dict[str, Any]]:
 def _card(node: TreeNode) -> dict[str, Any]:
     border, text, width = CARDS[node.status]
     tick = "✓ " if node.status == "winning" else ""
-    label = escape(shorten(node.label, 20, placeholder="…") or node.label[:19], quote=False)
+    label = figure_text(shorten(node.label, 20, placeholder="…") or node.label[:19])
     second = "" if node.status == "root" else _second_line(node)
     return {
         "x": node.column,
@@ -156,7 +172,7 @@ def _card(node: TreeNode) -> dict[str, Any]:
         "borderwidth": width,
         "font": {"size": 12, "color": text},
         "hovertext": "<br>".join(
-            escape(part, quote=False) for line in node.detail for part in wrap(line, 60)
+            figure_text(part) for line in node.detail for part in wrap(line, 60)
         ),
     }
 

@@ -1,19 +1,21 @@
-"""Cited tables beside our numbers, each row with a computed verdict.
+"""Cited tables beside our numbers: may they be compared, and is ours the same?
 
 A cited row is answered by the configuration of ours whose protocol differs in the fewest stated
-fields; our number is the mean over its seeds.
+fields; our number is the mean over its seeds. Whether the two may be compared comes from their
+protocols, the verdict from our seeds; what training took has none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reports.baselines import Baseline, Comparability, Verdict, load
+from reports.baselines import Baseline, Comparability, Standing, load
 from reports.baselines.comparability import (
     compare_protocols,
     count_differences,
     missing_counterpart,
     varied_fields,
 )
+from reports.baselines.verdict import Judgement, Verdict, judge, rounding_of
 from reports.lineage import places
 from reports.measurements import cells_of, finite
 from reports.notation import configuration_label, score
@@ -25,9 +27,10 @@ from reports.tables.protocols import (
     measure,
     named_classes,
 )
+from reports.tables.verdict_words import MARKS, judgement_sentence
 from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
 
-# A row's verdict is that of its first metric here that it has.
+# A row stands as its first metric here that it has.
 COUNTS = ("epochs",)  # metrics that are whole numbers
 HEADLINE = (
     "iou",
@@ -51,6 +54,10 @@ HEADLINE = (
     "pixel_accuracy",
 )
 QUIET = ("loss", "pixel_accuracy", *COSTS)  # their differences are not worth a line
+MACHINE = ("ms_per_image", "images_per_s", "memory_gb", "parameters_m")
+UNJUDGED = frozenset({*COSTS, *MACHINE})  # of a machine or a size: no score to reproduce
+
+NOT_THE_SAME = "equal within the margin, by another protocol, so that nothing is reproduced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,35 @@ class ComparedNumber:
     printed: str
     cited: float
     ours: float | None  # mean over seeds
-    low: float | None  # least over seeds
-    high: float | None  # greatest over seeds
     seeds: int
     split: str | None  # where ours was scored
+    comparability: Comparability
+    judgement: Judgement | None  # None of what training took
+
+    @property
+    def half(self) -> float | None:
+        """What ours and theirs may be apart by chance; None where nothing says."""
+        return self.judgement.half if self.judgement else None
+
+    @property
+    def mark(self) -> str:
+        """The sign of its verdict; empty where it has none."""
+        if self.judgement is None or self.ours is None or not self.may_be_compared:
+            return ""
+        return MARKS[self.judgement.verdict]
+
+    @property
+    def explanation(self) -> str:
+        """Whether it may be compared, and what the verdict rests on."""
+        stands = self.comparability.sentence
+        if self.judgement is None or not self.mark:
+            return stands
+        return f"{stands}; {judgement_sentence(self.judgement)}"
+
+    @property
+    def may_be_compared(self) -> bool:
+        """Whether ours may stand beside theirs, with care or without."""
+        return self.comparability.standing is not Standing.NOT
 
     @property
     def ours_text(self) -> str:
@@ -97,8 +129,19 @@ class ComparedRow:
     class_name: str
     numbers: tuple[ComparedNumber | None, ...]  # as `ComparedTable.columns`
     ours: str  # our configuration that comes closest; empty when there is none
-    comparability: Comparability
+    comparability: Comparability  # of its leading metric
     notes: tuple[int, ...]  # 1-based, into `ComparedTable.notes`
+
+    @property
+    def exceptions(self) -> tuple[ComparedNumber, ...]:
+        """Numbers of ours that stand otherwise than the row's leading one."""
+        return tuple(
+            number
+            for number in self.numbers
+            if number
+            and number.ours is not None
+            and number.comparability.sentence != self.comparability.sentence
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +174,15 @@ class ComparedTable:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether any row may be compared, with care or without."""
-        return any(row.comparability.verdict is not Verdict.NOT for row in self.rows)
+        """Whether any row or number may be compared, with care or without."""
+        rows = any(row.comparability.standing is not Standing.NOT for row in self.rows)
+        return rows or any(number.may_be_compared for number in self.numbers)
+
+    @property
+    def numbers(self) -> tuple[ComparedNumber, ...]:
+        """Every cited number that a verdict could be given on."""
+        every = (number for row in self.rows for number in row.numbers)
+        return tuple(number for number in every if number and number.judgement)
 
 
 def _in_all(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -142,18 +192,18 @@ def _in_all(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 def comparison(study: StudyRecord) -> tuple[ComparedTable, ...]:
     """Set every baseline that the study names beside the study's own numbers."""
-    cited = load(study.baselines)
+    cited = load(study.baselines, study.cited_files)
     return tuple(
         _table(study, name, [b for b in cited if b.name == name])
-        for name in dict.fromkeys(study.baselines)
+        for name in dict.fromkeys(b.name for b in cited)
     )
 
 
 def _table(study: StudyRecord, name: str, cited: Sequence[Baseline]) -> ComparedTable:
-    columns = tuple(dict.fromkeys(_column(b) for b in cited))
-    by_row = [[b for b in cited if b.row == row] for row in dict.fromkeys(b.row for b in cited)]
+    columns = tuple(dict.fromkeys(column_of(b) for b in cited))
+    by_row = rows_of(cited)
     varied = varied_fields([b.protocol for b in cited])
-    shared = _in_all([tuple(note for b in row for note in b.notes) for row in by_row])
+    shared = _in_all([tuple(note for b in row for note in b.notes) for row in by_row.values()])
     every = dict.fromkeys(note for b in cited for note in b.notes)
     notes = tuple(note for note in every if note not in shared)
     sources = dict.fromkeys(b.source for b in cited)
@@ -162,13 +212,30 @@ def _table(study: StudyRecord, name: str, cited: Sequence[Baseline]) -> Compared
         system=cited[0].system,
         source="; ".join(sources),
         columns=columns,
-        rows=tuple(_row(study, row, columns, notes, varied=varied) for row in by_row),
+        rows=tuple(
+            replace(_row(study, row, columns, notes, varied=varied), row=label)
+            for label, row in by_row.items()
+        ),
         notes=notes,
         shared_notes=tuple(dict.fromkeys(shared)),
     )
 
 
-def _column(baseline: Baseline) -> str:
+def rows_of(cited: Sequence[Baseline]) -> dict[str, list[Baseline]]:
+    """Gather a source's numbers by row; one of several datasets is a row for each of them."""
+    datasets: dict[str, set[str]] = {}
+    for baseline in cited:
+        datasets.setdefault(baseline.row, set()).add(baseline.protocol.dataset)
+    rows: dict[str, list[Baseline]] = {}
+    for baseline in cited:
+        several = len(datasets[baseline.row]) > 1
+        label = f"{baseline.row}, {baseline.protocol.dataset}" if several else baseline.row
+        rows.setdefault(label, []).append(baseline)
+    return rows
+
+
+def column_of(baseline: Baseline) -> str:
+    """Return the column of a cited number: its split and metric, "test/iou"."""
     return f"{baseline.protocol.split}/{baseline.protocol.metric}".removeprefix("/")
 
 
@@ -182,21 +249,13 @@ def _row(
 ) -> ComparedRow:
     head = _headline(cited)
     closest = _closest(study, head, varied)
-    numbers = {_column(b): _number(study, b, closest) for b in cited}
-    measured = _measurements(study, closest[1], head) if closest else []
-    verdict = (
-        compare_protocols(head.protocol, measured[0].protocol)
-        if measured
-        else missing_counterpart(
-            head.protocol, _datasets(study), is_class_known=_knows_class(study, head)
-        )
-    )
+    numbers = {column_of(b): _number(study, b, closest) for b in cited}
     return ComparedRow(
         row=cited[0].row,
         class_name=cited[0].printed_class,
         numbers=tuple(numbers.get(column) for column in columns),
         ours=_label(closest),
-        comparability=verdict,
+        comparability=numbers[column_of(head)].comparability,
         notes=tuple(sorted({notes.index(n) + 1 for b in cited for n in b.notes if n in notes})),
     )
 
@@ -248,13 +307,19 @@ def _closest(
 def _measurements(
     study: StudyRecord, configuration: ConfigurationRecord, cited: Baseline
 ) -> list[Measured]:
-    """Our values of a cited metric, one per seed."""
+    """Our values of a cited metric, one per seed and all of one split."""
     protocol = cited.protocol
-    found = (
-        measure(study, cell, protocol.class_name, metric=protocol.metric, split=protocol.split)
+    found = [
+        measured
         for cell in cells_of(study, configuration)
-    )
-    return [measured for measured in found if measured is not None]
+        if (
+            measured := measure(
+                study, cell, protocol.class_name, metric=protocol.metric, split=protocol.split
+            )
+        )
+    ]
+    is_asked = [each for each in found if each.protocol.split == protocol.split]
+    return is_asked or found
 
 
 def _number(
@@ -264,16 +329,40 @@ def _number(
 ) -> ComparedNumber:
     measured = _measurements(study, closest[1], cited) if closest else []
     values = [m.value for m in measured if finite(m.value) is not None]
+    stands = _comparability(study, cited, measured)
     return ComparedNumber(
-        column=_column(cited),
+        column=column_of(cited),
         printed=cited.printed,
         cited=cited.value,
         ours=sum(values) / len(values) if values else None,
-        low=min(values, default=None),
-        high=max(values, default=None),
         seeds=len(values),
         split=measured[0].protocol.split if measured else None,
+        comparability=stands,
+        judgement=_judgement(cited, values, stands),
     )
+
+
+def _comparability(
+    study: StudyRecord, cited: Baseline, measured: Sequence[Measured]
+) -> Comparability:
+    if measured:
+        return compare_protocols(cited.protocol, measured[0].protocol)
+    known = _knows_class(study, cited)
+    return missing_counterpart(cited.protocol, _datasets(study), is_class_known=known)
+
+
+def _judgement(
+    cited: Baseline, values: Sequence[float], stands: Comparability
+) -> Judgement | None:
+    """Judge our values beside a cited one; what may not be compared has no verdict."""
+    if cited.protocol.metric in UNJUDGED:
+        return None
+    found = judge(values, cited.value, rounding=rounding_of(cited.printed), runs=cited.runs or 1)
+    if stands.standing is Standing.NOT:
+        return replace(found, verdict=Verdict.CANNOT_SAY, reason=str(Standing.NOT))
+    if stands.standing is Standing.CARE and found.verdict is Verdict.REPRODUCED:
+        return replace(found, verdict=Verdict.WITHIN_NOISE, reason=NOT_THE_SAME)
+    return found
 
 
 def _label(closest: tuple[StageRecord, ConfigurationRecord] | None) -> str:

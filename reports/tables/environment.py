@@ -9,6 +9,7 @@ from io import StringIO
 
 from ruamel.yaml import YAML
 
+from reports.tables.repeating import Need, needs, versions_of
 from trackers.records import StudyRecord
 
 COMMIT_KEYS = ("git_commit", "git commit", "commit")
@@ -26,6 +27,7 @@ class Environment:
     settings: str  # the resolved study file, YAML
     commands: tuple[str, ...]
     is_dirty: bool  # files differed from the commit
+    needs: tuple[Need, ...]
 
 
 def environment(study: StudyRecord) -> Environment:
@@ -38,6 +40,7 @@ def environment(study: StudyRecord) -> Environment:
         settings=_as_yaml(study),
         commands=_commands(study),
         is_dirty=bool((described := _described(study)) and described["dirty"]),
+        needs=needs(study),
     )
 
 
@@ -72,4 +75,13 @@ def _commands(study: StudyRecord) -> tuple[str, ...]:
     file = shlex.quote(f"{study.name}.yaml")
     commit = commit_of(study)
     checkout = (f"git checkout {commit}",) if commit else ()
-    return (*checkout, "make setup", f"visionstudy launch {file}", f"visionstudy report {file}")
+    versions = " ".join(f"{name}=={version}" for name, version in versions_of(study).items())
+    packages = (f".venv/bin/pip install {versions}",) if versions else ()
+    return (
+        *checkout,
+        "make setup",
+        *packages,
+        f"visionstudy launch {file}",
+        f"visionstudy report {file}",
+        f"visionstudy verify runs/studies/{shlex.quote(study.name)}/report.html",
+    )

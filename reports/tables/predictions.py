@@ -1,4 +1,8 @@
-"""Sample predictions of each stage's winner, inlined so that the page stays one file."""
+"""Sample predictions of each stage's winner, inlined so that the page stays one file.
+
+The winners of one class stand beside each other in the order of their stages: trials keep the same
+images, so that one sees the study getting better.
+"""
 
 import base64
 from collections.abc import Iterable
@@ -21,11 +25,14 @@ class Strip:
 
     caption: str
     source: str  # data URI of the PNG
+    group: str = ""  # class of a one-model-per-class study
 
 
 def prediction_strips(study: StudyRecord) -> tuple[Strip, ...]:
-    """Take each winner's strip once, of its first seed that has one."""
-    return _strips(study, winners(study), STRIP)
+    """Take each winner's strip once, of its first seed that has one; class by class."""
+    strips = _strips(study, winners(study), STRIP)
+    groups = list(dict.fromkeys(strip.group for strip in strips))
+    return tuple(sorted(strips, key=lambda strip: groups.index(strip.group)))
 
 
 def threshold_strips(study: StudyRecord) -> tuple[Strip, ...]:
@@ -39,7 +46,7 @@ def _strips(study: StudyRecord, found: Iterable[Winner], role: str) -> tuple[Str
         cell = next((cell for cell in winner.cells if role in cell.files), None)
         source = data_uri(Path(cell.files[role])) if cell else None
         if cell and source:
-            strips.append(Strip(_caption(study, cell, winner), source))
+            strips.append(Strip(_caption(study, cell, winner), source, winner.group))
     return tuple(strips)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reports.baselines.citations import Protocol
+from reports.baselines.comparability import FROM_NOTHING
+from reports.leaky_splits import CUTS_GROUPS, FOLDS, POLICY
 from reports.measurements import finite, scored_epoch, trained_cell
 from trackers.records import CellRecord, EpochRecord, JsonValue, Outcome, StudyRecord
 
@@ -18,6 +20,8 @@ COSTS: Mapping[str, Callable[[EpochRecord], float]] = MappingProxyType(
         "seconds_per_epoch": lambda last: last.wall_s / last.epoch,
     }
 )
+OWN_WEIGHTS = "a run before"  # of weights that another study or file holds
+KINETICS = "kinetics"  # whichever of its editions
 ALL_CLASSES = "all"  # what a cited mean over every class of its dataset has for a class
 # Of two classes, whichever of them a study names.
 OF_A_PARTITION = frozenset({"rand_error", "pixel_error", "warping_error"})
@@ -128,10 +132,32 @@ def _protocol(
         frames=_whole(settings, "data.clip.frames"),
         views=_of_scored(settings, "data.clip.views", split),
         crops=_of_scored(settings, "data.clip.crops", split),
-        split_policy=_text(settings, "data.split.policy"),
+        split_policy=_split_policy(settings, split),
         weight_decay=_number(settings, "training.weight_decay"),
         schedule=_text(settings, "training.schedule.name"),
+        pretraining=_pretraining(settings),
     )
+
+
+def _pretraining(settings: Mapping[str, JsonValue]) -> str | None:
+    """Name the data of the weights that a network starts from.
+
+    What a run of one's own was trained on its cell does not say; a network without the setting
+    starts from random weights.
+    """
+    if settings.get("training.transfer.init_from"):
+        return OWN_WEIGHTS
+    weights = _text(settings, "model.pretrained")
+    if weights is None:
+        return FROM_NOTHING if "model.name" in settings else None
+    return KINETICS if weights.startswith(KINETICS) else weights
+
+
+def _split_policy(settings: Mapping[str, JsonValue], split: str) -> str | None:
+    """Name how recordings were split; folds keep them whole in validation, whatever the policy."""
+    policy = _text(settings, POLICY)
+    is_whole = settings.get(FOLDS) is not None and split != "test"
+    return "grouped" if policy in CUTS_GROUPS and is_whole else policy
 
 
 def _of_scored(settings: Mapping[str, JsonValue], path: str, split: str) -> int | None:

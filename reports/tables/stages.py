@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Placed, places
+from reports.many_rows import best_first
 from reports.measurements import (
     OUTCOME_ORDER,
     cells_of,
@@ -29,6 +30,7 @@ class ReplicateValue:
     seed: int
     value: float | None
     outcome: str
+    url: str | None  # its run in MLflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def stage_tables(study: StudyRecord) -> tuple[StageTable, ...]:
     """Tabulate every stage, in the order it ran."""
     found = places(study)
     return tuple(
-        _table(study, stage, [p for p in found.values() if p.place[0] == index])
+        _table(study, stage, best_first(study, [p for p in found.values() if p.place[0] == index]))
         for index, stage in enumerate(study.stages)
     )
 
@@ -147,7 +149,8 @@ def _row(
 
 
 def _replicate(cell: CellRecord, metric: str) -> ReplicateValue:
-    return ReplicateValue(cell.id, cell.seed, value_of(cell, metric), outcome_text(cell))
+    value = value_of(cell, metric)
+    return ReplicateValue(cell.id, cell.seed, value, outcome_text(cell), cell.tracking_url)
 
 
 def _outcomes(cells: Sequence[CellRecord]) -> tuple[tuple[str, int], ...]:

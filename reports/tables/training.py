@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Placed, places
+from reports.many_rows import best_first
 from reports.measurements import cells_of, finite, mean, scored_epoch, value_of
 from reports.notation import configuration_label
 from trackers.records import CellRecord, Outcome, StudyRecord
@@ -71,7 +72,7 @@ def training_tables(study: StudyRecord) -> dict[str, TrainingTable]:
     for index, stage in enumerate(study.stages):
         placed = [p for p in found.values() if p.place[0] == index]
         if not stage.after_training and placed:
-            tables[stage.name] = _table(study, stage.name, placed)
+            tables[stage.name] = _table(study, stage.name, best_first(study, placed))
     return tables
 
 

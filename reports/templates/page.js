@@ -96,12 +96,25 @@
     }),
   );
 
+  // Long tables show their first rows, as they are sorted, until all are asked for.
+  function unfold(table) {
+    table.classList.remove("folded");
+    const note = table.closest(".scroll").nextElementSibling;
+    if (note?.classList.contains("unfold")) note.hidden = true;
+  }
+  all("button[data-unfold]").forEach((button) =>
+    button.addEventListener("click", () =>
+      unfold(button.closest(".unfold").previousElementSibling.querySelector("table")),
+    ),
+  );
+
   // The ledger's filters.
   const find = document.getElementById("ledger-find");
   const ledger = document.getElementById("ledger-table");
   let outcome = "";
   function filter() {
     const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+    if (ledger && (outcome || words.length)) unfold(ledger); // who looks for a row sees it
     let shown = 0;
     all("tbody tr", ledger ?? undefined).forEach((row) => {
       if (!ledger) return;
@@ -119,6 +132,27 @@
     button.addEventListener("click", () => { press(button); outcome = button.dataset.outcome; filter(); }),
   );
 
+  // MLflow shows a report in a sandbox that no link leaves: a run's address is shown, to be copied.
+  if (self.origin === "null" && self !== top) {
+    const box = document.body.appendChild(document.createElement("output"));
+    box.className = "address";
+    all("a.run").forEach((link) =>
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        box.textContent = link.href;
+        getSelection().selectAllChildren(box);
+      }),
+    );
+  }
+
+  // Only a box that scrolls is a stop of the keyboard.
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    if (scrolls) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }));
+  all(".scroll, .plot-scroll, pre").forEach((box) => sizes.observe(box));
+
   // The section being read, marked in the list of sections.
   const links = new Map(all("nav a").map((a) => [a.hash.slice(1), a]));
   const watcher = new IntersectionObserver(
@@ -133,8 +167,12 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   // On paper everything is light, open and as wide as a page: figures are drawn for that width.
-  const PAGE_WIDTH = 680;
-  const scaled = (area) => Math.min(1, PAGE_WIDTH / (parseInt(area.style.minWidth, 10) || PAGE_WIDTH));
+  const PAGE_WIDTH = 680, PAGE_HEIGHT = 880; // of a figure, its title and its caption beside it
+  const scaled = (area) => Math.min(
+    1,
+    PAGE_WIDTH / (parseInt(area.style.minWidth, 10) || PAGE_WIDTH),
+    PAGE_HEIGHT / parseInt(area.style.height, 10),
+  );
   function redraw(printing) {
     document.documentElement.classList.toggle("printing", printing);
     all(".plot-area").forEach((area) => { area.style.zoom = printing ? scaled(area) : ""; });
@@ -143,5 +181,22 @@
   }
   addEventListener("beforeprint", () => redraw(true));
   addEventListener("afterprint", () => redraw(false));
-  drawAll();
+
+  // What is in view is drawn at once; the rest, figure by figure, when nobody waits for the page.
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work));
+  function drawInTurn([id, ...rest]) {
+    if (id === undefined) {
+      document.documentElement.dataset.drawn = "all";
+      return;
+    }
+    if (!document.getElementById(id)?.dataset.drawn) draw(id);
+    whenIdle(() => drawInTurn(rest), { timeout: 500 });
+  }
+  const isInView = (id) => {
+    const box = document.getElementById(id)?.getBoundingClientRect();
+    return box && box.top < innerHeight && box.bottom > 0;
+  };
+  const seen = [...specs.keys()].filter(isInView);
+  seen.forEach(draw);
+  drawInTurn([...specs.keys()].filter((id) => !seen.includes(id)));
 })();

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from studies.cli import (
+    baselines,
     catalogs,
     comparing,
     databases,
@@ -25,6 +26,7 @@ from studies.cli import (
     study_file,
     tracking,
     upkeep,
+    verifying,
 )
 from trackers.event_log import EventLogError
 from trackers.redaction import redact
@@ -96,6 +98,7 @@ app.command()(steering.stop)
 app.command()(steering.retry)
 app.command()(looking.report)
 app.command()(comparing.compare)
+app.command()(verifying.verify)
 app.command()(looking.ui)
 app.command()(looking.dashboard)
 app.command(epilog=predicting.EXAMPLES)(predicting.predict)
@@ -106,6 +109,7 @@ app.command()(upkeep.fork)
 app.command()(upkeep.gc)
 app.add_typer(catalogs.models_app, name="models")
 app.add_typer(catalogs.data_app, name="data")
+app.add_typer(baselines.baselines_app, name="baselines")
 app.add_typer(scoring.score_app, name="score")
 
 

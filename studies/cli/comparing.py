@@ -19,12 +19,14 @@ def compare(
     """Compare what two studies asked, found and took.
 
     Settings, winners, how sure the difference between them is, and what each study took. Winners
-    are compared seed by seed. What was selected scores too well on the split that chose it, the
-    more so the more was tried: the test scores say what is left.
+    are compared seed by seed where three seeds or more are of both. What was selected scores too
+    well on the split that chose it, the more so the more was tried: the test scores say what is
+    left. `visionstudy report FIRST SECOND …` makes a page of two studies or more.
 
     --json prints {"first", "second", "settings" (path -> [first, second]), "objections" (why
-    values may not be compared), "difference" (second minus first: mean, low, high), "is_paired",
-    "compute_ratio" and "is_equal_compute"}; first and second have name, is_finished, metric,
+    values may not be compared), "cautions" (how the winners differ otherwise), "difference"
+    (second minus first: verdict, difference, low, high, method, reason), "compute_ratio" and
+    "is_equal_compute"}; first and second have name, is_finished, metric,
     direction, select_on, found (winners by stage), last, test, test_looks and spent.
 
     Exit status: 0 they are told; 2 there is no such study.
@@ -33,8 +35,8 @@ def compare(
     # Lazy: they load pydantic and rich, which `visionstudy --help` must not wait for.
     from rich.console import Console
 
+    from reports.several.comparison import compare_studies
     from studies.cli.comparing_output import comparison_json, print_comparison
-    from studies.explaining.study_comparison import compare_studies
 
     try:
         records = [recorded(ledger, place, study_name(each)).record for each in (first, second)]

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reports.notation import macs
-from studies.explaining.study_comparison import Comparison
-from studies.explaining.study_facts import Found, StudyFacts
+from reports.notation import join_words, macs
+from reports.several.comparison import Comparison
+from reports.several.facts import Found, StudyFacts
+from reports.several.wording import difference_text
 from trackers.costs import Costs
 
 HOUR_S, KWH_J = 3600.0, 3.6e6
@@ -95,19 +96,13 @@ def _conclusions(comparison: Comparison) -> Iterator[str]:
             yield f"study '{side.name}' is not finished: its numbers may change"
     for objection in comparison.objections:
         yield f"not to be compared: {objection}"
-    difference = comparison.difference
-    if difference is not None:
-        how = "seed by seed" if comparison.is_paired else "without seeds in common"
-        interval = (
-            "no interval from so few"
-            if difference.low is None
-            else f"95% interval [{difference.low:+.4f}, {difference.high:+.4f}]"
-        )
-        sure = "" if difference.may_be_zero or difference.low is None else "; they differ"
+    if comparison.difference is not None:
         yield (
             f"{second.metric} of '{second.name}' minus that of '{first.name}': "
-            f"{difference.mean:+.4f}, {how}, {interval}{sure}"
+            f"{difference_text(comparison.difference)}"
         )
+    if comparison.cautions and not comparison.objections:
+        yield f"with care: their winners have {join_words(comparison.cautions)}"
     yield _compute(comparison)
 
 

@@ -9,9 +9,17 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from studies.cli.options import DEFAULT_WORKSPACE, StudyName, Workspace
+from studies.cli.options import DEFAULT_WORKSPACE, Workspace
 from studies.cli.reading import fail
-from studies.cli.recorded import read_recorded
+from studies.cli.recorded import open_known, read_recorded, recorded, study_name
+from studies.cli.report_files import (
+    FiguresFolder,
+    FormatOption,
+    Output,
+    TablesFolder,
+    report_files,
+    write_files,
+)
 from studies.cli.serving import serve
 from studies.running.workspace import WorkspaceFolder, open_workspace
 
@@ -24,38 +32,65 @@ SERVER_LOOK_S = 2.0  # between looks whether its process still lives
 
 
 def report(
-    study: StudyName,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="Where to; default: the study's folder."
+    studies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY…",
+            help="Name of a study, or its file; of two or more, a page compares them.",
+            show_default=False,
         ),
-    ] = None,
+    ],
+    output: Output = None,
+    ending: FormatOption = None,
+    tables: TablesFolder = None,
+    figures: FiguresFolder = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
-    """Write a study's report as one HTML file.
+    """Write a study's report: one HTML file, or Markdown, LaTeX or PDF.
 
-    It needs no network to be looked at.
+    It needs no network to be looked at. Of several studies: what each asked, found and took, and
+    whether they differ by more than noise. `visionstudy verify` holds a report against its
+    records.
     """
-    record = read_recorded(study, workspace).record
+    place, ledger = open_known(workspace)
+    try:
+        names = _each_once([study_name(each) for each in studies])
+        records = [recorded(ledger, place, each, keep_epochs=True).record for each in names]
+    finally:
+        ledger.close()
+    default = place.report(names[0]) if len(names) == 1 else place.comparison(names)
+    files = report_files(output, ending, default=default, tables=tables, figures=figures)
     # Lazy: they load Plotly and Optuna, which `visionstudy --help` must not wait for.
-    from reports.page import write
-    from studies.search.importance import with_importance
+    from reports.exports.documents import several_page, study_page
+    from studies.running.report_records import for_report
 
-    file = output or open_workspace(workspace).report(record.name)
-    write(with_importance(record), file)
-    typer.echo(f"report: {file}")
+    complete = [for_report(each) for each in records]
+    write_files(study_page(complete[0]) if len(complete) == 1 else several_page(complete), files)
+
+
+def _each_once(names: list[str]) -> list[str]:
+    """Refuse a study beside itself."""
+    for name in names:
+        if names.count(name) > 1:
+            raise fail(f"a study is compared with others, got '{name}' twice; name each once")
+    return names
 
 
 def ui(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            help="Print the page of this study alone: its name or file.", metavar="STUDY"
+        ),
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     host: Host = LOOPBACK,
 ) -> None:
     """Serve MLflow's pages for a workspace.
 
-    They are on this machine; a link per study is printed. Ctrl-C ends it. It asks nobody for a
-    password, so it listens to this machine alone.
+    They are on this machine; a link to each study's page, best run first, is printed. Ctrl-C ends
+    it. It asks nobody for a password, so it listens to this machine alone.
     """
     # Lazy: it loads MLflow, which `visionstudy --help` must not wait for.
     from trackers.mlflow_server import experiment_links, server_command, server_environment
@@ -63,16 +98,24 @@ def ui(
     place = open_workspace(workspace)
     if place.databases() is None and not (workspace / "mlflow.db").exists():
         raise fail(f"workspace {workspace} has no mlflow.db yet; launch a study first")
+    only = None if study is None else read_recorded(study, workspace).record.name
     _warn_of_host(host, port)
     base = f"http://{LOOPBACK if host == EVERY_INTERFACE else host}:{port}"
     command = server_command(workspace, tracking_uri=place.tracking_uri(), host=host, port=port)
 
     def print_links(server: "subprocess.Popen[bytes]") -> None:
         _wait_for_server(server, base)
-        for name, path in experiment_links(place.tracking_uri()):
-            typer.echo(f"{name}: {base}{path}")
+        _print_pages(dict(experiment_links(place.tracking_uri())), base, only=only)
 
     _require_end(serve(command, environ=server_environment(host), once_begun=print_links), port)
+
+
+def _print_pages(pages: dict[str, str], base: str, *, only: str | None) -> None:
+    for name, path in pages.items():
+        if only in (None, name):
+            typer.echo(f"{name}: {base}{path}")
+    if only is not None and only not in pages:
+        typer.echo(f"MLflow has nothing of {only} yet; send it with visionstudy sync", err=True)
 
 
 def dashboard(

@@ -36,7 +36,9 @@ def read_recorded(study: str, workspace: Path) -> Recorded:
         ledger.close()
 
 
-def recorded(ledger: "Ledger", place: WorkspaceFolder, name: str) -> Recorded:
+def recorded(
+    ledger: "Ledger", place: WorkspaceFolder, name: str, *, keep_epochs: bool = False
+) -> Recorded:
     """Read a study of an open ledger.
 
     Raises:
@@ -48,7 +50,7 @@ def recorded(ledger: "Ledger", place: WorkspaceFolder, name: str) -> Recorded:
     from studies.tree.study_record import UnknownStudyError, read_study
 
     try:
-        record = read_study(ledger, place.folder, name)
+        record = read_study(ledger, place.folder, name, keep_epochs=keep_epochs)
     except UnknownStudyError as error:
         raise fail(str(error)) from error
     runner = find_runner(place, name)

@@ -254,9 +254,11 @@ def _open_tracker(
 ) -> "MlflowTracker":
     # Lazy: only verbs that track need it.
     from trackers.mlflow_tracker import MlflowTracker
+    from trackers.run_register import RunRegister
 
     uri = tracking_uri or place.tracking_uri()
-    return MlflowTracker(uri, artifacts or place.folder / "artifacts")
+    register = RunRegister(place.folder / "studies", uri)
+    return MlflowTracker(uri, artifacts or place.folder / "artifacts", register=register)
 
 
 def _say_what_next(result: "LaunchResult", sync: str, *, browse: str) -> None:

@@ -5,7 +5,7 @@ Everything that can be refused is refused before a trial starts.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from reports.page import write as write_report
 from studies.running.bookkeeping import reap
 from studies.running.budget_preflight import check_budget
 from studies.running.budgets import BudgetMeter
+from studies.running.cited_results import cited_results
 from studies.running.coordinator import Coordinator, LaunchEnd
 from studies.running.costs import spent_by
 from studies.running.data_preflight import preflight
@@ -30,6 +31,7 @@ from studies.running.memory_preflight import check_memory, planned_settings
 from studies.running.prices import price_of
 from studies.running.progress import View
 from studies.running.rank_preflight import check_ranks
+from studies.running.report_records import for_report
 from studies.running.requests import forget_stops
 from studies.running.same_study import accept_changes, require_same_data
 from studies.running.start_preflight import check_starts, starting_facts
@@ -38,7 +40,6 @@ from studies.running.stopping import stop_on_signals
 from studies.running.uploads import UploadDesk
 from studies.running.weights import drop_weights, kept_cells
 from studies.running.workspace import WorkspaceFolder, open_ledger
-from studies.search.importance import with_importance
 from studies.search.living_tree import LivingTree, data_fingerprints
 from studies.search.measured import measured_by, read_cell
 from studies.search.optuna_copy import OptunaCopy
@@ -46,10 +47,11 @@ from studies.search.storage import open_storage
 from studies.search.warm_start import StartOf, check_earlier_studies, search_start
 from studies.spec.load import LoadedStudy
 from studies.spec.schema import StudySpec
+from studies.tree.cited_files import keep_cited
 from studies.tree.image_differences import image_differences
 from studies.tree.ledger import Ledger
 from studies.tree.sources import Sources
-from studies.tree.study_record import read_study
+from studies.tree.study_record import read_study, with_runs
 from trackers.tracker import Tracker
 
 UPLOAD_TIMEOUT_S = 120.0  # for the tracker to take the rest
@@ -182,6 +184,7 @@ class _Checks:
             resolved=self.loaded.resolved,
             environment={**self.environment, **used},
         )
+        keep_cited(self.workspace.study(spec.study), self.loaded.cited_files)
 
     def memory(self, plan: Callable[..., Forecast]) -> None:
         """Probe which cells fit the device, unless it is another machine's."""
@@ -282,7 +285,7 @@ def _finish(
 ) -> LaunchResult:
     """Keep the weights that were asked for, write the report, and wait for the tracker."""
     spec = desk.spec
-    record = read_study(desk.ledger, workspace.folder, spec.study)
+    record = read_study(desk.ledger, workspace.folder, spec.study, keep_epochs=True)
     if end.is_finished:
         for cell in sorted(kept_cells(spec, record)):
             tracker.cell(spec.study, desk.snapshot(cell, with_weights=True))
@@ -290,9 +293,13 @@ def _finish(
     # The tracker's thread may be importing pandas just now; Plotly would meet it half-made.
     import pandas  # noqa: F401
 
-    write_report(with_importance(record), report)
-    tracker.study(record, report=report)
+    complete = for_report(record)
+    write_report(complete, report)
+    tracker.study(record, report=report, cited=cited_results(record))
     is_uploaded = _wait_for_uploads(tracker, view)
+    cells = with_runs(record.cells, workspace.study(spec.study))
+    if cells != record.cells:  # runs that were made meanwhile, which the report is to link to
+        write_report(replace(complete, cells=cells), report)
     if end.is_finished:
         drop_weights(spec, desk.ledger, workspace.folder, record=record)
     return LaunchResult(end, report, is_uploaded)

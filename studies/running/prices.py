@@ -7,6 +7,7 @@ price: its trials cost no money that anybody knows, and a limit of money on it i
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -65,13 +66,7 @@ def price_of(device: str, budget: Budget) -> Price | None:
 
     Of the rows that name it most closely one's own comes first, then the cheapest above 0.
     """
-    rows = prices_for(budget)
-    words = _words(device)
-    fitting = [row for row in rows if _names(row, words)]
-    if not fitting:
-        return None
-    closest = max(len(_words(row.gpu)) for row in fitting)
-    fitting = [row for row in fitting if len(_words(row.gpu)) == closest]
+    fitting = rows_naming(device, prices_for(budget))
     own = [row for row in fitting if budget.prices and row in read_prices(Path(budget.prices))]
     if own:
         return own[0]
@@ -108,6 +103,14 @@ def _price(row: dict[str, str], place: str) -> Price:
     return Price(
         row["gpu"], row["provider"], per_hour, row["currency"], row["date"], row["source"]
     )
+
+
+def rows_naming(device: str, rows: Iterable[Price]) -> list[Price]:
+    """Return the rows that name a device most closely: of "V100 32GB", not those of "V100"."""
+    words = _words(device)
+    fitting = [row for row in rows if _names(row, words)]
+    closest = max((len(_words(row.gpu)) for row in fitting), default=0)
+    return [row for row in fitting if len(_words(row.gpu)) == closest]
 
 
 def _names(row: Price, device: frozenset[str]) -> bool:

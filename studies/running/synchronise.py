@@ -2,6 +2,7 @@
 
 from data_pipeline.catalog import data_fingerprint
 from studies.running.assembly_uploads import assembly_upload
+from studies.running.cited_results import cited_results
 from studies.running.starting import Starts
 from studies.running.uploads import UploadDesk
 from studies.running.weights import kept_cells
@@ -38,7 +39,9 @@ def synchronise(
             upload = assembly_upload(each, workspace.folder, task=spec.task)
             tracker.cell(spec.study, upload)
         report = workspace.report(spec.study)
-        tracker.study(record, report=report if report.exists() else None)
+        tracker.study(
+            record, report=report if report.exists() else None, cited=cited_results(record)
+        )
         return tracker.drain(timeout_s)
     finally:
         ledger.close()

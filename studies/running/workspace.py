@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from studies.running.databases import Databases
     from studies.tree.ledger import Ledger
+
+LONGEST_NAME = 200  # characters of a file, which most systems limit to 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,10 @@ class WorkspaceFolder:
     def report(self, name: str) -> Path:
         """Return where a launch writes a study's report."""
         return self.study(name) / "report.html"
+
+    def comparison(self, names: Sequence[str]) -> Path:
+        """Return where the page that compares studies is written, if nowhere else is said."""
+        return self.folder / "comparisons" / f"{'-'.join(names)[:LONGEST_NAME]}.html"
 
     def data_page(self, name: str) -> Path:
         """Return where a launch writes what it found wrong with a study's data."""

@@ -19,11 +19,11 @@ from studies.search.told import ConfigurationResult, configuration_result
 from studies.spec.diff import unlike
 from studies.spec.problems import did_you_mean
 from studies.spec.schema import StudySpec
-from studies.spec.settings import flatten_json
 from studies.tree.cells import CellResult
 from studies.tree.grown import Branch
 from studies.tree.planning import Planner
 from studies.tree.stages import Stage
+from trackers.dotted_paths import flatten_json
 from trackers.records import Outcome
 
 THESIS = "thesis"  # who proposed what a study file lists under `warm_start.values`

@@ -9,7 +9,6 @@ from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from models.catalog import MODELS, TASKS
 from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER, TOP, TOP5_METRICS
 from models.pretrained_settings import pretrained_fault
-from reports import baselines
 from studies.spec.assembly_checks import assembly_findings
 from studies.spec.clip_checks import clip_fault
 from studies.spec.draft import Draft
@@ -40,7 +39,6 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     yield from _clip_findings(draft)
     yield from _pretrained_findings(draft)
     yield from _objective_findings(draft)
-    yield from _baseline_findings(draft)
     classes = known_classes(draft, on_disk=on_disk)
     yield from _single_class_findings(draft, classes)
     yield from _few_classes_findings(draft, classes)
@@ -175,16 +173,6 @@ def _objective_findings(draft: Draft) -> Iterator[Finding]:
             f"{split}/{metric} is costly and computed only where it is asked for; "
             f"add `also: [{also}]` to evaluation",
         )
-
-
-def _baseline_findings(draft: Draft) -> Iterator[Finding]:
-    known = baselines.known_names()
-    names: Sequence[str] = draft.values.get("baselines") or ()
-    for index, name in enumerate(names):
-        if name not in known:
-            hint = did_you_mean(name, known)
-            message = f"unknown baseline '{name}'{hint} (known: {', '.join(known)})"
-            yield Finding(("baselines", index), message)
 
 
 def _data_findings(draft: Draft) -> Iterator[Finding]:

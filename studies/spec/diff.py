@@ -28,7 +28,8 @@ from studies.spec.budget_schema import duration_s
 from studies.spec.problems import Plain
 from studies.spec.schema import StudySpec
 from studies.spec.search_schema import RANGE_KEYS
-from studies.spec.settings import affects_result, canonical, flatten_json
+from studies.spec.settings import affects_result, canonical
+from trackers.dotted_paths import flatten_json
 
 Kind = Literal["extends", "neutral", "refused"]
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studies.spec.afterwards_checks import afterwards_findings
 from studies.spec.checks import known_classes, study_findings
+from studies.spec.cited_checks import cited_findings, cited_texts
 from studies.spec.document import Document, read_document
 from studies.spec.draft import Draft, read_draft
 from studies.spec.flow_checks import flow_findings
@@ -30,6 +31,7 @@ class LoadedStudy:
     path: Path
     overrides: tuple[str, ...]  # "a.b=c", in the order they were applied
     resolved: Mapping[str, Any]  # every setting with its default, nested as in the file; JSON
+    cited_files: Mapping[str, str] = field(default_factory=dict)  # of `baselines`: file -> text
 
 
 def load_study(
@@ -59,6 +61,7 @@ def load_study(
     draft = read_draft(document.data, {loc for loc, _ in document.found})
     draft.report(list(secret_findings(document.data, variables)))
     draft.report(list(study_findings(draft, on_disk=check_data)))
+    draft.report(list(cited_findings(draft, path.parent)))
     classes = known_classes(draft, on_disk=check_data)
     labels = network_labels(draft, on_disk=check_data)
     draft.report(list(label_findings(draft, labels)))
@@ -74,7 +77,8 @@ def load_study(
     spec = StudySpec.model_validate(document.data)
     resolved = spec.model_dump(mode="json", by_alias=True)
     text = redact(document.text, variables)
-    return LoadedStudy(spec, text, path, tuple(overrides), resolved)
+    cited = cited_texts(spec.baselines, path.parent)
+    return LoadedStudy(spec, text, path, tuple(overrides), resolved, cited)
 
 
 def _problems(document: Document, draft: Draft, overrides: Sequence[str]) -> list[Problem]:

@@ -130,5 +130,7 @@ class StudySpec(FrozenSettings):
         "winners", description="Whose best weights are kept and put in MLflow."
     )
     baselines: list[str] = Field(
-        default_factory=list, description="Cited results to compare with."
+        default_factory=list,
+        description="Cited results to compare with: names that `visionstudy baselines list` "
+        "prints, and CSV files of your own, relative to this file.",
     )

@@ -17,6 +17,7 @@ import models
 from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from studies.spec.problems import Plain
 from studies.spec.schema import CellSettings, StudySpec
+from trackers.dotted_paths import flatten_json
 from trackers.records import JsonValue
 
 FINGERPRINT_DIGITS = 12  # 48 bits: a collision among 10,000 cells is a 1 in 5 million chance
@@ -76,18 +77,6 @@ def nested_with_changes(settings: CellSettings, changes: Mapping[str, Any]) -> d
 def flatten(settings: CellSettings) -> dict[str, JsonValue]:
     """Return every setting by its dotted path, as JSON values; lists stay whole."""
     return flatten_json(settings.model_dump(mode="json"))
-
-
-def flatten_json(nested: Mapping[str, Any], prefix: str = "") -> dict[str, JsonValue]:
-    """Return the leaves of nested mappings by their dotted paths; an empty mapping is a leaf."""
-    flat: dict[str, JsonValue] = {}
-    for key, value in nested.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            flat |= flatten_json(value, f"{path}.")
-        else:
-            flat[path] = value
-    return flat
 
 
 def fingerprint(

@@ -1,6 +1,6 @@
 """The files that a cell's trials kept, by role, as their "finished" events name them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import RowMapping
@@ -20,13 +20,23 @@ def files_of(folder: Path, end: Event | None) -> dict[str, Path]:
     return {role: folder / name for role, name in named.items() if (folder / name).is_file()}
 
 
-def trained_files(workspace: Path, trials: Sequence[RowMapping]) -> dict[str, Path]:
-    """Return what the trial that completed a cell kept; nothing before it is complete."""
+def trained_files(
+    workspace: Path, trials: Sequence[RowMapping], ends: Mapping[str, Event | None] | None = None
+) -> dict[str, Path]:
+    """Return what the trial that completed a cell kept; nothing before it is complete.
+
+    Args:
+        workspace: Its folder.
+        trials: The cell's, oldest first.
+        ends: How those ended whose logs were read already, by folder.
+    """
     complete = [each for each in trials if each["outcome"] == Outcome.COMPLETE]
     if not complete:
         return {}
-    folder = workspace / complete[-1]["folder"]
-    return files_of(folder, read_history([folder]).end)
+    name = complete[-1]["folder"]
+    folder = workspace / name
+    end = ends[name] if ends and name in ends else read_history([folder]).end
+    return files_of(folder, end)
 
 
 def tested_files(workspace: Path, row: RowMapping | None) -> dict[str, Path]:

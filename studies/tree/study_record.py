@@ -1,6 +1,6 @@
 """From the ledger and the event logs to the record that reports and trackers read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,6 +14,8 @@ from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings, flatten
 from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory, read_history
+from studies.tree.cited_files import read_cited
+from studies.tree.epoch_file import CellLogs, KeptHistory, read_epochs
 from studies.tree.kept_files import WEIGHTS, tested_files, trained_files
 from studies.tree.ledger import Ledger
 from studies.tree.memory_file import memory_records
@@ -26,8 +28,7 @@ from trackers.records import (
     TestScoreRecord,
     TrialRecord,
 )
-
-TrackingUrls = Mapping[str, str]  # cell id -> its run in the MLflow UI
+from trackers.run_register import run_addresses
 
 
 class UnknownStudyError(LookupError):
@@ -35,9 +36,19 @@ class UnknownStudyError(LookupError):
 
 
 def read_study(
-    ledger: Ledger, workspace: Path, name: str, *, tracking_urls: TrackingUrls | None = None
+    ledger: Ledger,
+    workspace: Path,
+    name: str,
+    *,
+    keep_epochs: bool = False,
 ) -> StudyRecord:
     """Read everything that is known of a study.
+
+    Args:
+        ledger: Open.
+        workspace: Its folder.
+        name: The study's.
+        keep_epochs: Bring the study's columnar file of epochs up to date.
 
     Raises:
         UnknownStudyError: the ledger has no such study; the message lists those it has.
@@ -50,7 +61,7 @@ def read_study(
             f"studies there: {', '.join(names) or 'none yet'}"
         )
     spec = StudySpec.model_validate(row["resolved"])
-    cells = _cells(ledger, workspace, name, tracking_urls=tracking_urls or {})
+    cells = _cells(ledger, workspace, name, keep_epochs=keep_epochs)
     every_stage = ledger.stage_records(name)
     stages = tuple(each for each in every_stage if each.kind == "stage")
     scores = _test_scores(ledger, workspace, spec, stages=stages, cells=cells)
@@ -69,6 +80,7 @@ def read_study(
         test_scores=scores,
         test_looks=_test_looks(ledger, spec, cells) + ledger.assembly_looks(name),
         baselines=tuple(spec.baselines),
+        cited_files=read_cited(workspace / "studies" / name),
         environment=row["environment"],
         created_at=row["created_at"],
         is_finished=row["is_finished"],
@@ -83,12 +95,13 @@ def cell_record(
     row: RowMapping,
     trials: tuple[RowMapping, ...],
     *,
-    history: CellHistory,
+    history: CellHistory | KeptHistory,
     workspace: Path,
     test_score: RowMapping | None = None,
 ) -> CellRecord:
     """Build a cell's record from its ledger row, its trials, its event logs and its test score."""
-    files = trained_files(workspace, trials) | tested_files(workspace, test_score)
+    ends = history.ends if isinstance(history, KeptHistory) else {}
+    files = trained_files(workspace, trials, ends) | tested_files(workspace, test_score)
     files.pop(WEIGHTS, None)
     return CellRecord(
         id=row["id"],
@@ -128,28 +141,45 @@ def trial_record(row: RowMapping) -> TrialRecord:
 
 
 def _cells(
-    ledger: Ledger, workspace: Path, study: str, *, tracking_urls: TrackingUrls
+    ledger: Ledger, workspace: Path, study: str, *, keep_epochs: bool
 ) -> dict[str, CellRecord]:
     by_cell: dict[str, list[RowMapping]] = {}
     for trial in ledger.trials(study):
         by_cell.setdefault(trial["cell"], []).append(trial)
     test_scores = ledger.test_scores(study)
+    rows = ledger.cells(study)
+    logs = [_logs(row, by_cell.get(row["id"], ())) for row in rows]
+    histories = read_epochs(workspace, study, logs, keep=keep_epochs)
     found = {}
-    for row in ledger.cells(study):
-        trials = tuple(by_cell.get(row["id"], ()))
+    for row in rows:
         record = cell_record(
             row,
-            trials,
-            history=read_history(workspace / each["folder"] for each in trials),
+            tuple(by_cell.get(row["id"], ())),
+            history=histories[row["id"]],
             workspace=workspace,
             test_score=test_scores.get(row["id"]),
         )
-        found[row["id"]] = _with_url(record, tracking_urls.get(row["id"]))
-    return found
+        found[row["id"]] = record
+    return with_runs(found, workspace / "studies" / study)
 
 
-def _with_url(record: CellRecord, url: str | None) -> CellRecord:
-    return record if url is None else replace(record, tracking_url=url)
+def _logs(row: RowMapping, trials: Sequence[RowMapping]) -> CellLogs:
+    folders = tuple(each["folder"] for each in trials)
+    return CellLogs(row["id"], row["grp"], row["seed"], folders)
+
+
+def with_runs(cells: Mapping[str, CellRecord], folder: Path) -> dict[str, CellRecord]:
+    """Return cells with the addresses of their runs in MLflow, as far as they are known.
+
+    Args:
+        cells: Of one study.
+        folder: The study's own.
+    """
+    addresses = run_addresses(folder)
+    return {
+        name: replace(cell, tracking_url=addresses[name]) if name in addresses else cell
+        for name, cell in cells.items()
+    }
 
 
 def _test_scores(

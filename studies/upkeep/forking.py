@@ -26,6 +26,7 @@ from studies.running.workspace import WorkspaceFolder
 from studies.spec.diff import BESIDE_IDENTITY, unlike
 from studies.spec.load import LoadedStudy
 from studies.spec.problems import did_you_mean
+from studies.tree.cited_files import keep_cited
 from studies.tree.ledger import Ledger
 from studies.tree.ledger_tables import cells, proposals, studies, test_scores, trials
 from studies.tree.stages import JOINT_STAGE
@@ -81,6 +82,7 @@ def fork_study(
         for row in ledger.proposal_rows(source)
         if row["search"].partition(" / ")[0].partition(" #")[0] in alike
     ]
+    keep_cited(place.study(name), loaded.cited_files)
     ledger.add_rows(rows)
     return tuple(row["id"] for row in taken)
 

@@ -57,7 +57,7 @@ def test_every_fence_says_what_it_holds(every_block: tuple[Any, ...]) -> None:
 
 def test_every_command_is_run_or_says_why_not(command_blocks: tuple[Any, ...]) -> None:
     ran = [each for each in command_blocks if each.how != "not run"]
-    assert {each.page for each in ran} == {TUTORIAL, "docs/tracking.md"}  # those below
+    assert {each.page for each in ran} == {TUTORIAL, "docs/tracking.md", "docs/baselines.md"}
 
 
 def test_commands_name_verbs_and_options_that_there_are(command_blocks: tuple[Any, ...]) -> None:
@@ -87,6 +87,18 @@ def test_the_page_on_tracking_prints_what_it_shows(
             assert [line.split() for line in printed.strip().splitlines()] == [
                 line.split() for line in command.output.strip().splitlines()
             ]
+
+
+def test_the_page_on_baselines_prints_what_it_shows(
+    tmp_path: Path, blocks_of: Callable[[str], tuple[Any, ...]]
+) -> None:
+    for block in blocks_of("docs/baselines.md"):
+        if title := re.search(r'title="([^"]+)"', block.title):
+            (tmp_path / title[1]).write_text(block.body, encoding="utf-8")
+        for command in block.commands if block.language in ("sh", "console") else ():
+            printed = run(command.line, tmp_path)
+            assert printed.startswith(command.output)
+            assert printed
 
 
 @pytest.mark.slow

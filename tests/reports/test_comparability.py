@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from reports.baselines import Protocol, Verdict, compare_protocols
+from reports.baselines import Protocol, Standing, compare_protocols
 from reports.baselines.comparability import count_differences, varied_fields
 from reports.tables.comparison import comparison
+from reports.tables.protocols import measure
 from trackers.records import StudyRecord
 
 CITED = Protocol(
@@ -24,6 +25,7 @@ CITED = Protocol(
     epochs=30,
     train_images=4000,
     scored_images=800,
+    pretraining="none",
 )
 
 
@@ -58,6 +60,10 @@ def test_equal_protocols_are_the_same() -> None:
         ({"image_size": 256}, "comparable with care: image size 256, theirs 128"),
         ({"split": "val"}, "comparable with care: scored split val, theirs test"),
         (
+            {"pretraining": "imagenet"},
+            "not comparable because pretraining imagenet, theirs none",
+        ),
+        (
             {"threshold": 0.4, "learning_rate": 1e-3},
             "comparable with care: learning rate 1e-3, theirs 1e-4; threshold 0.4, theirs 0.5",
         ),
@@ -70,8 +76,38 @@ def test_each_difference_has_its_verdict(changes: dict[str, object], sentence: s
 
 def test_what_a_source_does_not_state_is_held_against_nobody() -> None:
     verdict = compare_protocols(replace(CITED, optimizer=None), replace(CITED, optimizer="sgd"))
-    assert verdict.verdict is Verdict.SAME
+    assert verdict.standing is Standing.SAME
     assert verdict.unstated == ("optimizer",)
+
+
+@pytest.mark.parametrize(
+    ("cited", "sentence"),
+    [
+        ("grouped", "not comparable because split policy random, theirs grouped"),
+        (None, "not comparable because split policy random, theirs not stated"),
+        ("stratified", "same protocol"),  # both leak
+    ],
+)
+def test_a_split_that_cuts_recordings_stands_beside_its_like_alone(
+    cited: str | None, sentence: str
+) -> None:
+    drives = replace(CITED, dataset="camvid", split_policy=cited)
+    assert compare_protocols(drives, replace(drives, split_policy="random")).sentence == sentence
+    pictures = replace(drives, dataset="coco")  # no two of them from one recording
+    ours = replace(pictures, split_policy="random")
+    assert compare_protocols(pictures, ours).sentence == "same protocol"
+
+
+@pytest.mark.parametrize(("split", "policy"), [("val", "grouped"), ("test", "random")])
+def test_folds_keep_recordings_whole_in_validation(
+    study: StudyRecord, split: str, policy: str
+) -> None:
+    cell = next(iter(study.cells.values()))
+    settings = {**cell.settings, "data.split.policy": "random", "data.split.folds": 5}
+    cell = replace(cell, settings=settings, metrics={**cell.metrics, "test/iou": 0.3})
+    found = measure(study, cell, "person, car", metric="iou", split=split)
+    assert found is not None
+    assert found.protocol.split_policy == policy
 
 
 def test_the_thesis_protocol_is_recognised(class_study: StudyRecord) -> None:
@@ -92,7 +128,9 @@ def test_ours_is_the_mean_over_seeds_of_the_nearest_configuration(
     values = [cell.metrics["test/iou"] for cell in cells]
     assert number is not None
     assert number.ours == pytest.approx(sum(values) / 2)
-    assert (number.low, number.high) == (min(values), max(values))
+    assert number.seeds == 2
+    assert number.judgement is not None
+    assert number.judgement.reason == "2 seeds, and a verdict needs 3"
     assert number.difference == pytest.approx(sum(values) / 2 - 0.21)
     hours = row.numbers[table.columns.index("hours")]
     assert hours is not None
@@ -104,7 +142,7 @@ def test_a_size_that_was_not_tried_is_not_answered_by_a_quarter_of_it(
 ) -> None:
     table = {t.name: t for t in comparison(class_study)}["thesis/table-8"]
     row = next(row for row in table.rows if row.row == "Car, 512 px")
-    assert row.comparability.verdict is not Verdict.SAME
+    assert row.comparability.standing is not Standing.SAME
     assert any("image size" in reason for reason in row.comparability.reasons)
 
 
@@ -124,7 +162,7 @@ def test_validation_stands_in_for_test_and_says_so(class_study: StudyRecord) -> 
     }
     study = replace(class_study, cells=cells, metric="val/iou", select_on="validation")
     row = next(r for r in comparison(study)[0].rows if r.row == "Car")
-    assert row.comparability.verdict is Verdict.CARE
+    assert row.comparability.standing is Standing.CARE
     assert "scored split val, theirs test" in row.comparability.reasons
     assert "selected on val, theirs test" in row.comparability.reasons
 

@@ -222,7 +222,8 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., tuple[Pag
             ),
         )
         page.goto((tmp_path / "data.html").as_uri())
-        page.wait_for_function("document.querySelectorAll('[data-drawn]').length === 4")
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        assert page.locator(".plot-area[data-drawn]").count() == 4
         return page, complaints
 
     yield open_page

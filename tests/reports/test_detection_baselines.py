@@ -116,6 +116,7 @@ def test_numbers_from_memory_say_so() -> None:
     assert recalled == {
         ("rcnn-2014", "R-CNN AlexNet BB, scored on VOC 2007", "voc07_map"),
         ("rcnn-2014", "R-CNN AlexNet BB, scored on VOC 2012", "voc10_map"),
+        ("rcnn-2014", "R-CNN, scored on ILSVRC 2013", "ilsvrc_map"),
         ("yolov3-2018", "YOLOv3-320", "ap50"),
         ("yolov3-2018", "YOLOv3-416", "ap"),
         ("yolov3-2018", "YOLOv3-416", "ap50"),

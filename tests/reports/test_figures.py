@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reports.figures.curves import curves_figure, stage_curves, time_unit
-from reports.figures.embedding import json_for_script
+from reports.figures.embedding import figure_spec, json_for_script
 from reports.figures.response import response, response_figure
 from reports.figures.tree import MOST_NODES, tree_layouts
 from reports.figures.tree_drawing import tree_figure, tree_summary
@@ -216,6 +216,6 @@ def test_a_response_without_any_score_is_left_out(build: Build) -> None:
 def test_figure_json_cannot_close_its_script_element(study: StudyRecord) -> None:
     stage = replace(study.stages[0], name="</script><b>")
     (tree,) = tree_layouts(replace(study, stages=(stage, *study.stages[1:])))
-    text = json_for_script(tree_figure(tree))
+    text = json_for_script(figure_spec(tree_figure(tree)))
     assert "<" not in text
     assert json.loads(text)["layout"]["height"] > 0

@@ -119,3 +119,4 @@ def test_macs_get_a_metric_prefix(count: float, text: str) -> None:
 def test_an_exponent_is_kept_on_one_line() -> None:
     assert notation.unbroken("rate 1e-3.") == "rate 1e-\N{WORD JOINER}3."
     assert notation.unbroken("one-3") == "one-3"
+    assert notation.unbroken("3 h 05 min of 2 cells") == "3\u202fh 05\u202fmin of 2 cells"

@@ -92,7 +92,9 @@ def test_the_same_record_gives_the_same_bytes(study: StudyRecord, html: str) -> 
 
 def test_every_figure_has_its_place_and_a_text_summary(html: str) -> None:
     figures = re.findall(r'data-figure="([^"]+)"', html)
-    assert len(figures) == len(set(figures)) == 1 + 3 * 3 + 1 + 1  # score against time
+    assert len(figures) == len(set(figures)) == 1 + 3 * 3 + 1 + 1 + 6
+    # a tree, curves, a response, score against time; of the search a history, its settings
+    # together and each of the four
     found = outline(html)
     assert set(figures) <= set(found.ids)
     assert found.tags["figcaption"] == found.tags["figure"] == len(figures) + 1

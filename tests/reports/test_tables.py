@@ -207,6 +207,32 @@ def test_a_strip_is_shown_once_and_only_if_it_is_a_picture(study: StudyRecord) -
     assert prediction_strips(replace(study, cells={**study.cells, "ba-8-0": gone})) == ()
 
 
+def test_winners_strips_stand_in_the_order_of_their_stages(study: StudyRecord) -> None:
+    picture = study.cells["ba-8-0"].files
+    kept = {
+        name: replace(study.cells[name], files=picture) for name in ("op-adamw-0", "le-0.001-0")
+    }
+    captions = [
+        each.caption for each in prediction_strips(replace(study, cells={**study.cells, **kept}))
+    ]
+    stages = ("learning rate", "batch size", "optimizer")
+    assert [caption.partition(":")[0] for caption in captions] == [
+        f"Winner of {stage}" for stage in stages
+    ]
+
+
+def test_the_strips_of_a_class_stand_together(
+    class_study: StudyRecord, study: StudyRecord
+) -> None:
+    picture = study.cells["ba-8-0"].files
+    cells = {
+        name: replace(cell, files=picture) if cell.seed == 0 else cell
+        for name, cell in class_study.cells.items()
+    }
+    strips = prediction_strips(replace(class_study, cells=cells))
+    assert [strip.group for strip in strips] == [*["car"] * 3, *["stop sign"] * 3]
+
+
 def test_only_where_a_threshold_decides_it_is_named_with_a_strip(study: StudyRecord) -> None:
     cell = study.cells["ba-8-0"]
     cells = {**study.cells, cell.id: replace(cell, settings={"evaluation.threshold": 0.5})}

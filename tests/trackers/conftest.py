@@ -17,7 +17,16 @@ from trackers.mlflow_client import CLIENT_ENVIRONMENT, mlflow_client
 from trackers.mlflow_database import prepare_database
 from trackers.mlflow_server import server_command, server_environment, wait_until_healthy
 from trackers.mlflow_tracker import MlflowTracker
-from trackers.records import CellRecord, EpochRecord, Outcome, StudyRecord, TrialRecord
+from trackers.records import (
+    CellRecord,
+    ConfigurationRecord,
+    DecisionRecord,
+    EpochRecord,
+    Outcome,
+    StageRecord,
+    StudyRecord,
+    TrialRecord,
+)
 from trackers.tracker import Artifact, CellUpload
 
 NOON = 1_790_000_000.0  # unix seconds
@@ -165,6 +174,27 @@ def make_study() -> Callable[..., StudyRecord]:
             **fields,
         }
         return StudyRecord(name=name, **values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_decided(
+    make_study: Callable[..., StudyRecord], make_cell: Callable[..., CellRecord]
+) -> Callable[..., StudyRecord]:
+    """Return a function that makes the record of a study of two cells, of which one won."""
+
+    def make(winner: str, *, name: str = "roads") -> StudyRecord:
+        cells = {"a1": make_cell("a1"), "b2": make_cell("b2", metrics={"val/iou": 0.4})}
+        configurations = tuple(
+            ConfigurationRecord(f"c-{cell}", None, {"training.learning_rate": rate}, "", (cell,))
+            for cell, rate in (("a1", 1e-3), ("b2", 1e-4))
+        )
+        decision = DecisionRecord(
+            "rate", "", "val/iou", "maximize", (f"c-{winner}",), (), f"{winner} won", 0.95, ()
+        )
+        stage = StageRecord("rate", False, {}, {}, {}, configurations, (decision,), 2)
+        return make_study(name, stages=(stage,), cells=cells)
 
     return make
 

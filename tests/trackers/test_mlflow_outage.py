@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from trackers.mlflow_client import mlflow_client
 from trackers.mlflow_tracker import MlflowTracker
 from trackers.records import Outcome, StudyRecord
 from trackers.tracker import CellUpload
@@ -225,3 +226,25 @@ def test_an_answer_that_is_lost_leads_to_nothing_twice(
     }
     door.mood = "open"
     assert stored(door.url, "lost") == stored(f"sqlite:///{workspace}/mlflow.db", "lost")
+
+
+def test_a_winner_whose_answers_are_lost_is_registered_once(
+    door: Door,
+    make_tracker: Callable[[str], MlflowTracker],
+    make_upload: MakeUpload,
+    make_decided: Callable[..., StudyRecord],
+    files_of_a_cell: dict[str, Any],
+    stored: Stored,
+) -> None:
+    door.mood = "losing first answers"
+    tracker = make_tracker(door.url)
+    tracker.study(make_decided("a1", name="won"))  # before its cell is there
+    tracker.cell("won", make_upload("a1", **files_of_a_cell))
+    assert tracker.drain(60)
+    assert "POST /api/2.0/mlflow/model-versions/create" in door.lost
+    door.mood = "open"
+    client = mlflow_client(door.url)
+    (version,) = client.search_model_versions("name = 'won'")
+    assert client.get_registered_model("won").aliases == {"champion": version.version}
+    assert version.tags["visionstudy.cell"] == "a1"
+    assert stored(door.url, "won")["a1"]["name"].startswith("★ ")

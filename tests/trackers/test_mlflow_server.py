@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from trackers.mlflow_server import (
+    best_first_url,
     experiment_links,
     run_links,
     run_url,
@@ -56,7 +57,7 @@ def served(
 def test_the_server_shows_what_a_tracker_wrote_into_the_workspaces_database(served: str) -> None:
     name = f"{served}/api/2.0/mlflow/experiments/get-by-name?experiment_name=served"
     experiment = json.loads(get(name))["experiment"]["experiment_id"]
-    assert ("served", study_url("", experiment)) in experiment_links(served)
+    assert ("served", best_first_url("", experiment)) in experiment_links(served)
     (cell, link), *others = run_links(served, "served", base=served).items()
     assert (cell, others) == ("a1", [])
     run = link.split("/runs/")[1].split("?")[0]

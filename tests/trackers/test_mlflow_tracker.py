@@ -191,9 +191,10 @@ def test_a_crash_after_the_run_was_created_leads_to_no_second_run(
     client: MlflowClient,
     stored: Stored,
     uri: str,
+    workspace: Path,
     epochs_before_the_crash: int,
 ) -> None:
-    experiment = client.create_experiment("roads")
+    experiment = client.create_experiment("roads", (workspace / "artifacts").as_uri())
     run = client.create_run(experiment, tags={"visionstudy.cell": "a1"})
     upload = make_upload(epochs=3)
     for epoch in upload.cell.epochs[:epochs_before_the_crash]:  # and no tag after that

@@ -23,9 +23,9 @@ from trackers.run_facts import (
     report_stamp,
     stored_name,
     study_facts,
-    study_note,
     weights_stamp,
 )
+from trackers.study_story import study_note
 from trackers.tracker import Artifact, CellUpload
 
 MakeCell = Callable[..., CellRecord]
@@ -193,7 +193,7 @@ def test_the_note_shows_each_stage_with_its_winner(make_study: MakeStudy) -> Non
     decided = StageRecord("size", False, {}, {}, {}, (configuration,), (decision,), 4)
     open_ = StageRecord("rate", False, {}, {}, {}, (), (), 4)
     note = study_note(make_study(stages=(decided, open_), note="out of budget"))
-    assert "| size (car) | data.image_size = 256 | best mean |" in note
+    assert "| size (car) | image size 256 | best mean |" in note
     assert "| rate |  | undecided |" in note
     assert "**Not finished**: out of budget" in note
     assert "maximize `val/iou` (validation split)" in note

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.baselines import Protocol, Verdict, compare_protocols
+from reports.baselines import Protocol, Standing, compare_protocols
 from reports.contents import contents
 from reports.figures.class_recall import recall_figure, recall_panels, recall_summary
 from reports.figures.confusion import Confusion, confusion_summary, confusion_width, confusions
@@ -360,7 +360,7 @@ def test_protocol_of_a_cell_states_clips_split_and_schedule(actions: StudyRecord
     found = measure(actions, actions.cells["grouped-0"], "all", metric="top1", split="val")
     assert found is not None
     verdict = compare_protocols(CITED, found.protocol)
-    assert verdict.verdict is Verdict.SAME, verdict.reasons
+    assert verdict.standing is Standing.SAME, verdict.reasons
 
 
 def test_training_scores_have_no_views(actions: StudyRecord) -> None:
@@ -393,5 +393,5 @@ def test_differences_of_videos_have_their_verdicts(changes: dict[str, Any], sent
 def test_pictures_are_not_asked_for_clips() -> None:
     picture = replace(CITED, task="semantic_segmentation", split_policy=None, frames=None)
     verdict = compare_protocols(picture, replace(picture, split_policy="random"))
-    assert verdict.verdict is Verdict.SAME
+    assert verdict.standing is Standing.SAME
     assert not {"clip frames", "split policy"} & set(verdict.unstated)

@@ -303,7 +303,8 @@ OF_THE_PARTS = [
         "search:",
         "baselines: [thesis/table-77]\nsearch:",
         "7:13: baselines.0: unknown baseline 'thesis/table-77'; did you mean 'thesis/table-7'? "
-        f"(known: {', '.join(known_names())})",
+        f"({len(known_names())} names: visionstudy baselines list; "
+        "a file of your own ends in .csv)",
     ),
 ]
 

@@ -17,6 +17,7 @@ from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
 from studies.tree.study_record import UnknownStudyError, read_study
 from trackers.event_log import EventLog
 from trackers.records import Outcome, StudyRecord
+from trackers.run_register import RunRegister
 
 PlanIn = Callable[..., Tree]
 Measure = Callable[..., list[PlannedCell]]
@@ -152,8 +153,8 @@ def test_what_a_complete_cell_kept_and_its_tracking_url_are_named(
         (folder / "strip.png").write_bytes(b"a picture")
         (folder / "best-1.pt").write_bytes(b"weights")
         EventLog(folder / "events.jsonl").append("finished", files=files)
-    urls = {cell: "http://localhost/run"}
-    record = read_study(ledger, tmp_path, "demo", tracking_urls=urls)
+    RunRegister(tmp_path / "studies", "http://localhost").note("demo", cell, "/run")
+    record = read_study(ledger, tmp_path, "demo")
     assert record.cells[cell].files == {"predictions_strip": str(folder / "strip.png")}
     assert record.cells[cell].tracking_url == "http://localhost/run"
     assert (record.cells[other].files, record.cells[other].tracking_url) == ({}, None)

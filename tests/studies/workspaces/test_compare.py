@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from studies.explaining.study_comparison import compare_studies
+from reports.baselines.verdict import ERROR, Verdict
+from reports.several.comparison import compare_studies
 from trackers.records import StudyRecord
 
 Office = Any  # of conftest.py, which cannot be imported
@@ -18,26 +19,39 @@ def record(office: Office) -> StudyRecord:
 
 
 def test_the_difference_is_the_paired_t_interval_of_the_winners(record: StudyRecord) -> None:
-    better = _with_values(record, {"seed 0": 0.91, "seed 1": 0.94}, name="better")
-    worse = _with_values(record, {"seed 0": 0.90, "seed 1": 0.91}, name="worse")
+    scores = [0.91, 0.94, 0.92], [0.90, 0.91, 0.90]
+    better, worse = (_with_values(record, by_seed(*each), name="x") for each in scores)
 
-    found = compare_studies(worse, better)
+    found = compare_studies(worse, better).difference
 
-    expected = stats.ttest_rel([0.91, 0.94], [0.90, 0.91]).confidence_interval(0.95)
-    assert found.difference is not None
-    assert found.difference.mean == pytest.approx(0.02)
-    assert (found.difference.low, found.difference.high) == pytest.approx(tuple(expected))
-    assert found.is_paired
+    expected = stats.ttest_rel(*scores).confidence_interval(1 - ERROR)
+    assert found is not None
+    assert found.difference == pytest.approx(0.02)
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    assert (found.method, found.verdict) == ("paired t by seed", Verdict.WITHIN_NOISE)
 
 
-def test_studies_without_seeds_in_common_have_no_interval(record: StudyRecord) -> None:
-    first = _with_values(record, {"seed 0": 0.9}, name="first")
-    second = _with_values(record, {"seed 7": 0.8}, name="second")
+def test_studies_without_seeds_in_common_are_compared_by_welchs_t(record: StudyRecord) -> None:
+    scores = [0.70, 0.71, 0.69], [0.90, 0.91, 0.92]
+    first = _with_values(record, by_seed(*scores[0]), name="first")
+    second = _with_values(record, by_seed(*scores[1], start=7), name="second")
 
-    found = compare_studies(first, second)
+    found = compare_studies(first, second).difference
 
-    assert found.difference is not None
-    assert (found.difference.low, found.is_paired) == (None, False)
+    expected = stats.ttest_ind(scores[1], scores[0], equal_var=False)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(1 - ERROR)))
+    assert (found.method, found.verdict) == ("Welch's t", Verdict.ABOVE)
+
+
+def test_nothing_is_said_from_two_seeds(record: StudyRecord) -> None:
+    first = _with_values(record, by_seed(0.1, 0.1001), name="first")
+    second = _with_values(record, by_seed(0.9, 0.9001), name="second")
+
+    found = compare_studies(first, second).difference
+
+    assert found is not None
+    assert (found.low, found.verdict) == (None, Verdict.CANNOT_SAY)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +101,10 @@ def test_what_two_studies_ask_differently_is_listed(office: Office, study: dict[
     assert "study 'other' is not finished: its numbers may change" in text
     assert "not to be compared: study 'other' has settled on no single winner" in text
     assert "looks at the test split" in text
+
+
+def by_seed(*values: float, start: int = 0) -> dict[str, float]:
+    return {f"seed {start + index}": value for index, value in enumerate(values)}
 
 
 def _with_values(record: StudyRecord, values: dict[str, float], *, name: str) -> StudyRecord:

@@ -1,0 +1,1 @@
+"""A report elsewhere than in a browser: CSV, Markdown, LaTeX, pictures and PDF."""

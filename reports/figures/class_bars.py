@@ -1,0 +1,273 @@
+"""Which classes gained from the search? Each class's score with the last winner and with the base.
+
+Bars are means over seeds, whiskers Student's 95 % interval of that mean; one seed has none. The
+base is what was measured with the study's base settings, wherever a stage did so; if none did, the
+first stage's winner stands in for it and is called that.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import plotly.graph_objects as go
+from scipy.special import stdtrit
+
+from reports import theme
+from reports.figures.data_table import DataTable
+from reports.lineage import Place, Placed, final_winners, places
+from reports.measurements import cells_of, trained_cell, value_of
+from reports.notation import (
+    MISSING,
+    configuration_label,
+    interval,
+    metric_name,
+    percent,
+    plural,
+    score,
+    sentence_case,
+    signed,
+)
+from reports.tables.protocols import class_slug, classes_known
+from trackers.records import CellRecord, StudyRecord
+
+CONFIDENCE = 0.95
+BASES = ("iou", "ap50", "ap", "thesis_ap", "mask_ap", "recall")  # metrics with a value per class
+MOST_CLASSES = 40  # that are drawn: those whose score is least
+BAR_HEIGHT = 11  # pixels
+DICE = "dice"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassValue:
+    """One class's score with some settings."""
+
+    mean: float
+    low: float | None  # ends of the interval; None of a single seed
+    high: float | None
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class."""
+
+    name: str
+    winner: ClassValue
+    base: ClassValue | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBars:
+    """All classes by one metric, the best first."""
+
+    metric: str  # without a class: "val/iou"
+    winner: str
+    base: str  # "" where nothing but the winner was measured
+    rows: tuple[ClassRow, ...]
+    left_out: int  # classes, of those that score best
+
+
+def class_bars(study: StudyRecord) -> tuple[ClassBars, ...]:
+    """Compare the classes of a study by every metric that has a value for two of them or more."""
+    found = places(study)
+    last = final_winners(study, found)
+    if not last:
+        return ()
+    winner = tuple(cell for placed in last for cell in cells_of(study, placed.configuration))
+    label, base = _base(study, found, last)
+    split = study.metric.split("/", 1)[0]
+    names = list(dict.fromkeys(name for cell in winner for name in _classes(study, cell)))
+    made = []
+    for metric in (f"{split}/{name}" for name in BASES):
+        of_winner, of_base = (_by_class(cells, metric, names) for cells in (winner, base))
+        made.append(_bars(metric, of_winner, of_base, base_name=label))
+        if metric.endswith("/iou"):
+            dice = (_dice(of_winner), _dice(of_base))
+            made.append(_bars(f"{split}/{DICE}", *dice, base_name=label))
+    return tuple(each for each in made if len(each.rows) > 1)
+
+
+def _classes(study: StudyRecord, cell: CellRecord) -> Sequence[str]:
+    """Return the classes of a cell; where its settings name none, those that its trial found."""
+    if known := classes_known(cell):
+        return known
+    trials = trained_cell(study, cell).trials
+    found = trials[-1].effective.get("classes") if trials else None
+    return [str(name) for name in found] if isinstance(found, list | tuple) else []
+
+
+def _base(
+    study: StudyRecord, found: Mapping[Place, Placed], last: Sequence[Placed]
+) -> tuple[str, tuple[CellRecord, ...]]:
+    """Return what the winner is held against, and its name; "" where there is none."""
+    taken = {placed.place for placed in last}
+    touched = (
+        p for each in found.values() for p in (*each.configuration.varied, *each.stage.held)
+    )
+    paths = tuple(dict.fromkeys(touched))
+    for placed in found.values():
+        cells = cells_of(study, placed.configuration)
+        if cells and all(_is_base(study, cell, paths) for cell in cells):
+            return ("", ()) if placed.place in taken else ("base settings", cells)
+    first = next((p for p in found.values() if p.rank == 0 and p.place not in taken), None)
+    if first is None:
+        return "", ()
+    name = f"winner of {first.stage.name}, {configuration_label(first.configuration.shown)}"
+    return name, cells_of(study, first.configuration)
+
+
+def _is_base(study: StudyRecord, cell: CellRecord, paths: Iterable[str]) -> bool:
+    """Tell whether a cell has the base's values at all paths, and at those below them."""
+
+    def part(settings: Mapping[str, Any], path: str) -> dict[str, Any]:
+        return {k: v for k, v in settings.items() if k == path or k.startswith(f"{path}.")}
+
+    return all(part(cell.settings, path) == part(study.base, path) for path in paths)
+
+
+def _by_class(
+    cells: Iterable[CellRecord], metric: str, names: Iterable[str]
+) -> dict[str, list[float]]:
+    """Return each class's values, one per seed; of cells of one class, that class's alone."""
+    members = list(cells)
+    found = {}
+    for name in names:
+        own = [cell for cell in members if cell.group in ("", name)]
+        values = [value_of(cell, f"{metric}_{class_slug(name)}") for cell in own]
+        known = [value for value in values if value is not None]
+        if known:
+            found[name] = known
+    return found
+
+
+def _dice(ious: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Turn each seed's IoU of a class into its Dice: both are of the same counts."""
+    return {name: [2 * iou / (1 + iou) for iou in values] for name, values in ious.items()}
+
+
+def _bars(
+    metric: str,
+    winner: Mapping[str, Sequence[float]],
+    base: Mapping[str, Sequence[float]],
+    *,
+    base_name: str,
+) -> ClassBars:
+    rows = [
+        ClassRow(name, class_value(values), class_value(base[name]) if name in base else None)
+        for name, values in winner.items()
+    ]
+    rows.sort(key=lambda row: (-row.winner.mean, row.name))
+    shown = rows[-MOST_CLASSES:]
+    has_base = any(row.base for row in shown)
+    return ClassBars(
+        metric, "last winner", base_name if has_base else "", tuple(shown), len(rows) - len(shown)
+    )
+
+
+def class_value(values: Sequence[float]) -> ClassValue:
+    """Average values of seeds, with Student's interval of their mean."""
+    mean, count = fmean(values), len(values)
+    if count < 2:
+        return ClassValue(mean, None, None, count)
+    half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2)) * stdev(values) / math.sqrt(count)
+    return ClassValue(mean, mean - half, mean + half, count)
+
+
+def class_bars_figure(bars: ClassBars) -> go.Figure:
+    """Draw the winner's bar of each class over the base's."""
+    winners = [row.winner for row in bars.rows]
+    traces = [_trace(bars, bars.winner, winners, {"color": theme.SERIES[0]})]
+    if bars.base:
+        held = [row.base for row in bars.rows]
+        traces.append(_trace(bars, bars.base, held, {"color": theme.SERIES[3]}))
+    spare = 104 + len(bars.rows) * (BAR_HEIGHT * len(traces) + 9)
+    return go.Figure(
+        data=traces,
+        layout=theme.layout(
+            spare,
+            barmode="group",
+            bargap=0.3,
+            xaxis=theme.axis(metric_name(bars.metric), rangemode="tozero"),
+            yaxis=theme.axis("", type="category", autorange="reversed", dtick=1, showgrid=False),
+            showlegend=len(traces) > 1,
+            legend={
+                "orientation": "h",
+                "x": 0,
+                "y": 1,
+                "yanchor": "bottom",
+            },
+            margin={"l": 110, "r": 12, "t": 34 if len(traces) > 1 else 8, "b": 44},
+        ),
+    )
+
+
+def _trace(
+    bars: ClassBars, name: str, values: Sequence[ClassValue | None], marker: Mapping[str, str]
+) -> dict[str, Any]:
+    known = [(None if each is None else each.mean, *_ends(each)) for each in values]
+    above = [None if m is None or high is None else round(high - m, 6) for m, _, high in known]
+    below = [None if m is None or low is None else round(m - low, 6) for m, low, _ in known]
+    ends = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
+    ends["visible"] = any(end is not None for end in above)
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "y": [row.name for row in bars.rows],
+        "x": [None if each is None else round(each.mean, 6) for each in values],
+        "customdata": [_text(each) for each in values],
+        "error_x": {**ends, "thickness": 1.2, "width": 3, "color": theme.INK},
+        "marker": dict(marker),
+        "hovertemplate": "%{y}, %{fullData.name}: %{x:.3f}%{customdata}<extra></extra>",
+    }
+
+
+def _ends(value: ClassValue | None) -> tuple[float | None, float | None]:
+    """Return the ends of a whisker: of an interval, what lies in [0, 1]."""
+    if value is None or value.low is None or value.high is None:
+        return None, None
+    return max(0.0, value.low), min(1.0, value.high)
+
+
+def _text(value: ClassValue | None) -> str:
+    if value is None:
+        return ""
+    if value.low is None or value.high is None:
+        return " (1 seed)"
+    return f" ({score(value.low)} to {score(value.high)}, {plural(value.seeds, 'seed')})"
+
+
+def class_bars_table(bars: ClassBars) -> DataTable:
+    """Return a row per class."""
+    rows = [
+        (row.name, *_cells(row.winner), *(_cells(row.base) if bars.base else ()))
+        for row in bars.rows
+    ]
+    names = (bars.winner, bars.base) if bars.base else (bars.winner,)
+    heads = [(sentence_case(name), f"Interval, {percent(CONFIDENCE)}", "Seeds") for name in names]
+    return DataTable(("Class", *(text for head in heads for text in head)), tuple(rows))
+
+
+def _cells(value: ClassValue | None) -> tuple[str, str, str]:
+    if value is None:
+        return (MISSING, MISSING, MISSING)
+    return score(value.mean), interval(value.low, value.high), str(value.seeds)
+
+
+def class_bars_summary(bars: ClassBars) -> str:
+    """Say in a sentence how the best and the worst class do, and which gained most."""
+    best, worst = bars.rows[0], bars.rows[-1]
+    text = (
+        f"{len(bars.rows)} classes: from {worst.name} "
+        f"({score(worst.winner.mean)}) to {best.name} ({score(best.winner.mean)})."
+    )
+    gains = [(row.winner.mean - row.base.mean, row.name) for row in bars.rows if row.base]
+    if gains:
+        gain, name = max(gains)
+        loss, other = min(gains)
+        text += f" To {bars.base}: from {signed(loss)} ({other}) to {signed(gain)} ({name})."
+    if bars.left_out:
+        text += f" {bars.left_out} classes that score better are not drawn."
+    return text

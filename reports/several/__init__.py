@@ -1,0 +1,1 @@
+"""Several studies on one page: what each asked, found and took, and whether that compares."""
