@@ -72,7 +72,8 @@ def _side_by_side(
     traces: Sequence[Trace], heads: Sequence[str], most: int | None
 ) -> DataTable | None:
     """Put lines over the same numbers beside each other; None where they are no such lines."""
-    names = [str(trace.get("name") or heads[1]) for trace in traces]
+    is_one = len(traces) == 1  # whose name says less than its axis does
+    names = [str(heads[1] if is_one else trace.get("name") or heads[1]) for trace in traces]
     across = [_values(trace, "x") for trace in traces]
     are_lines = all(trace.get("type", "scatter").startswith("scatter") for trace in traces)
     if not are_lines or len(set(names)) < len(names) or len(names) >= MOST_COLUMNS:

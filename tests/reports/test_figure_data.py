@@ -27,6 +27,13 @@ def test_lines_over_the_same_numbers_stand_side_by_side() -> None:
     )
 
 
+def test_one_line_alone_is_named_by_its_axis() -> None:
+    layout = {"yaxis": {"title": {"text": "validation IoU"}}}
+    table = table_of(go.Figure(lines(1), layout=layout))
+    assert table is not None
+    assert table.columns[1] == "Validation IoU"
+
+
 def test_a_line_that_ends_early_has_no_number_there() -> None:
     short = go.Scatter(x=[1], y=[None], name="short")
     table = table_of(go.Figure([*lines(1), short]))
