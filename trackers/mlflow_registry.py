@@ -84,6 +84,7 @@ def _version(
             tags=dict(tags),
             description=f"{champion.label}; winner of {champion.stage}",
             model_id=model.model_id,
+            await_creation_for=0,  # else it says in the launch's output that it waits
         )
     # Of an attempt whose answer came too late, there may be two.
     kept, *doubles = sorted(same, key=lambda each: int(each.version))
