@@ -12,13 +12,14 @@ scripted trainer writes one checkpoint, at its end.
 """
 
 import argparse
-import multiprocessing
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import optuna
@@ -30,7 +31,7 @@ from trackers.mlflow_client import configure_mlflow
 MOST_OF_PAIR, MOST_OF_OPTUNA, MOST_OF_SPAWN = 0.35, 1.2, 0.5  # what we promise
 FLAT = 1.25  # the slowest size beside the fastest
 PROCESSOR = ", processor"  # its time, which others on the machine lengthen less
-PRELOAD = ("studies.running.trial_process",)
+PROCESS_START = Path(__file__).with_name("process_start.py")
 Seconds = dict[str, float]  # contender -> median seconds per trial; beside it of the processor
 
 
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 with_ray=not (given.quick or given.without_ray),
             )
     _print_sizes(measured)
-    ours, spawned = (process_start_s(name, 2 if given.quick else 9) for name in _METHODS)
+    starts = process_starts_s(2 if given.quick else 9)
+    ours, spawned = starts["forkserver"], starts["spawn"]
     print(f"\nstart of a trial process: ours {ours * 1e3:.0f} ms, spawned {spawned * 1e3:.0f} ms")
     for earlier in sizes:
         print(f"TPE's own suggestion after {earlier} trials: {suggestion_s(earlier) * 1e3:.1f} ms")
@@ -96,28 +98,11 @@ def compare(folder: Path, earlier: int, *, blocks: int, trials: int, with_ray: b
     return {name: statistics.median(each[1:]) for name, each in taken.items()}
 
 
-_METHODS = ("forkserver", "spawn")
-
-
-def process_start_s(method: str, repeats: int) -> float:
-    """Return the median seconds until a trial process could begin: our imports are done."""
-    context: BaseContext = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(list(PRELOAD))
-    _start(context)  # the fork server itself starts once per launch
-    return statistics.median(_start(context) for _ in range(repeats))
-
-
-def _start(context: BaseContext) -> float:
-    started = time.perf_counter()
-    process = context.Process(target=_import_trial)  # type: ignore[attr-defined]
-    process.start()
-    process.join()
-    return time.perf_counter() - started
-
-
-def _import_trial() -> None:
-    import studies.running.trial_process  # noqa: F401  # what a trial process needs first
+def process_starts_s(repeats: int) -> dict[str, float]:
+    """Return the median seconds until a trial process could begin, by method."""
+    command = [sys.executable, str(PROCESS_START), str(repeats)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return dict(json.loads(printed))
 
 
 def suggestion_s(earlier: int, repeats: int = 5) -> float:
