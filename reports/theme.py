@@ -83,3 +83,19 @@ def series_style(index: int) -> Mapping[str, str]:
     if index >= len(SERIES):
         return {"color": MUTED, "dash": "solid", "marker": "circle"}
     return {"color": SERIES[index], "dash": DASHES[index], "marker": MARKERS[index]}
+
+
+def legend(y: float, *, is_below: bool = False) -> dict[str, object]:
+    """Describe a legend in one row, from the left.
+
+    Args:
+        y: Where, in heights of the plot: 1 is its upper edge.
+        is_below: Whether it hangs from there instead of standing on it.
+    """
+    return {
+        "orientation": "h",
+        "x": 0,
+        "y": y,
+        "yanchor": "top" if is_below else "bottom",
+        "font": {"size": 12},
+    }

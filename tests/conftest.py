@@ -10,11 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before torch is imported anywhere: tests train tiny networks, several at a time.
 os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 POSTGRES_PROGRAMS = Path("/usr/lib/postgresql")  # Debian's, by version
 POSTGRES_SETTINGS = "fsync=off full_page_writes=off max_connections=100"
@@ -48,6 +52,20 @@ def real_data() -> Path:
     if not beside.is_dir():
         pytest.skip(f"{NO_REAL_DATA} ../shared/data beside the checkout does not exist")
     return beside
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Return a real browser, or skip loudly where there is none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no chromium on this machine: install Debian's chromium to test pages")
+    from playwright.sync_api import sync_playwright  # only tests of pages need it
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,7 +43,7 @@ def cloud_cost_figure(prices: CloudPrices) -> go.Figure:
                 showgrid=False,
             ),
             showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 12}},
+            legend=theme.legend(1),
             margin={"l": 150, "r": 20, "t": 56, "b": 44},
         ),
     )

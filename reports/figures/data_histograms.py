@@ -19,7 +19,7 @@ from reports.data_record import ClassRow
 MOST_CLASSES = 60  # bars of a figure; the rest is in words
 ROW_PX = 20
 BINS_PER_DOUBLING = 2
-LEGEND = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}}
+LEGEND = theme.legend(1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,13 +158,7 @@ def frontier_figure(frontier: Frontier) -> go.Figure:
                 ticktext=["none", *(f"{tick:,}" for tick in ticks)],
             ),
             showlegend=True,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": 1.02,
-                "yanchor": "bottom",
-                "font": {"size": 12},
-            },
+            legend=theme.legend(1.02),
             margin={"l": 60, "r": 14, "t": 54, "b": 46},
         ),
     )

@@ -157,13 +157,7 @@ def parallel_figure(drawn: Parallel) -> go.Figure:
             annotations=marks,
             dragmode=False,
             showlegend=True,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": -0.02,
-                "yanchor": "top",
-                "font": {"size": 12},
-            },
+            legend=theme.legend(-0.02, is_below=True),
             margin={"l": 8, "r": 8, "t": 8, "b": 44},
         ),
     )

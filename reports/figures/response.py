@@ -122,13 +122,7 @@ def response_figure(curve: Response) -> go.Figure:
                 metric_name(curve.metric),
             ),
             showlegend=len(curve.series) > 1,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": 1.02,
-                "yanchor": "bottom",
-                "font": {"size": 12},
-            },
+            legend=theme.legend(1.02),
             margin={"l": 56, "r": 14, "t": 40 if len(curve.series) > 1 else 10, "b": 46},
         ),
     )

@@ -61,13 +61,7 @@ def history_figure(search: Search) -> go.Figure:
             shapes=boundaries,
             annotations=names,
             showlegend=True,
-            legend={
-                "orientation": "h",
-                "x": 0,
-                "y": -0.24,
-                "yanchor": "top",
-                "font": {"size": 12},
-            },
+            legend=theme.legend(-0.24, is_below=True),
             margin={"l": 56, "r": 14, "t": 30 if names else 10, "b": 84},
         ),
     )

@@ -1,6 +1,5 @@
 """The page about a dataset: its numbers, its words, and how it opens."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports.data_page import PLACES, data_contents, render_data, write_data_page
 from reports.data_record import (
@@ -30,7 +29,6 @@ from reports.figures.data_histograms import (
     size_summary,
 )
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
     "WjR9awAAAABJRU5ErkJggg=="
@@ -192,16 +190,6 @@ def test_same_record_gives_the_same_bytes(data: DataRecord, tmp_path: Path) -> N
     assert render_data(data, generated_at="now") == render_data(data, generated_at="now")
     write_data_page(data, tmp_path / "new" / "data.html")
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["data.html"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's chromium to test the page")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

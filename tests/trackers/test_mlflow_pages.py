@@ -1,12 +1,11 @@
 """MLflow's own pages in a real browser: what won is found in three clicks, the report opens."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from reports.page import render
 from trackers.mlflow_server import experiment_links, workspace_uri
@@ -16,7 +15,6 @@ from trackers.tracker import CellUpload
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 STUDY = "three-clicks"
 WAIT_MS = 60_000  # a busy machine takes its time
 
@@ -28,10 +26,7 @@ def outside() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def context(outside: list[str]) -> Iterator[BrowserContext]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's chromium to test the pages")
-
+def context(browser: Browser, outside: list[str]) -> Iterator[BrowserContext]:
     def refuse_others(route: Route) -> None:
         if urlsplit(route.request.url).hostname in ("127.0.0.1", None):
             route.continue_()
@@ -39,13 +34,11 @@ def context(outside: list[str]) -> Iterator[BrowserContext]:
             outside.append(route.request.url)
             route.abort()
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_context(viewport={"width": 1440, "height": 900})
-        opened.set_default_timeout(WAIT_MS)
-        opened.route("**/*", refuse_others)
-        yield opened
-        browser.close()
+    opened = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened.set_default_timeout(WAIT_MS)
+    opened.route("**/*", refuse_others)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

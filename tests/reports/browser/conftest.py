@@ -1,7 +1,6 @@
 """A page as a person meets it: opened from disk, network off, in a real browser."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports.page import render
 from trackers.records import JsonValue, StageRecord, StudyRecord
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 RAMP = [step / 98 for step in range(99)]
 ONE_PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -64,16 +62,6 @@ class Opened:
             }))"""
         found: dict[str, tuple[int, int, int]] = self.value(script)
         return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: install Debian's chromium to test the page")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
