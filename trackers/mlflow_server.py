@@ -173,26 +173,6 @@ def experiment_links(tracking_uri: str) -> list[tuple[str, str]]:
     )
 
 
-def run_links(tracking_uri: str, study: str, *, base: str = "") -> dict[str, str]:
-    """Return the page of every cell of a study that has a run: cell id -> address."""
-    if _is_missing(tracking_uri):
-        return {}
-    client = mlflow_client(tracking_uri)
-    experiment = client.get_experiment_by_name(study)
-    if experiment is None:
-        return {}
-    links: dict[str, str] = {}
-    token: str | None = ""
-    while token is not None:
-        kind = f"tags.`{TAG}kind` = 'cell'"
-        runs = client.search_runs([experiment.experiment_id], kind, page_token=token or None)
-        for run in runs:
-            address = run_url(base, experiment.experiment_id, run.info.run_id)
-            links[run.data.tags[f"{TAG}cell"]] = address
-        token = runs.token or None
-    return links
-
-
 def _is_missing(tracking_uri: str) -> bool:
     """Return whether a database is not there; a client would create it."""
     file = database_file(tracking_uri)

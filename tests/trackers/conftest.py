@@ -287,3 +287,17 @@ def _trial(cell: str, number: int, *, outcome: Outcome | None) -> TrialRecord:
         resumed_from_epoch=0,
         folder=f"studies/roads/trials/{cell}-{number}",
     )
+
+
+@pytest.fixture
+def run_ids() -> Callable[[str, str], dict[str, str]]:
+    """Return what asks MLflow for the run of every cell of a study: cell id -> run id."""
+
+    def ask(uri: str, study: str) -> dict[str, str]:
+        client = mlflow_client(uri)
+        experiment = client.get_experiment_by_name(study)
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id], "tags.`visionstudy.kind` = 'cell'")
+        return {run.data.tags["visionstudy.cell"]: run.info.run_id for run in runs}
+
+    return ask
