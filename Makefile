@@ -10,10 +10,10 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group test
 	--only-binary :all: --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test soak lint check docs report ui constraints clean
+.PHONY: help setup quickstart test test-exhaustive soak lint check docs report ui constraints clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make the environment in .venv and install the pinned packages
 
@@ -40,6 +40,9 @@ quickstart: setup ## run a small study on generated images and write its report
 # A process per core, of one thread: torch would otherwise start a thread per core in each.
 test: setup ## run the tests, a process per core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+test-exhaustive: setup ## run the tests that `make test` leaves out for their length
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m exhaustive -n logical --maxprocesses 8
 
 soak: setup ## kill, crash and fill the disk under 200 trials for some minutes; SOAK="--executor ray"
 	$(BIN)/python -m benchmarks.soak $(SOAK)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run, RunTag
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from trackers.run_facts import TAG, Point, RunFacts, weights_stamp
 from trackers.tracker import CellUpload
@@ -25,7 +26,7 @@ _FORBIDDEN_IN_MODEL_NAMES = re.compile(r"[/:.%\"']+")
 def store_files(
     client: MlflowClient, run: Run, files: Mapping[str, Path | str], *, stamp: str
 ) -> None:
-    """Store a run's artifacts unless it has those of the same stamp.
+    """Store a run's artifacts unless it is marked with the same stamp; the caller marks it.
 
     Args:
         client: where to.
@@ -39,11 +40,12 @@ def store_files(
     if run.data.tags.get(FILES_TAG) == stamp:
         return
     there = {name: each for name, each in files.items() if isinstance(each, str) or each.is_file()}
+    # The client's own `log_artifacts` would read the run again to learn this address.
+    artifacts = get_artifact_repository(run.info.artifact_uri, client.tracking_uri)
     with _folder_of(there) as folder:
-        client.log_artifacts(run.info.run_id, str(folder))
+        artifacts.log_artifacts(str(folder))  # type: ignore[no-untyped-call]  # MLflow's
     if lost := [f"{name} ({each})" for name, each in files.items() if name not in there]:
         raise UploadRefusedError(f"artifacts must exist until stored, missing: {', '.join(lost)}")
-    client.set_tag(run.info.run_id, FILES_TAG, stamp)
 
 
 def store_weights(client: MlflowClient, run: Run, upload: CellUpload, *, facts: RunFacts) -> None:

@@ -10,7 +10,7 @@ An epoch that a crash between two batches has cut is thus sent again whole, and 
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from trackers.mlflow_files import store_files, store_weights
+from trackers.mlflow_files import FILES_TAG, store_files, store_weights
 from trackers.mlflow_server import run_url
 from trackers.mlflow_story import tell
 from trackers.records import StudyRecord
@@ -43,7 +43,7 @@ from trackers.run_facts import (
 from trackers.run_register import RunRegister
 from trackers.study_story import Story, story_of
 from trackers.tracker import CellUpload, CitedResult
-from trackers.upload_queue import StoreUnavailableError, UploadRefusedError
+from trackers.upload_queue import StoreUnavailableError, UploadError, UploadRefusedError
 
 HTTP_BAD_REQUEST = 400
 STORED_TAG = f"{TAG}stored"  # the stamp of the settled cell that a run holds whole
@@ -71,7 +71,9 @@ class MlflowStore:
         self._client = client
         self._register = register
         self._artifact_root = artifact_root
-        self._stored: dict[str, dict[str, str]] = {}  # study -> cell -> stamp, as it was found
+        self._experiments: dict[str, str] = {}  # study -> id, until something goes wrong with it
+        # study -> cell -> stamp, as it was found; "" where a run may have been made since
+        self._stored: dict[str, dict[str, str]] = {}
         self._stories: dict[str, tuple[StudyRecord, Story]] = {}  # as they were told last
 
     def store_study(
@@ -84,15 +86,18 @@ class MlflowStore:
             UploadRefusedError: MLflow, or we, will never take this.
         """
         facts = study_facts(study)
-        with as_upload_errors():
-            experiment = self._experiment(study.name)
+
+        def store(experiment: str) -> None:
             run = self._run(experiment, "kind", SUMMARY_RUN, facts=facts)
             self._log(run, facts)
             stamp = report_stamp(study, report=report)
             store_files(self._client, run, study_files(study, report=report), stamp=stamp)
+            self._client.set_tag(run.info.run_id, FILES_TAG, stamp)
             self._store_cited(experiment, study, cited)
             self._stories[study.name] = study, story_of(study)
             self._tell(experiment, study.name)
+
+        self._in_experiment(study.name, store)
 
     def store_cell(self, study: str, upload: CellUpload) -> None:
         """Store a cell's run, and with its outcome its files.
@@ -102,25 +107,56 @@ class MlflowStore:
             UploadRefusedError: MLflow, or we, will never take this.
         """
         facts = cell_facts(study, upload)
+        cell = upload.cell.id
         is_settled = upload.cell.outcome is not None
         stamp = upload_stamp(facts, upload) if is_settled else ""
-        with as_upload_errors():
-            experiment = self._experiment(study)
-            held = self._stamps(study, experiment).get(upload.cell.id, "")
-            if is_settled and _holds(held, stamp, upload):
+
+        def store(experiment: str) -> None:
+            stamps = self._stamps(study, experiment)
+            if is_settled and _holds(stamps.get(cell, ""), stamp, upload):
                 return
-            run = self._run(experiment, "cell", upload.cell.id, facts=facts)
-            self._note(study, upload.cell.id, run)
+            is_new = cell not in stamps
+            stamps[cell] = ""
+            run = (
+                self._create_run(experiment, facts)
+                if is_new
+                else self._run(experiment, "cell", cell, facts=facts)
+            )
+            self._note(study, cell, run)
             self._log(run, facts)
             if is_settled:
-                files = files_stamp(upload)
-                store_files(self._client, run, cell_files(upload), stamp=files)
-                store_weights(self._client, run, upload, facts=facts)
-                whole = stamp + (WITH_WEIGHTS if upload.weights is not None else "")
-                self._client.set_tag(run.info.run_id, STORED_TAG, whole)
-            self._stored[study].pop(upload.cell.id, None)
-            if study in self._stories and upload.cell.id in self._stories[study][1].marks:
+                self._store_files_of(run, upload, facts=facts, stamp=stamp)
+            if study in self._stories and cell in self._stories[study][1].marks:
                 self._tell(experiment, study)  # it came after the study, which was told without it
+
+        self._in_experiment(study, store)
+
+    def _store_files_of(
+        self, run: Run, upload: CellUpload, *, facts: RunFacts, stamp: str
+    ) -> None:
+        """Store the files of a settled cell, and mark its run as holding all of it."""
+        files = files_stamp(upload)
+        store_files(self._client, run, cell_files(upload), stamp=files)
+        store_weights(self._client, run, upload, facts=facts)
+        whole = stamp + (WITH_WEIGHTS if upload.weights is not None else "")
+        marks = [RunTag(FILES_TAG, files), RunTag(STORED_TAG, whole)]
+        self._client.log_batch(run.info.run_id, tags=marks, synchronous=True)
+
+    def _in_experiment(self, study: str, store: Callable[[str], None]) -> None:
+        """Store something in a study's experiment, which is looked up once while all goes well.
+
+        A person may delete an experiment while it is stored into: what fails in one that was
+        looked up before is tried again in the one that is there now.
+        """
+        is_known = study in self._experiments
+        try:
+            with as_upload_errors():
+                store(self._experiments.get(study) or self._experiment(study))
+        except UploadError as error:
+            self._experiments.pop(study, None)
+            if not is_known or isinstance(error, StoreUnavailableError):
+                raise  # the queue comes again
+            self._in_experiment(study, store)
 
     def _tell(self, experiment: str, study: str) -> None:
         record, story = self._stories[study]
@@ -144,7 +180,7 @@ class MlflowStore:
             self._client.set_tag(run.info.run_id, STORED_TAG, stamp)
 
     def _stamps(self, study: str, experiment: str) -> dict[str, str]:
-        """Return the stamps of a study's runs, as they are when it is first asked for."""
+        """Return the stamps of a study's runs, as they were when first asked for, or changed."""
         if study not in self._stored:
             self._stored[study] = self._read_stamps(study, experiment)
         return self._stored[study]
@@ -196,20 +232,23 @@ class MlflowStore:
             )
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        self._experiments[study] = str(found.experiment_id)
+        return self._experiments[study]
 
     def _run(self, experiment: str, tag: str, value: str, *, facts: RunFacts) -> Run:
         """Return the one run with a tag, which is created if there is none."""
         runs = self._client.search_runs([experiment], f"tags.`{TAG}{tag}` = '{value}'")
         if not runs:
-            tags = dict(facts.tags)
-            return self._client.create_run(experiment, facts.started_ms, tags, facts.name)
+            return self._create_run(experiment, facts)
         # A server that is slow, and not dead, may create the run of an attempt given up on after
         # the next attempt's.
         kept, *doubles = sorted(runs, key=lambda each: (-_epochs_in(each), each.info.run_id))
         for double in doubles:
             self._client.delete_run(double.info.run_id)
         return kept
+
+    def _create_run(self, experiment: str, facts: RunFacts) -> Run:
+        return self._client.create_run(experiment, facts.started_ms, dict(facts.tags), facts.name)
 
     def _log(self, run: Run, facts: RunFacts) -> None:
         """Write what the run lacks, and its status."""

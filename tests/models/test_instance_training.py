@@ -127,7 +127,7 @@ def few_large_objects(source: DataSource, size: int) -> Iterator[InstanceBatch]:
             yield batch
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_four_real_images_are_learnt_by_heart(real_data: Path) -> None:
     """Mask AP50 of 0.9 after 50 steps here; 100 are allowed."""

@@ -101,8 +101,17 @@ CASES: dict[str, Case] = {
 }
 
 
+# Their pyramid is learnt with in retinanet as well, their regions in faster_rcnn_vgg16.
+LONGEST = ("fast_rcnn_resnet", "faster_rcnn_resnet", "fcos")
+
+
+def _cases() -> list[Any]:
+    marks = {name: [pytest.mark.exhaustive] for name in LONGEST}
+    return [pytest.param(name, marks=marks.get(name, [])) for name in sorted(CASES)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.parametrize("name", _cases())
 def test_eight_real_images_are_learnt(name: str, eight_images: Callable[[int], Any]) -> None:
     case = CASES[name]
     data = eight_images(case.side)

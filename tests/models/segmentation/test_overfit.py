@@ -54,8 +54,17 @@ EXERCISES = MappingProxyType(
 )
 
 
+# Its residual encoder is learnt with in deeplabv3plus as well.
+LONGEST = ("fcn_resnet",)
+
+
+def _networks() -> list[Any]:
+    marks = {name: [pytest.mark.exhaustive] for name in LONGEST}
+    return [pytest.param(name, marks=marks.get(name, [])) for name in NETWORKS]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", _networks())
 def test_network_learns_four_images_by_heart(name: str, real_data: Path) -> None:
     torch.manual_seed(0)
     exercise = EXERCISES.get(name, Exercise())

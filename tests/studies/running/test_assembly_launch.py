@@ -272,7 +272,7 @@ def test_a_study_that_no_longer_asks_for_assemblies_plans_none(
     assert not desk.may_start()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 def test_killed_study_of_classes_ends_with_the_same_assembly(
     workshop: Any, finished: Finished, scenes: Path

@@ -112,7 +112,9 @@ def test_killed_study_ends_as_if_it_had_not_been(workshop: Any, long_study: Any)
     assert all(uploaded[cell] == list(range(1, 2 * EPOCHS + 1)) for cell in trained)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)]
+)
 def test_stopped_study_says_how_to_go_on_and_repeats_no_epoch(
     workshop: Any, long_study: Any, number: signal.Signals
 ) -> None:
@@ -198,6 +200,7 @@ def test_killed_study_says_that_it_was_interrupted(workshop: Any, long_study: An
     assert "interrupted; launch it again to go on" in shop.run("status", "noop")
 
 
+@pytest.mark.exhaustive
 def test_sampler_proposes_the_same_after_a_stop(workshop: Any, noop_study: Any) -> None:
     noop_study["model"]["epoch_seconds"] = 0.05
     space = {"training.learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}

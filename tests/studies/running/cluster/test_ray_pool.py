@@ -204,6 +204,7 @@ def test_killed_worker_and_killed_node_lose_no_finished_epoch(
         assert used == {cell.settings["training.learning_rate"]}
 
 
+@pytest.mark.exhaustive
 def test_study_goes_on_where_another_executor_left_it(
     workshop: Any, slow_study: Any, on_ray: Any
 ) -> None:
