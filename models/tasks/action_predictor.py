@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.predictions import ClassProbabilities
 from models.settings import TrainingSettings
 from models.tasks.clips import scaled_clips
-from models.video.outputs import class_probabilities
+from models.votes import class_probabilities
 
 
 class ActionPredictor:

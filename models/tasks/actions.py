@@ -18,7 +18,7 @@ from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.action_evaluator import ActionEvaluator
 from models.tasks.clips import ClipBatch, on_device, pieces, scaled_clips
 from models.tasks.task import StepResult
-from models.video.outputs import Votes, class_losses, class_probabilities
+from models.votes import Votes, class_losses, class_probabilities
 
 
 class ActionTask:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from models.class_rows import ClassRows
 from models.tasks.clips import COLOURS
 from models.video.lrcn_settings import FLOW_UNITS, FLOW_WEIGHT, RGB_UNITS, LRCNSettings
-from models.video.outputs import Votes
 from models.video.towers import caffenet_trunk, last_layer
+from models.votes import Votes
 
 
 class RecurrentStream(nn.Module):

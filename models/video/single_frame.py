@@ -8,11 +8,11 @@ from torchvision import models  # type: ignore[import-untyped]
 from models.class_rows import ClassRows
 from models.pretrained import LoadedWeights, WeightsSource, load_into
 from models.video.frame_choice import evenly_spaced
-from models.video.outputs import Votes
 from models.video.pixels import PixelStatistics, pixels_of
 from models.video.single_stream import CONNECTED, Connected, Times, Trunk, draw_network
 from models.video.single_stream_settings import SingleFrameSettings
 from models.video.widths import scaled
+from models.votes import Votes
 
 LAST = "fc."
 

@@ -13,10 +13,10 @@ from torchvision.models import VGG16_Weights  # type: ignore[import-untyped]
 from models.class_rows import ClassRows
 from models.fitted_linear import FittedLinear
 from models.tasks.clips import COLOURS
-from models.video.outputs import Votes
 from models.video.pixels import PixelStatistics, pixels_of
 from models.video.towers import Tower, cnn_m_tower, vgg16_tower
 from models.video.two_stream_settings import TwoStreamSettings
+from models.votes import Votes
 
 
 class TwoStream(nn.Module):

@@ -18,7 +18,6 @@ from models.segmentation.vgg import vgg16_widths
 from models.tasks.clips import COLOURS
 from models.video.grid_pooling import GridPooling
 from models.video.initialisation import draw_rectified
-from models.video.outputs import Votes
 from models.video.towers import (
     HIDDEN,
     VGG_CHANNELS,
@@ -30,6 +29,7 @@ from models.video.towers import (
 from models.video.two_stream import stacked_flow, vgg16_pixels
 from models.video.two_stream_settings import TwoStreamFusionSettings
 from models.video.widths import scaled
+from models.votes import Votes
 
 
 class TwoStreamFusion(nn.Module):

@@ -15,7 +15,7 @@ from models.resolve import resolve
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 from models.tasks.actions import build_task
 from models.video.catalog import VIDEO_NETWORKS
-from models.video.outputs import Votes, class_losses, class_probabilities
+from models.votes import Votes, class_losses, class_probabilities
 
 NETWORKS = sorted(VIDEO_NETWORKS)
 SMALL: dict[str, dict[str, Any]] = {

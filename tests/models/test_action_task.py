@@ -21,7 +21,7 @@ from models.tasks.action_evaluator import ActionEvaluator
 from models.tasks.action_predictor import build_predictor
 from models.tasks.actions import ActionTask, build_task
 from models.tasks.clips import scaled_clips
-from models.video.outputs import Votes
+from models.votes import Votes
 
 NAMES = tuple(f"action {letter}" for letter in "abcdefg")
 SIDE = 4

@@ -15,8 +15,8 @@ from models.entries import ClipShape
 from models.resolve import resolve
 from models.video.catalog import VIDEO_NETWORKS
 from models.video.inception import MODULES
-from models.video.outputs import Votes, class_probabilities
 from models.video.single_stream import SLOW, Times, Trunk
+from models.votes import Votes, class_probabilities
 
 NARROW = 0.0625
 # Settings, frames and side of a clip that make each network cheap.

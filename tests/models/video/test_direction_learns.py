@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.resolve import resolve
 from models.video.catalog import VIDEO_NETWORKS
-from models.video.outputs import class_losses, class_probabilities
+from models.votes import class_losses, class_probabilities
 
 FRAMES, STEPS = 16, 40
 ONE_STREAM = {"width": 0.0625, "grid": 1, "dropout": 0.0}

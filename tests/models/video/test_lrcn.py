@@ -10,7 +10,7 @@ from torch import Tensor
 from models.entries import ClipShape
 from models.video.lrcn import LRCN, build_lrcn, with_length
 from models.video.lrcn_settings import LRCNSettings, lrcn_clip_rule, lrcn_size_rule
-from models.video.outputs import class_losses, class_probabilities
+from models.votes import class_losses, class_probabilities
 
 SIDE, CLASSES, FRAMES = 40, 3, 4
 

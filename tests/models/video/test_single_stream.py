@@ -5,7 +5,6 @@ from torch import nn
 
 from models.entries import ClipShape
 from models.video.frame_choice import evenly_spaced, in_the_middle
-from models.video.outputs import Votes
 from models.video.single_frame import build_single_frame
 from models.video.single_stream import (
     SLOW,
@@ -25,6 +24,7 @@ from models.video.single_stream_settings import (
     single_frame_clip_rule,
     single_stream_size_rule,
 )
+from models.votes import Votes
 
 TINY = {"width": 0.05, "grid": 1}
 

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from models.entries import ClipShape
 from models.video.catalog import VIDEO_NETWORKS
-from models.video.outputs import Votes, class_losses, class_probabilities
 from models.video.two_stream import TwoStream, build_two_stream, stacked_flow, stacked_scores
 from models.video.two_stream_fusion import build_two_stream_fusion
 from models.video.two_stream_settings import (
@@ -19,6 +18,7 @@ from models.video.two_stream_settings import (
     two_stream_clip_rule,
     two_stream_size_rule,
 )
+from models.votes import Votes, class_losses, class_probabilities
 
 SIDE, CLASSES = 44, 3
 

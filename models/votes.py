@@ -1,4 +1,4 @@
-"""What a network of clips returns where more than one of its parts has a say."""
+"""What a network returns that names one class, where more than one of its parts has a say."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from torch.nn.functional import cross_entropy
 
 
 class Votes(NamedTuple):
-    """Class scores of several voters: two towers that learn apart, or frames that each decide.
+    """Class scores of several voters: towers that learn apart, frames or heads that each decide.
 
-    What is minimised is the sum over voters of their weight times their cross entropy; a clip's
+    What is minimised is the sum over voters of their weight times their cross entropy; the
     probabilities are the weighted mean of the voters' softmaxes. Weights of length 1 hold for all
     voters alike: one loss weight is multiplied by the mean of their losses.
     """

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from models.video.outputs import Votes, class_losses, class_probabilities
+from models.votes import Votes, class_losses, class_probabilities
 
 LABELS = torch.tensor([2, 0, 1])
 
