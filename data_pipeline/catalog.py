@@ -25,6 +25,7 @@ from data_pipeline.datasets.settings.generated import (
 from data_pipeline.datasets.settings.pictures import (
     CamVidData,
     CifarData,
+    DigitsData,
     ImageFolderData,
     IsbiData,
     MnistData,
@@ -94,6 +95,7 @@ _ENTRIES = (
     _entry(ImageFolderData, "a folder of pictures per class", CLASSIFICATION),
     _entry(MnistData, "MNIST's IDX files, 10 digits", CLASSIFICATION),
     _entry(CifarData, "CIFAR-10 or CIFAR-100", CLASSIFICATION),
+    _entry(DigitsData, "1,797 small digits, installed with scikit-learn", CLASSIFICATION),
     _entry(UCF101Data, "UCF101: 101 actions, three official splits", ACTIONS),
     _entry(HMDB51Data, "HMDB51: 51 actions, three official splits", ACTIONS),
     _entry(

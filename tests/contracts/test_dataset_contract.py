@@ -106,6 +106,7 @@ MADE: Mapping[str, Make] = {
     "image_folder": lambda real, _: {"root": real / "hymenoptera_mini"},
     "mnist": _mnist,
     "cifar": _cifar,
+    "digits": lambda _real, _folder: {},
     "ucf101": lambda real, _: {"root": real / "ucf101_mini", "split_list": 1},
     "hmdb51": lambda real, _: {"root": real / "hmdb51_mini"},
     "street_scenes": lambda _, folder: {

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from data_pipeline.settings import RootedData
+from data_pipeline.settings import DataSettings, RootedData
 
 
 class CamVidData(RootedData):
@@ -61,3 +61,9 @@ class CifarData(RootedData):
     variant: Literal[10, 100] = Field(
         10, description="CIFAR-10, or CIFAR-100 with its 100 fine classes."
     )
+
+
+class DigitsData(DataSettings):
+    """The 1,797 digits of 8 x 8 pixels that are installed with scikit-learn."""
+
+    dataset: Literal["digits"] = Field("digits", description="scikit-learn's digits.")
