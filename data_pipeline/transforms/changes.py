@@ -18,6 +18,7 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms.v2 import functional  # type: ignore[import-untyped]
 from torchvision.transforms.v2.functional import InterpolationMode  # type: ignore[import-untyped]
 
+from data_pipeline.samples import COLOURS
 from data_pipeline.transforms.moved_flow import UNTURNED, Vectors, rotation, stretching
 from data_pipeline.transforms.settings import (
     AnyAugmentation,
@@ -27,7 +28,9 @@ from data_pipeline.transforms.settings import (
     Elastic,
     HorizontalFlip,
     LocalWarp,
+    PcaColor,
     RandomCrop,
+    RandomErasing,
     RandomResizedCrop,
     Rotate,
     Rotate90,
@@ -42,6 +45,12 @@ Size: TypeAlias = tuple[int, int]  # height, width, pixels
 Move: TypeAlias = Callable[[Any, Any], Any]  # a tv_tensor and what fills it from outside
 BILINEAR = InterpolationMode.BILINEAR
 TRIES = 10  # windows that are drawn until one fits into the picture
+Window: TypeAlias = tuple[int, int, int, int]  # top, left, height, width, pixels
+
+# Of the colours of ImageNet's training pixels, from 0 to 1, as fb.resnet.torch has them: a row
+# per axis (red, green, blue), and the variance along it.
+COLOUR_AXES = ((-0.5675, -0.5808, -0.5836), (0.7192, -0.0045, -0.6948), (0.4009, -0.8140, 0.4203))
+COLOUR_VARIANCES = (0.2175, 0.0188, 0.0045)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +190,22 @@ def _random_resized_crop(
     return Change(move, "parts", enlarges=down * right, vectors=stretching(right, down))
 
 
-def _window(
-    settings: RandomResizedCrop, random: Random, size_hw: Size
-) -> tuple[int, int, int, int]:
-    """Draw top, left, height and width; the largest window in the middle where none fits."""
+def _window(settings: RandomResizedCrop, random: Random, size_hw: Size) -> Window:
+    """Draw a window; the largest one in the middle where none fits."""
+    fitting = _fitting_window(settings, random, size_hw)
+    if fitting is not None:
+        return fitting
+    full_height, full_width = size_hw
+    ratio = min(max(full_width / full_height, settings.ratio[0]), settings.ratio[1])
+    height = min(full_height, max(1, round(full_width / ratio)))
+    width = min(full_width, max(1, round(full_height * ratio)))
+    return (full_height - height) // 2, (full_width - width) // 2, height, width
+
+
+def _fitting_window(
+    settings: RandomResizedCrop | RandomErasing, random: Random, size_hw: Size
+) -> Window | None:
+    """Draw a window; None where none of a few fits into the picture."""
     full_height, full_width = size_hw
     low, high = (math.log(ratio) for ratio in settings.ratio)
     for _ in range(TRIES):
@@ -194,10 +215,7 @@ def _window(
         if 0 < height <= full_height and 0 < width <= full_width:
             top = random.randint(0, full_height - height)
             return top, random.randint(0, full_width - width), height, width
-    ratio = min(max(full_width / full_height, settings.ratio[0]), settings.ratio[1])
-    height = min(full_height, max(1, round(full_width / ratio)))
-    width = min(full_width, max(1, round(full_height * ratio)))
-    return (full_height - height) // 2, (full_width - width) // 2, height, width
+    return None
 
 
 def _nearest(labels: Tensor, size_hw: Size) -> Tensor:
@@ -231,6 +249,18 @@ def _color_jitter(settings: ColorJitter, random: Random, *_: object) -> Change:
     return Change(move, "colours", vectors=None)
 
 
+def _pca_color(settings: PcaColor, random: Random, _size_hw: Size, device: torch.device) -> Change:
+    lengths = [variance * random.gauss(0, settings.std) for variance in COLOUR_VARIANCES]
+    added = torch.tensor(lengths) @ torch.tensor(COLOUR_AXES) * 255
+    added = added.reshape(3, 1, 1).to(device)
+
+    def move(part: Any, _fill: int) -> Any:  # noqa: ANN401  # torchvision is not typed
+        shifted = (part.as_subclass(Tensor) + added).round_().clamp_(0, 255)
+        return tv_tensors.wrap(shifted.to(torch.uint8), like=part)
+
+    return Change(move, "colours", vectors=None)
+
+
 def _blur(settings: Blur, random: Random, size_hw: Size, *_: object) -> Change:
     sigma = random.uniform(*settings.sigma)
     # Beyond 3 sigma lie 0.3 %; torchvision mirrors at the border, so less than a side may be seen.
@@ -255,6 +285,25 @@ def _cutout(settings: Cutout, random: Random, size_hw: Size, *_: object) -> Chan
             height, width = side + min(top, 0), side + min(left, 0)
             part = functional.erase(part, max(top, 0), max(left, 0), height, width, v=grey)
         return part
+
+    return Change(move, "colours")
+
+
+def _random_erasing(
+    settings: RandomErasing, random: Random, size_hw: Size, device: torch.device
+) -> Change | None:
+    window = _fitting_window(settings, random, size_hw)
+    if window is None:
+        return None
+    _, _, height, width = window
+    noise = random.randbytes(COLOURS * height * width)
+    values = torch.frombuffer(bytearray(noise), dtype=torch.uint8).to(device)
+    values = values.reshape(COLOURS, height, width)
+
+    def move(part: Any, fill: int) -> Any:  # noqa: ANN401  # torchvision is not typed
+        is_flow = part.shape[-3] != COLOURS
+        still = part.as_subclass(Tensor).new_full((1, 1, 1), fill)
+        return functional.erase(part, *window, v=still if is_flow else values)
 
     return Change(move, "colours")
 
@@ -285,7 +334,7 @@ LEFT_RIGHT = Change(
 TOP_BOTTOM = Change(
     lambda part, _: functional.vertical_flip(part), "whole", mirrors=-2, vectors=stretching(1, -1)
 )
-Draw: TypeAlias = Callable[[Any, Random, Size, torch.device], Change]
+Draw: TypeAlias = Callable[[Any, Random, Size, torch.device], Change | None]
 DRAWS: Mapping[type, Draw] = MappingProxyType(
     {
         HorizontalFlip: lambda *_: LEFT_RIGHT,
@@ -297,8 +346,10 @@ DRAWS: Mapping[type, Draw] = MappingProxyType(
         Shift: _shift,
         Scale: _scale,
         ColorJitter: _color_jitter,
+        PcaColor: _pca_color,
         Blur: _blur,
         Cutout: _cutout,
+        RandomErasing: _random_erasing,
         Elastic: _elastic,
         LocalWarp: _local_warp,
     }

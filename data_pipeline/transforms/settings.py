@@ -158,6 +158,20 @@ class ColorJitter(AugmentSettings):
     p: Chance = 1.0
 
 
+class PcaColor(AugmentSettings):
+    """Add to all pixels along the main axes of colour (Krizhevsky et al. 2012, section 4.1)."""
+
+    name: Literal["pca_color"] = Field("pca_color", description="AlexNet's noise of colours.")
+    std: float = Field(
+        0.1,
+        gt=0,
+        le=2,
+        description="Standard deviation of what each axis is multiplied by; its length is the "
+        "axis's variance over ImageNet's pixels. AlexNet's is 0.1.",
+    )
+    p: Chance = 1.0
+
+
 class Blur(AugmentSettings):
     """Smooth by a Gaussian."""
 
@@ -180,6 +194,25 @@ class Cutout(AugmentSettings):
     )
     holes: int = Field(1, ge=1, le=64, description="Squares per picture; they may overlap.")
     p: Chance = 1.0
+
+
+class RandomErasing(AugmentSettings):
+    """Put noise into a rectangle (Zhong et al. 2020, algorithm 1).
+
+    Boxes and label maps stay: what is hidden is still to be found. Nothing is done where none of
+    ten rectangles that are drawn fits into the picture.
+    """
+
+    name: Literal["random_erasing"] = Field(
+        "random_erasing", description="Put noise into a rectangle."
+    )
+    scale: Annotated[tuple[Share, Share], TWO_NUMBERS, IN_ORDER] = Field(
+        (0.02, 0.33), description="Least and largest share of the picture's area."
+    )
+    ratio: Annotated[tuple[Ratio, Ratio], TWO_NUMBERS, IN_ORDER] = Field(
+        (0.3, 3.3), description="Least and largest width / height; drawn evenly by its logarithm."
+    )
+    p: Chance = 0.5
 
 
 class Elastic(AugmentSettings):
@@ -241,8 +274,10 @@ AnyAugmentation: TypeAlias = (
     | Shift
     | Scale
     | ColorJitter
+    | PcaColor
     | Blur
     | Cutout
+    | RandomErasing
     | Elastic
     | LocalWarp
 )
@@ -256,8 +291,10 @@ AugmentationName = Literal[
     "shift",
     "scale",
     "color_jitter",
+    "pca_color",
     "blur",
     "cutout",
+    "random_erasing",
     "elastic",
     "local_warp",
 ]

@@ -60,6 +60,8 @@ def test_settings_survive_being_written_and_read() -> None:
         {"name": "color_jitter", "hue": 0.6},
         {"name": "blur", "sigma": [0, 1]},
         {"name": "cutout", "size": 1.5},
+        {"name": "pca_color", "std": 0},
+        {"name": "random_erasing", "scale": [0.5, 1.1]},
         {"name": "elastic", "grid": 1},
         {"name": "local_warp", "strength": 0.3},
     ],

@@ -25,7 +25,7 @@ from data_pipeline.transforms.changes import drawn
 from data_pipeline.transforms.settings import NAMES, AnyAugmentation, Augmentation
 
 ONE: TypeAdapter[AnyAugmentation] = TypeAdapter(Augmentation)
-COLOURS = ("color_jitter", "blur", "cutout")
+COLOURS = ("color_jitter", "pca_color", "blur", "cutout", "random_erasing")
 EXACT = ("horizontal_flip", "vertical_flip", "rotate_90")
 PARTS = tuple(name for name in NAMES if name not in (*COLOURS, *EXACT))
 SEEDS = (0, 1, 2)
