@@ -1,18 +1,21 @@
 """MODELS and TASKS: every network and task a study may name. Torch-free.
 
-Add a model: one file, one settings class, one line in its family's catalog (`segmentation`,
-`detection`, `video`); the contract tests enrol it at once. Here are the models without a family.
+Add a model: one file, one settings class, one line in its family's catalog (`classification`,
+`segmentation`, `detection`, `video`); the contract tests enrol it at once. Here are the models
+without a family.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from models.classification.catalog import CLASSIFIERS
 from models.detection.catalog import DETECTORS
 from models.entries import ModelEntry, TaskEntry, any_size
 from models.metrics.names import (
     ACTION_METRICS,
     AT_THRESHOLD,
     BACKGROUND,
+    CLASSIFICATION_METRICS,
     DETECTION_METRICS,
     INSTANCE_AT_THRESHOLD,
     INSTANCE_METRICS,
@@ -49,18 +52,21 @@ def object_channels(training: TrainingSettings, class_names: Sequence[str]) -> i
     return len(class_names) + 1
 
 
-def action_channels(training: TrainingSettings, class_names: Sequence[str]) -> int:  # noqa: ARG001
-    """Count the classes: a clip shows one of them."""
+def class_channels(training: TrainingSettings, class_names: Sequence[str]) -> int:  # noqa: ARG001
+    """Count the classes: an image, or a clip, shows one of them."""
     return len(class_names)
 
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
+        **CLASSIFIERS,
         **SEGMENTERS,
         **DETECTORS,
         **VIDEO_NETWORKS,
         "constant": ModelEntry(
-            tasks=frozenset({"semantic_segmentation", "action_recognition"}),
+            tasks=frozenset(
+                {"semantic_segmentation", "action_recognition", "image_classification"}
+            ),
             settings=ConstantSettings,
             summary="No network: each class's share of the training, as a reference",
             size_rule=any_size,
@@ -124,7 +130,8 @@ IDLE_WITH_OBJECTS = (
     *(f"training.{name}" for name in ("loss", *LOSSES_OF_SETTINGS)),
     "evaluation.also",
 )
-IDLE_WITH_ACTIONS = (
+# One class of all is chosen, the most probable one.
+IDLE_WITH_ONE_CLASS = (
     *(f"training.{name}" for name in LOSSES_OF_SETTINGS),
     "evaluation.threshold",
     "evaluation.also",
@@ -134,14 +141,27 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
         "action_recognition": TaskEntry(
             metrics=ACTION_METRICS,
             at_threshold=(),
-            output_channels=action_channels,
+            output_channels=class_channels,
             builder="models.tasks.actions:build_task",
             rescore=None,  # nothing of `evaluation` changes what was predicted
             predictor="models.tasks.action_predictor:build_predictor",
-            idle_settings=IDLE_WITH_ACTIONS,
+            idle_settings=IDLE_WITH_ONE_CLASS,
             losses=("cross_entropy",),
             has_single_classes=False,
-            image_statistic="models.metrics.resampled_videos:image_statistic",
+            image_statistic="models.metrics.resampled_classes:image_statistic",
+            resampled=("top1", "top5", "class_recall"),
+        ),
+        "image_classification": TaskEntry(
+            metrics=CLASSIFICATION_METRICS,
+            at_threshold=(),
+            output_channels=class_channels,
+            builder="models.tasks.classification:build_task",
+            rescore=None,  # nothing of `evaluation` changes what was predicted
+            predictor="models.tasks.classification_predictor:build_predictor",
+            idle_settings=IDLE_WITH_ONE_CLASS,
+            losses=("cross_entropy",),
+            has_single_classes=False,
+            image_statistic="models.metrics.resampled_classes:image_statistic",
             resampled=("top1", "top5", "class_recall"),
         ),
         "semantic_segmentation": TaskEntry(

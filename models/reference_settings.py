@@ -13,7 +13,7 @@ IDLE_WITHOUT_GRADIENTS = tuple(
 
 
 class ConstantSettings(ModelSettings):
-    """Every pixel, or clip, has the same probabilities: each class's share of the training."""
+    """Pixels, images or clips have the same probabilities: the training's shares of classes."""
 
     name: Literal["constant"] = "constant"
 

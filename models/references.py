@@ -1,8 +1,8 @@
 """References that a network should beat: they count the training split once, without gradients.
 
     constant        every pixel has each class's share of the training pixels as its probability,
-                    so its label is the most frequent one; of actions, every clip has its share of
-                    the training videos
+                    so its label is the most frequent one; of actions and of whole images, every
+                    sample has each class's share of the training samples
     otsu            each image's grey values are cut in two at its own Otsu threshold (Otsu 1979),
                     and what is dark and what is bright is decided on the training split
     constant_boxes  every image has the boxes that the training split's objects usually have
@@ -27,8 +27,8 @@ from torch import nn
 from models.best_weights import best_name, save_best
 from models.catalog import TASKS
 from models.effective import describe_clips
-from models.reference_actions import ConstantActions, build_constant_actions, fit_shares
 from models.reference_boxes import ConstantBoxes, build_constant_boxes, fit_boxes
+from models.reference_classes import ConstantClasses, build_constant_classes, fit_shares
 from models.reference_networks import (
     SidesNetwork,
     build_constant,
@@ -81,8 +81,8 @@ def _fit_boxes(
     fit_boxes(network, batches)
 
 
-def _fit_actions(
-    network: ConstantActions,
+def _fit_classes(
+    network: ConstantClasses,
     batches: Iterator[Any],
     session: TrainingSession,  # noqa: ARG001  # all are fitted alike
     labels: int,  # noqa: ARG001
@@ -97,7 +97,10 @@ REFERENCES: Mapping[tuple[str, str], Reference] = MappingProxyType(
         ),
         ("semantic_segmentation", "otsu"): Reference(build_otsu, _fit_sides(otsu_logits)),
         ("object_detection", "constant_boxes"): Reference(build_constant_boxes, _fit_boxes),
-        ("action_recognition", "constant"): Reference(build_constant_actions, _fit_actions),
+        **{
+            (task, "constant"): Reference(build_constant_classes, _fit_classes)
+            for task in ("action_recognition", "image_classification")
+        },
     }
 )  # (task, model)
 

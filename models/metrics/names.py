@@ -36,7 +36,7 @@ SEGMENTATION_AT_THRESHOLD = (
     "boundary_f1",
 )
 LOWER_IS_BETTER = frozenset(
-    {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "box_mse"}
+    {"loss", "log_loss", "mae", "mse", "rand_error", "pixel_error", "box_mse", "ece"}
 )
 BY_CLASS = ("iou", "boundary_f1")  # metrics that are there for each class too, `iou_<class>`
 AP_NAMES = (  # average precision and recall by COCO's rule, in pycocotools' order
@@ -83,6 +83,18 @@ TOP = 5
 TOP5_METRICS = ("top5", "clip_top5")  # where there are more than 5 classes, else all are right
 ACTION_METRICS = ("top1", "clip_top1", *TOP5_METRICS, "class_recall", "loss", "log_loss")
 ACTION_BY_CLASS = ("recall",)
+CLASSIFICATION_METRICS = (
+    "top1",
+    "top5",
+    "class_recall",
+    "precision",
+    "f1",
+    "auc",
+    "ece",
+    "loss",
+    "log_loss",
+)
+CLASSIFICATION_BY_CLASS = ("recall", "precision", "f1")
 
 
 def class_slugs(
@@ -170,3 +182,16 @@ def action_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
     names = [name for name in ACTION_METRICS if has_top5 or name not in TOP5_METRICS]
     slugs = action_slugs(class_names)
     return (*names, *(f"{own}_{slug}" for own in ACTION_BY_CLASS for slug in slugs))
+
+
+def classification_slugs(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes' names in metrics of images, in label order."""
+    return class_slugs(class_names, CLASSIFICATION_METRICS, CLASSIFICATION_BY_CLASS)
+
+
+def classification_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Return every metric of images that may be computed for a dataset's classes."""
+    has_top5 = len(class_names) > TOP
+    names = [name for name in CLASSIFICATION_METRICS if has_top5 or name not in TOP5_METRICS]
+    slugs = classification_slugs(class_names)
+    return (*names, *(f"{own}_{slug}" for own in CLASSIFICATION_BY_CLASS for slug in slugs))

@@ -132,12 +132,12 @@ class ActionEvaluator:
         losses, top1, top5 = (np.stack([video.scores for video in sums]) / clips[:, None]).T
         probabilities = np.stack([video.probabilities for video in sums]) / clips[:, None]
         return ScoredVideos(
-            tuple(self._videos),
             self._class_names,
             np.array([video.label for video in sums], np.int64),
             probabilities.astype(np.float32),  # as they are saved, so that these score the same
-            clips,
-            losses=losses,
+            losses,
+            video_ids=tuple(self._videos),
+            clips=clips,
             clip_top1=top1,
             clip_top5=top5,
         )

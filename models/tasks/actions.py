@@ -16,7 +16,8 @@ from models.metrics.top_k import credit
 from models.session import DataSource
 from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.action_evaluator import ActionEvaluator
-from models.tasks.clips import ClipBatch, on_device, pieces, scaled_clips
+from models.tasks.clips import ClipBatch, scaled_clips
+from models.tasks.micro_batches import on_device, pieces
 from models.tasks.task import StepResult
 from models.votes import Votes, class_losses, class_probabilities
 

@@ -1,6 +1,5 @@
-"""Batches of clips: as networks are given them, and cut into micro-batches."""
+"""Batches of clips, as networks are given them."""
 
-from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -39,27 +38,3 @@ def scaled_clips(clips: Tensor) -> Tensor:
     if not flow.shape[1]:
         return colours
     return torch.cat([colours, (flow - STILL) / BOUND], dim=1)
-
-
-def pieces(batch: ClipBatch, parts: int) -> list[ClipBatch]:
-    """Cut a batch into at most `parts` micro-batches of as equal size as can be."""
-    size = -(-len(batch.video_ids) // parts)
-    return [
-        _changed(
-            batch,
-            video_ids=batch.video_ids[start : start + size],
-            clips=batch.clips[start : start + size],
-            labels=batch.labels[start : start + size],
-        )
-        for start in range(0, len(batch.video_ids), size)
-    ]
-
-
-def on_device(batch: ClipBatch, device: torch.device) -> ClipBatch:
-    """Move clips and labels."""
-    return _changed(batch, clips=batch.clips.to(device), labels=batch.labels.to(device))
-
-
-def _changed(batch: ClipBatch, **changes: object) -> ClipBatch:
-    """Copy the batch, whatever frozen dataclass it is."""
-    return replace(batch, **changes)  # type: ignore[type-var]  # a Protocol cannot ask for one

@@ -45,7 +45,11 @@ PATTERNS = {  # the same in words, for error messages
 }
 Direction = Literal["maximize", "minimize"]
 Task = Literal[
-    "semantic_segmentation", "instance_segmentation", "object_detection", "action_recognition"
+    "semantic_segmentation",
+    "instance_segmentation",
+    "object_detection",
+    "action_recognition",
+    "image_classification",
 ]
 
 

@@ -11,8 +11,8 @@ from scipy import stats
 from models.metrics.coco_ap import coco_scores
 from models.metrics.coco_files import save_scored_split
 from models.metrics.resampled_boxes import image_statistic as of_boxes
+from models.metrics.resampled_classes import image_statistic as of_videos
 from models.metrics.resampled_pixels import image_statistic as of_pixels
-from models.metrics.resampled_videos import image_statistic as of_videos
 from models.metrics.resampling import (
     RESAMPLES,
     ImageStatistic,

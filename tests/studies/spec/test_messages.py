@@ -47,7 +47,7 @@ OF_THE_SCHEMA = [
         "semantic_segmentation",
         "semantic_segmentatoin",
         "2:7: task: must be one of semantic_segmentation, instance_segmentation, "
-        "object_detection, action_recognition; got "
+        "object_detection, action_recognition, image_classification; got "
         "'semantic_segmentatoin'; did you mean 'semantic_segmentation'?",
     ),
     (

@@ -1,4 +1,4 @@
-"""How well resampled videos are told apart, from the probabilities of each."""
+"""How well resampled images, or videos, are told apart, from the probabilities of each."""
 
 from pathlib import Path
 
@@ -17,15 +17,16 @@ def image_statistic(
     metric: str,
     evaluation: EvaluationSettings,  # noqa: ARG001  # as the other tasks have it
 ) -> ImageStatistic:
-    """Return a metric of saved predictions as a function of the videos' weights.
+    """Return a metric of saved predictions as a function of the samples' weights.
 
     Args:
         file: Of predictions.
         metric: One that the catalog names for the task.
-        evaluation: Changes nothing that is predicted of videos.
+        evaluation: Changes nothing that is predicted of whole samples.
     """
     with np.load(file, allow_pickle=False) as stored:
-        ids = tuple(str(name) for name in stored["video_ids"])
+        (key,) = {"image_ids", "video_ids"} & set(stored.files)
+        ids = tuple(str(name) for name in stored[key])
         labels, probabilities = stored["labels"], stored["probabilities"]
     places = TOP if metric == "top5" else 1
     shares: FloatArray = credit(

@@ -1,0 +1,100 @@
+"""Image classification: one class for a whole image.
+
+The loss is cross entropy; where a network has several voters, as GoogLeNet's auxiliary
+classifiers, theirs weighed as it says.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.entries import ClipShape
+from models.metrics.names import TOP, classification_metric_names
+from models.metrics.top_k import credit
+from models.session import DataSource
+from models.settings import EvaluationSettings, TrainingSettings
+from models.tasks.classification_evaluator import ClassificationEvaluator
+from models.tasks.classified_images import ImageBatch
+from models.tasks.micro_batches import on_device, pieces
+from models.tasks.segmentation import scaled
+from models.tasks.task import StepResult
+from models.votes import Votes, class_losses, class_probabilities
+
+
+class ClassificationTask:
+    """Losses and training metrics of images with a class each."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = tuple(class_names)
+        if len(self.class_names) < 2:
+            raise ValueError(
+                "image classification needs two classes to choose from, got "
+                f"{self.class_names}; name more in data.classes"
+            )
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric an evaluator may compute, without a split's prefix."""
+        return classification_metric_names(self.class_names)
+
+    def prepare(self, data: DataSource) -> None:
+        """Need nothing of the training data."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return nothing: nothing was prepared."""
+        return {}
+
+    def decide(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor, Tensor]:
+        """Run the model; return losses (b,) and detached probabilities (b, classes), float32."""
+        outputs: Tensor | Votes = model(scaled(batch.images))
+        losses = class_losses(outputs, batch.labels)
+        with torch.no_grad():
+            return losses, class_probabilities(outputs)
+
+    def training_step(self, model: nn.Module, batch: ImageBatch) -> StepResult:
+        """Return the mean loss of the images, and how many are right."""
+        losses, probabilities = self.decide(model, batch)
+        sums = {
+            "loss": losses.detach().sum(dtype=torch.float64),
+            "images": torch.tensor(len(batch.image_ids)),
+            "top1": credit(probabilities, batch.labels, 1).sum(),
+        }
+        if len(self.class_names) > TOP:
+            sums["top5"] = credit(probabilities, batch.labels, TOP).sum()
+        return StepResult(losses.mean(), len(batch.image_ids), sums)
+
+    def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return means over the epoch's images."""
+        images = int(sums["images"])
+        return {name: float(value) / images for name, value in sums.items() if name != "images"}
+
+    def input_shape(self, batch: ImageBatch) -> tuple[int, ...]:
+        """Return (images, channels, height, width)."""
+        return tuple(batch.images.shape)
+
+    def example_input(self, image_size: int, clip: ClipShape | None = None) -> Tensor:  # noqa: ARG002
+        """Return one image on the meta device."""
+        return torch.empty(1, 3, image_size, image_size, device="meta")
+
+    def split_batch(self, batch: ImageBatch, parts: int) -> list[ImageBatch]:
+        """Cut a batch into at most `parts` micro-batches of as equal size as can be."""
+        return pieces(batch, parts)
+
+    def to_device(self, batch: ImageBatch, device: torch.device) -> ImageBatch:
+        """Move images and labels."""
+        return on_device(batch, device)
+
+    def evaluator(self, *, is_saved: bool = False) -> ClassificationEvaluator:
+        """Start scoring a split."""
+        return ClassificationEvaluator(self.decide, self.class_names, is_saved=is_saved)
+
+
+def build_task(
+    training: TrainingSettings,  # noqa: ARG001  # there is one loss
+    evaluation: EvaluationSettings,  # noqa: ARG001  # a class is chosen without a threshold
+    class_names: Sequence[str],
+) -> ClassificationTask:
+    """Build the task for a dataset's classes."""
+    return ClassificationTask(class_names)
