@@ -7,7 +7,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from reports import notation
 from reports.foreign_text import isolated
@@ -15,6 +14,8 @@ from reports.many_rows import SHOWN_ROWS
 from reports.theme import series_style
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Bars, lines and heat maps of Plotly alone: all of it would be three times as long to load.
+PLOTLY_FILE = "plotly-cartesian.min.js"
 FILTERS = (
     notation.configuration_label,
     notation.duration,
@@ -52,10 +53,15 @@ def template_environment() -> Environment:
     environment.filters |= {function.__name__: function for function in FILTERS}
     environment.filters["position"] = position
     environment.filters["raw_file"] = _raw_file
-    environment.globals["plotly_js"] = Markup(get_plotlyjs())
+    environment.globals["plotly_js"] = plotly_js()
     environment.globals["series_style"] = series_style
     environment.globals["shown_rows"] = SHOWN_ROWS
     return environment
+
+
+def plotly_js() -> Markup:
+    """Return Plotly, as pages have it."""
+    return _raw_file(PLOTLY_FILE)
 
 
 def write_page(text: str, file: Path) -> None:

@@ -5,6 +5,7 @@ would tell the two apart. Computed from the settings of cells.
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 from reports.measurements import cells_of
 from reports.notation import join_words, setting_name
@@ -42,5 +43,6 @@ def validation_sentence(study: StudyRecord, settings: Iterable[str]) -> str:
     )
 
 
+@cache
 def _decides(path: str) -> bool:
     return any(path == each or path.startswith(f"{each}.") for each in SETTINGS)

@@ -5,8 +5,10 @@ The spread is from the lowest to the highest replicate, of those that got so far
 seeds are too few for an interval at every epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
 
 from reports.measurements import finite, mean
 from trackers.records import CellRecord
@@ -35,14 +37,15 @@ class CurveLine:
 
 def line_of(cell: CellRecord, metric: str) -> CurveLine:
     """Return a cell's epochs that reported a metric."""
-    epochs = [epoch for epoch in cell.epochs if metric in epoch.metrics]
-    return CurveLine(
-        epochs=tuple(e.epoch for e in epochs),
-        wall_s=tuple(e.wall_s for e in epochs),
-        images=tuple(float(e.images_seen) for e in epochs),
-        values=tuple(finite(e.metrics[metric]) for e in epochs),
-        scored_epoch=cell.best_epoch,
-    )
+    points = [
+        (each.epoch, each.wall_s, float(each.images_seen), finite(each.metrics[metric]))
+        for each in cell.epochs
+        if metric in each.metrics
+    ]
+    if not points:
+        return CurveLine((), (), (), (), cell.best_epoch)
+    epochs, wall_s, images, values = zip(*points, strict=True)
+    return CurveLine(epochs, wall_s, images, values, cell.best_epoch)
 
 
 def mean_line(lines: Sequence[CurveLine]) -> CurveLine:
@@ -51,23 +54,23 @@ def mean_line(lines: Sequence[CurveLine]) -> CurveLine:
         return replace(lines[0], scored_epoch=None)
     indices = [{epoch: i for i, epoch in enumerate(line.epochs)} for line in lines]
     shared = sorted(set.intersection(*(set(line.epochs) for line in lines)))
-    rows = [[index[epoch] for index in indices] for epoch in shared]
-    values = []
-    for row in rows:
-        here = [line.values[i] for line, i in zip(lines, row, strict=True)]
-        values.append(None if None in here else mean(here))
-    return CurveLine(
-        epochs=tuple(shared),
-        wall_s=_means([line.wall_s for line in lines], rows),
-        images=_means([line.images for line in lines], rows),
-        values=tuple(values),
+    places = [[index[epoch] for epoch in shared] for index in indices]
+    walls, images = (
+        tuple(map(fmean, _rows([getattr(line, name) for line in lines], places)))
+        for name in ("wall_s", "images")
     )
+    values = tuple(
+        None if None in here else fmean(here)
+        for here in _rows([line.values for line in lines], places)
+    )
+    return CurveLine(tuple(shared), walls, images, values)
 
 
-def _means(columns: Sequence[Sequence[float]], rows: Sequence[Sequence[int]]) -> tuple[float, ...]:
-    """Average over lines what each has at its own place of every row."""
-    return tuple(
-        mean(column[i] for column, i in zip(columns, row, strict=True)) or 0.0 for row in rows
+def _rows(columns: Sequence[Sequence[Any]], places: Sequence[Sequence[int]]) -> Iterator[Any]:
+    """Yield what all lines have at an epoch, each at its own place."""
+    return zip(
+        *([column[i] for i in at] for column, at in zip(columns, places, strict=True)),
+        strict=True,
     )
 
 

@@ -6,9 +6,13 @@
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
   };
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const specs = new Map(
-    all("script[data-figure]").map((el) => [el.dataset.figure, JSON.parse(el.textContent)]),
-  );
+  // Read when it is drawn: a figure far below must not keep the first one waiting.
+  const texts = new Map(all("script[data-figure]").map((el) => [el.dataset.figure, el]));
+  const read = new Map();
+  function specOf(id) {
+    if (!read.has(id)) read.set(id, JSON.parse(texts.get(id).textContent));
+    return read.get(id);
+  }
 
   // Figures name colours and fonts as CSS variables; Plotly wants their values.
   function resolved(value, style) {
@@ -25,12 +29,12 @@
   function draw(id) {
     const area = document.getElementById(id);
     if (!area || area.offsetParent === null) return; // hidden: drawn when it is shown
-    const spec = resolved(specs.get(id), getComputedStyle(document.documentElement));
+    const spec = resolved(specOf(id), getComputedStyle(document.documentElement));
     const fixed = spec.layout.dragmode === false; // nothing to zoom
     Plotly.react(area, spec.data, spec.layout, fixed ? { ...CONFIG, modeBarButtons: [["toImage"]] } : CONFIG);
     area.dataset.drawn = "yes";
   }
-  const drawAll = () => specs.forEach((_, id) => draw(id));
+  const drawAll = () => [...texts.keys()].forEach(draw);
 
   function press(button) {
     all("button", button.parentElement).forEach((b) => b.setAttribute("aria-pressed", b === button));
@@ -52,7 +56,7 @@
     button.addEventListener("click", () => {
       press(button);
       all(".plot-area", button.closest("[data-axes]")).forEach((area) => {
-        const spec = specs.get(area.id);
+        const spec = specOf(area.id);
         const axis = spec.layout.meta && spec.layout.meta.axes[button.dataset.axis];
         if (!axis) return;
         spec.data.forEach((trace, i) => { trace.x = axis.x[i]; });
@@ -68,7 +72,7 @@
       const shown = button.getAttribute("aria-pressed") !== "true";
       button.setAttribute("aria-pressed", shown);
       all(".plot-area", button.closest(".panel")).forEach((area) => {
-        specs.get(area.id).data.forEach((trace) => {
+        specOf(area.id).data.forEach((trace) => {
           if (trace.legendgroup === button.dataset.series) trace.visible = shown;
         });
         draw(area.id);
@@ -196,7 +200,8 @@
     const box = document.getElementById(id)?.getBoundingClientRect();
     return box && box.top < innerHeight && box.bottom > 0;
   };
-  const seen = [...specs.keys()].filter(isInView);
+  const seen = [...texts.keys()].filter(isInView);
   seen.forEach(draw);
-  drawInTurn([...specs.keys()].filter((id) => !seen.includes(id)));
+  const later = [...texts.keys()].filter((id) => !seen.includes(id));
+  whenIdle(() => drawInTurn(later), { timeout: 500 });
 })();

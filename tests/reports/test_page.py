@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from plotly.offline import get_plotlyjs
+from plotly.offline import get_plotlyjs_version
 
 from reports.baselines import UnknownBaselineError
 from reports.page import render, write
-from reports.templating import position
+from reports.templating import plotly_js, position
 from trackers.records import StudyRecord
 
 Build = Callable[[int], StudyRecord]
@@ -62,7 +62,7 @@ def html(study: StudyRecord) -> str:
 
 
 def without_library(html: str) -> str:
-    return html.replace(get_plotlyjs(), "")
+    return html.replace(plotly_js(), "")
 
 
 def test_a_page_is_balanced_html_with_unique_ids(html: str, class_study: StudyRecord) -> None:
@@ -74,7 +74,12 @@ def test_a_page_is_balanced_html_with_unique_ids(html: str, class_study: StudyRe
 
 
 def test_plotly_is_inlined_exactly_once(html: str) -> None:
-    assert html.count(get_plotlyjs()) == 1
+    assert html.count(plotly_js()) == 1
+
+
+def test_pages_have_the_plotly_that_figures_are_written_for() -> None:
+    # Newer: `npm pack plotly.js-cartesian-dist-min@VERSION`, see docs/decisions/045.
+    assert f"plotly.js (cartesian - minified) v{get_plotlyjs_version()}\n" in plotly_js()[:200]
 
 
 def test_a_page_loads_nothing(html: str) -> None:

@@ -5,13 +5,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from reports.baselines.verdict import Verdict as Judged
 from reports.several.contents import several_contents
 from reports.several.convergence import convergence
 from reports.several.costs import shared_costs
 from reports.several.page import render_several
+from reports.templating import plotly_js
 from reports.verifying.verification import Verdict, verify
 from trackers.records import JsonValue, StudyRecord
 
@@ -123,7 +123,7 @@ def test_studies_that_may_not_be_compared_have_a_front_each(
 def test_studies_of_different_metrics_share_no_figure_and_say_why(
     study: StudyRecord, other: StudyRecord
 ) -> None:
-    page = render_several([study, replace(other, metric="val/dice")]).replace(get_plotlyjs(), "")
+    page = render_several([study, replace(other, metric="val/dice")]).replace(plotly_js(), "")
     assert "data-figure=" not in page
     assert "they choose by another metric: val/iou and val/dice" in page
 
@@ -148,7 +148,7 @@ def test_the_page_is_the_same_for_the_same_records_and_can_be_verified(
 def test_the_page_loads_nothing_and_every_figure_has_its_place(
     study: StudyRecord, other: StudyRecord
 ) -> None:
-    page = render_several([study, other]).replace(get_plotlyjs(), "")
+    page = render_several([study, other]).replace(plotly_js(), "")
     specs = dict(re.findall(r'data-figure="([^"]+)">([^<]+)<', page))
     assert {"convergence", "cost-compute"} <= set(specs)
     assert all(f'id="{name}"' in page for name in specs)
@@ -161,7 +161,7 @@ def test_the_page_loads_nothing_and_every_figure_has_its_place(
 
 def test_hostile_names_are_shown_and_not_run(study: StudyRecord, other: StudyRecord) -> None:
     evil = '<script>alert("1")</script>'
-    page = render_several([replace(study, name=evil), other]).replace(get_plotlyjs(), "")
+    page = render_several([replace(study, name=evil), other]).replace(plotly_js(), "")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;" in page
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from reports.page import render
+from reports.templating import plotly_js
 from reports.verifying.differences import Difference
 from reports.verifying.stamp import NoReportError, read_stamp
 from reports.verifying.verification import Verdict, Verification, verify
@@ -22,7 +22,7 @@ PAGES: dict[str, str] = {}  # the untouched page, rendered once
 
 def _render(studies: Sequence[StudyRecord], generated_at: str) -> str:
     # Plotly is most of a page, and no number.
-    return render(studies[0], generated_at=generated_at).replace(get_plotlyjs(), "")
+    return render(studies[0], generated_at=generated_at).replace(plotly_js(), "")
 
 
 @pytest.fixture
