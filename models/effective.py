@@ -18,7 +18,7 @@ from models.catalog import TASKS
 from models.cost import count_parameters
 from models.latency import forward_ms
 from models.named_layers import is_within
-from models.optimizers import read_learning_rate
+from models.optimizers import read_learning_rate, read_rule
 from models.recomputing import count_recomputed
 from models.session import TrainingSession
 from models.settings import TrainingSettings
@@ -41,12 +41,12 @@ def check_optimizer(session: TrainingSession, bench: Workbench) -> dict[str, Any
         "optimizer": type(bench.optimizer).__name__.lower(),
         "learning_rate": read_learning_rate(bench.optimizer),
         "weight_decay": float(live["weight_decay"]),
-        "momentum": float(live["momentum"]) if "momentum" in live else None,
-        "nesterov": bool(live.get("nesterov", False)),
+        "momentum": None,
+        "nesterov": False,
+        **read_rule(bench.optimizer),
         "precision": str(bench.fabric.strategy.precision.precision),
     }
-    momentum = None if found["momentum"] is None else training.momentum or 0.0
-    asked = {**training.model_dump(include=set(found)), "momentum": momentum}
+    asked = {**training.model_dump(include=set(found)), **training.rule_parameters()}
     for name, value in asked.items():
         _check(f"training.{name}", value, found[name])
     stages = count_recomputed(bench.model)

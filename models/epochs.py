@@ -6,6 +6,7 @@ resumed training has as many as one that was not interrupted, and the schedule k
 
 import math
 
+from models.schedule_settings import spans
 from models.settings import TrainingSettings
 
 FORWARD_PASSES = 3  # a training step costs three: forward, and backward twice as much
@@ -25,19 +26,18 @@ def with_last_epoch(training: TrainingSettings, epoch_macs: float) -> TrainingSe
         epoch_macs: Multiply-accumulates of one epoch; 0 where nothing is computed.
 
     Raises:
-        ValueError: the warm-up would not be over.
+        ValueError: the warm-up would not be over, or the schedule have no time for what it does.
     """
     if training.macs_limit is None or not epoch_macs:
         return training
     fitting = max(1, math.ceil(training.macs_limit / epoch_macs - ROUNDING))
     epochs = min(training.epochs, fitting)
-    warmup = training.warmup
     # With 0 epochs nothing is trained, and settings without a limit are checked by themselves.
-    if warmup is not None and epochs < training.epochs and warmup.epochs >= epochs:
-        raise ValueError(
-            f"training.warmup.epochs must be below the {epochs} of {training.epochs} epochs that "
-            f"training.macs_limit {training.macs_limit:g} leaves at {epoch_macs:g} each, or the "
-            f"learning rate is never reached; got {warmup.epochs:g}; shorten the warm-up, or "
-            "raise macs_limit"
-        )
+    for span in spans(training.schedule, training.warmup) if epochs < training.epochs else ():
+        if span.epochs >= epochs:
+            raise ValueError(
+                f"training.{span.name} must be below the {epochs} of {training.epochs} epochs "
+                f"that training.macs_limit {training.macs_limit:g} leaves at {epoch_macs:g} each, "
+                f"or {span.lost}; got {span.epochs:g}; {span.mend}, or raise macs_limit"
+            )
     return training.model_copy(update={"epochs": epochs})

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from models.frozen_settings import FrozenSettings
-from models.schedule_settings import ConstantSchedule, Schedule, Warmup
+from models.optimizer_settings import OptimizerSettings
+from models.schedule_settings import ConstantSchedule, OneCycleSchedule, Schedule, Warmup, spans
 
-Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 SIGMOID_LOSSES = ("bce", "dice", "focal", "lovasz_hinge")  # a sigmoid per class
 SOFTMAX_LOSSES = ("cross_entropy", "softmax_dice", "softmax_focal", "lovasz_softmax")
 FOCAL_LOSSES = ("focal", "softmax_focal")
@@ -162,16 +162,9 @@ class TransferSettings(FrozenSettings):
         return self
 
 
-class TrainingSettings(FrozenSettings):
+class TrainingSettings(OptimizerSettings):
     """How a model is trained."""
 
-    optimizer: Optimizer = Field("adam", description="Update rule.")
-    learning_rate: float = Field(1e-3, gt=0, description="Initial learning rate.")
-    momentum: float | None = Field(
-        None, ge=0, lt=1, description="Momentum of sgd and rmsprop; null: none."
-    )
-    nesterov: bool = Field(False, description="Nesterov momentum, sgd only.")
-    weight_decay: float = Field(0.0, ge=0, description="L2 penalty; decoupled with adamw.")
     schedule: Schedule = Field(
         default_factory=ConstantSchedule, description="How the learning rate changes."
     )
@@ -261,20 +254,30 @@ class TrainingSettings(FrozenSettings):
     )
 
     @model_validator(mode="after")
-    def _settings_take_effect(self) -> "TrainingSettings":
-        if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(
-                f"momentum has no effect with optimizer '{self.optimizer}'; "
-                "remove it or use 'sgd' or 'rmsprop'"
-            )
-        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
-            raise ValueError("nesterov needs optimizer 'sgd' and a momentum above 0")
-        if self.warmup is not None and self.warmup.epochs >= self.epochs:
-            raise ValueError(
-                f"warmup.epochs must be below epochs {self.epochs}, or the learning rate is never "
-                f"reached; got {self.warmup.epochs:g}"
-            )
+    def _schedule_takes_effect(self) -> "TrainingSettings":
+        for span in spans(self.schedule, self.warmup):
+            if span.epochs >= self.epochs:
+                raise ValueError(
+                    f"{span.name} must be below epochs {self.epochs}, or {span.lost}; "
+                    f"got {span.epochs:g}"
+                )
+        if isinstance(self.schedule, OneCycleSchedule):
+            self._check_cycle(self.schedule)
         return self
+
+    def _check_cycle(self, schedule: OneCycleSchedule) -> None:
+        if self.warmup is not None:
+            raise ValueError(
+                "warmup has no place before schedule one_cycle, which begins with one of its "
+                "own; remove it, or set schedule.start_factor and schedule.rising_share"
+            )
+        lowest, highest = schedule.lowest_momentum, self.usual_momentum()
+        if lowest is not None and not lowest < highest:
+            name = "beta1" if "adam" in self.optimizer else "momentum"
+            raise ValueError(
+                f"schedule.lowest_momentum must be below {name} {highest:g}, from which it falls; "
+                f"got {lowest:g}; raise {name}, or write null"
+            )
 
     @model_validator(mode="after")
     def _settings_of_the_loss_take_effect(self) -> "TrainingSettings":

@@ -1,23 +1,26 @@
-"""An optimizer step: the rate of a warm-up before it, the gradient's length after the batches."""
+"""An optimizer step: its learning rate before it, the gradient's length after the batches."""
 
-from models.optimizers import set_learning_rate
-from models.schedules import warmup_factor
+from models.optimizers import set_learning_rate, set_momentum
+from models.schedules import Place, step_factor, step_momentum
 from models.settings import TrainingSettings
 from models.workbench import Workbench
 
 
 def set_step_rate(
-    bench: Workbench, training: TrainingSettings, epoch_rate: float, *, epochs: float
+    bench: Workbench, training: TrainingSettings, epoch_rate: float, place: Place
 ) -> None:
-    """Give the optimizer the rate of its next step.
+    """Give the optimizer the rate of its next step, and the momentum where that changes too.
 
     Args:
         bench: With the optimizer.
         training: Of the cell.
         epoch_rate: The schedule's, of the epoch under way.
-        epochs: That are over, the one under way by its share of steps.
+        place: Of the step.
     """
-    set_learning_rate(bench.optimizer, epoch_rate * warmup_factor(training.warmup, epochs))
+    set_learning_rate(bench.optimizer, epoch_rate * step_factor(training, place))
+    momentum = step_momentum(training, place)
+    if momentum is not None:
+        set_momentum(bench.optimizer, momentum)
 
 
 def take_step(bench: Workbench, training: TrainingSettings) -> None:

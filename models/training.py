@@ -40,7 +40,7 @@ from models.optimizers import read_learning_rate
 from models.progress import Lap, Progress
 from models.rank_randomness import restore_rank, seed_rank
 from models.ranks import first_goes_ahead
-from models.schedules import learning_rate
+from models.schedules import Place, learning_rate
 from models.scoring import (
     epoch_objective,
     evaluate,
@@ -134,8 +134,8 @@ class _Training:
             if progress.step and self.ranks.decided(bool(self.meter.cuts())):
                 progress.cut_at_step = progress.step
                 break
-            epochs = progress.epoch + progress.step / self.steps
-            set_step_rate(self.bench, self.session.training, rate, epochs=epochs)
+            place = Place(progress.epoch, progress.step, self.steps)
+            set_step_rate(self.bench, self.session.training, rate, place)
             images = self._run_step(window)
             progress.step += 1
             seconds = self.lap()

@@ -9,6 +9,7 @@ import pytest
 from models.epochs import with_last_epoch
 from models.noop import train as train_noop
 from models.noop_settings import NoopSettings
+from models.schedules import Place, step_factor
 from models.session import Interrupted
 from models.settings import TrainingSettings
 from models.training import train
@@ -82,6 +83,29 @@ def test_a_warmup_beyond_the_compute_is_refused_before_the_first_step(
         train(too_long.session())
     assert not too_long.reports
     assert train(attempts(training={**recipe, "warmup": {"epochs": 1.5}}).session()).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"name": "final_drop", "last_epochs": 2}, "schedule.last_epochs .* drop it later"),
+        ({"name": "multi_step", "after_epochs": [1, 4]}, "after_epochs .* name earlier epochs"),
+        ({"name": "cyclical"}, "half_cycle_epochs .* shorten the cycle, or raise macs_limit"),
+    ],
+)
+def test_a_schedule_beyond_the_compute_is_refused(schedule: dict[str, Any], message: str) -> None:
+    training = TrainingSettings.model_validate(
+        {"epochs": 9, "macs_limit": 2.0, "schedule": schedule}
+    )
+    with pytest.raises(ValueError, match=message):
+        with_last_epoch(training, 1.0)
+    assert with_last_epoch(training, 0.3).epochs == 7
+
+
+def test_a_schedule_by_steps_ends_where_the_compute_does() -> None:
+    one_cycle = {"epochs": 9, "macs_limit": 3.0, "schedule": {"name": "one_cycle"}}
+    training = with_last_epoch(TrainingSettings.model_validate(one_cycle), 1.0)
+    assert step_factor(training, Place(2, 4, 5)) == pytest.approx(4e-6)
 
 
 def test_a_limit_never_adds_epochs() -> None:

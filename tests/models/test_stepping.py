@@ -12,9 +12,10 @@ from torch.amp import GradScaler
 from torch.optim import lr_scheduler
 
 from models.schedule_settings import Warmup
-from models.schedules import warmup_factor
+from models.schedules import Place, warmup_factor
+from models.session import Interrupted
 from models.settings import TrainingSettings
-from models.stepping import take_step
+from models.stepping import set_step_rate, take_step
 from models.training import train
 from models.workbench import set_up
 
@@ -50,6 +51,50 @@ def test_warm_up_goes_on_over_epochs_and_multiplies_the_schedule(
     grown = [0.4 + 0.6 * (2 / 3) / 2, 0.4 + 0.6 * (5 / 3) / 2, 1, 1]
     halved = [0.01 * 0.5**epoch for epoch in range(4)]
     assert last == pytest.approx([a * b for a, b in zip(grown, halved, strict=True)])
+
+
+BY_STEPS: dict[str, dict[str, Any]] = {
+    "cyclical": {"half_cycle_epochs": 0.75},
+    "one_cycle": {"lowest_momentum": 0.3},
+    "polynomial": {},
+}
+
+
+@pytest.mark.parametrize("name", BY_STEPS)
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_training_that_was_stopped_in_an_epoch_goes_on_with_the_same_rates(
+    attempts: Callable[..., Any], name: str, accumulate: int
+) -> None:
+    recipe = {"schedule": {"name": name, **BY_STEPS[name]}, "accumulate": accumulate}
+    whole, cut = attempts(training=recipe), attempts(training=recipe)
+    expected = train(whole.session())
+    with pytest.raises(Interrupted):
+        train(cut.session(stop_at_poll=4))
+    found = train(cut.session())
+    files = [
+        torch.load(cell.folders[-1] / result.files["weights"])
+        for cell, result in ((whole, expected), (cut, found))
+    ]
+    torch.testing.assert_close(files[0], files[1], rtol=0, atol=0)
+    rates = [
+        {report.epoch: report.metrics["learning_rate"] for report in cell.reports}
+        for cell in (whole, cut)
+    ]
+    assert rates[0] == rates[1]
+    assert len(set(rates[0].values())) > 1, "the case must show the schedule at work"
+
+
+def test_one_cycle_moves_the_momentum_of_the_live_optimizer(attempts: Callable[..., Any]) -> None:
+    """Of 4 steps the second one is at the top: rising_share 0.5 of them, less one."""
+    one_cycle = {"name": "one_cycle", "rising_share": 0.5, "lowest_momentum": 0.3}
+    cell = attempts(training={"epochs": 2, "schedule": one_cycle, "learning_rate": 0.5})
+    bench, seen = set_up(cell.session()), []
+    for step in range(4):
+        set_step_rate(bench, cell.training, 0.5, Place(*divmod(step, 2), 2))
+        group = bench.optimizer.param_groups[0]
+        seen.append((group["lr"], group["betas"][0]))
+    assert [rate for rate, _ in seen] == pytest.approx([0.02, 0.5, 0.250001, 2e-6])
+    assert [beta1 for _, beta1 in seen] == pytest.approx([0.9, 0.3, 0.6, 0.9])
 
 
 def test_warm_up_keeps_the_factors_of_layers(attempts: Callable[..., Any]) -> None:
