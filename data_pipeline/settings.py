@@ -4,16 +4,20 @@ Each dataset adds its own fields by a subclass with a literal `dataset` name, be
 or here, and enrols it in `catalog.DATASETS`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from data_pipeline.transforms.settings import Augmentation, Normalize
 
+Balance = Literal["none", "over_sampling", "under_sampling"]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 NO_EFFECT: JsonDict = {"affects_result": False}  # left out of a cell's fingerprint
+FEWEST_FOLDS, MOST_FOLDS = 2, 100
+Folds = Annotated[int, Field(ge=FEWEST_FOLDS, le=MOST_FOLDS)]
 
 
 class FrozenSettings(BaseModel):
@@ -49,12 +53,11 @@ class Split(FrozenSettings):
         0.2, description="Share of the rest that is validation (0.2 of 0.8: 64/16/20)."
     )
     seed: int = Field(0, ge=0, description="Seed of the shuffle; the same for every trial.")
-    folds: int | None = Field(
+    folds: Folds | None = Field(
         None,
-        ge=2,
-        le=100,
-        description="k-fold: cut what is not test into so many parts, keeping groups whole; "
-        "`val` is not used. null: one cut.",
+        description="One part of k as validation: cut what is not test into so many parts, "
+        "keeping groups whole; `val` is not used. null: one cut. For a cell per part, set "
+        "`data.folds` instead, which sets this.",
     )
     fold: int = Field(0, ge=0, description="Which part is validation, from 0 to folds - 1.")
 
@@ -89,6 +92,20 @@ class DataSettings(FrozenSettings):
     )
     limit: Limit = Field(default_factory=Limit, description="Most images per split.")
     split: Split = Field(default_factory=Split, description="Training, validation and test.")
+    folds: Folds | None = Field(
+        None,
+        description="k-fold cross validation: so many cells per configuration and seed, each "
+        "validated on another part of what is not test; groups stay whole. null: one cut.",
+        json_schema_extra={"since": "0.2"},
+    )
+    balance: Balance = Field(
+        "none",
+        description="How often an epoch shows the training samples of a class, in image "
+        "classification and action recognition. none: each once; over_sampling: those of every "
+        "class as often as the largest has samples, some of them repeatedly, each time augmented "
+        "anew; under_sampling: as often as the smallest has, others in every epoch.",
+        json_schema_extra={"since": "0.2"},
+    )
     augment: list[Augmentation] = Field(
         default_factory=list,
         description="Random changes to training pictures, in order; each a name, or a mapping "
@@ -114,6 +131,40 @@ class DataSettings(FrozenSettings):
         json_schema_extra=NO_EFFECT,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _folds_cut_the_split(cls, given: object) -> object:
+        """Cut by `folds`, so that whoever opens these data opens the first fold of them."""
+        if not isinstance(given, Mapping) or not _is_fold_count(given.get("folds")):
+            return given
+        split = given.get("split", {})
+        if isinstance(split, Split):
+            split = split.model_dump()
+        if not isinstance(split, Mapping) or split.get("folds") is not None:
+            return given
+        return {**given, "split": {**split, "folds": given["folds"]}}
+
+    @model_validator(mode="after")
+    def _folds_agree(self) -> Self:
+        if self.folds is None:
+            return self
+        if self.split.folds != self.folds:
+            raise ValueError(
+                f"folds: {self.folds} asks for a cell per fold, and split.folds: "
+                f"{self.split.folds} for one cut into other folds; remove split.folds"
+            )
+        if self.split.fold:
+            raise ValueError(
+                f"folds: {self.folds} asks for a cell per fold, and split.fold: "
+                f"{self.split.fold} for one of them; remove one of the two"
+            )
+        if self.split.val != Split.model_fields["val"].default:
+            raise ValueError(
+                f"split.val: {self.split.val:g} has no effect with folds: {self.folds}, where "
+                f"a fold, 1 / {self.folds} of what is not test, is validation; remove it"
+            )
+        return self
+
 
 class RootedData(DataSettings):
     """A dataset that lies in a folder on disk."""
@@ -121,3 +172,7 @@ class RootedData(DataSettings):
     root: Path = Field(
         description="Folder of the dataset; may name ${VARIABLES}.", json_schema_extra=NO_EFFECT
     )
+
+
+def _is_fold_count(value: object) -> bool:
+    return type(value) is int and FEWEST_FOLDS <= value <= MOST_FOLDS

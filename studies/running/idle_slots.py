@@ -6,6 +6,7 @@ from studies.running.devices import slots
 from studies.running.executors import Placement
 from studies.search.samplers import FORESEEABLE
 from studies.spec.schema import StudySpec
+from studies.tree.replicates import replicate_count
 from studies.tree.stages import stages_of
 
 
@@ -14,7 +15,7 @@ def idle_warnings(spec: StudySpec, placement: Placement) -> Iterator[str]:
     workers = _workers(placement)
     branches = 1  # that a stage inherits, at most
     for stage in stages_of(spec):
-        busy = stage.rules.ahead * spec.search.replicates * len(stage.groups) * branches
+        busy = stage.rules.ahead * replicate_count(spec) * len(stage.groups) * branches
         if stage.sampler is not None and stage.sampler not in FORESEEABLE and busy < workers:
             each = -(-workers * stage.rules.ahead // busy)
             yield (

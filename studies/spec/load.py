@@ -12,6 +12,7 @@ from studies.spec.cited_checks import cited_findings, cited_texts
 from studies.spec.document import Document, read_document
 from studies.spec.draft import Draft, read_draft
 from studies.spec.flow_checks import flow_findings
+from studies.spec.fold_checks import fold_findings
 from studies.spec.label_checks import label_findings, network_labels
 from studies.spec.overrides import apply_overrides
 from studies.spec.problems import Problem, StudyFileError
@@ -69,6 +70,7 @@ def load_study(
     draft.report(list(start_findings(draft, find)))
     draft.report(list(stage_findings(draft, classes, labels, find)))
     draft.report(list(afterwards_findings(draft)))
+    draft.report(list(fold_findings(draft)))
     if check_data:
         draft.report(list(flow_findings(draft)))
     problems = _problems(document, draft, overrides)

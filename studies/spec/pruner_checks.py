@@ -100,12 +100,14 @@ def _seed_findings(pruner: WilcoxonPruner, loc: Loc, draft: Draft) -> Iterator[F
     search = draft.values.get("search")
     # Even where each of n seeds is worse, the one-sided p-value is 1 / 2^n.
     least = max(pruner.startup_seeds, math.floor(math.log2(1 / pruner.p_threshold)) + 1)
-    if search is None or search.replicates > least:
+    folds = (draft.data.folds if draft.data else None) or 1
+    if search is None or search.replicates * folds > least:
         return
+    seeds = search.replicates
+    there = f"{'is' if seeds == 1 else 'are'} {seeds}" + (f" x {folds} folds" if folds > 1 else "")
     message = (
         f"'wilcoxon' compares seeds, needs {least} of them for a p-value below "
-        f"{pruner.p_threshold:g} or as startup_seeds, and there "
-        f"{'is' if search.replicates == 1 else 'are'} {search.replicates}; raise "
-        f"search.replicates to {least + 1} or more, or remove the pruner"
+        f"{pruner.p_threshold:g} or as startup_seeds, and there {there}; raise "
+        f"search.replicates to {least // folds + 1} or more, or remove the pruner"
     )
     yield Finding(loc, message, on_key=True)

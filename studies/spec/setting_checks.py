@@ -13,7 +13,7 @@ from studies.spec.search_schema import Vary
 from studies.spec.settings import affects_result, flatten
 from studies.spec.settings_trial import Option, SettingsTrial, Step, options_of
 
-FIXED = ("data", "data.dataset", "data.one_model_per_class")
+FIXED = ("data", "data.dataset", "data.one_model_per_class", "data.folds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,19 @@ def for_class(settings: CellSettings, name: str) -> CellSettings:
     return with_changes(settings, {"data.classes": [name], "data.one_model_per_class": False})
 
 
+def for_fold(settings: CellSettings, fold: int | None) -> CellSettings:
+    """Return the settings of one fold of a cross-validated study; None: its data are cut once.
+
+    They are those of a study that names this one fold by `data.split`: a cell of either is a cell
+    of the other.
+    """
+    if fold is None:
+        return settings
+    split = settings.data.split.model_copy(update={"fold": fold})
+    data = settings.data.model_copy(update={"folds": None, "split": split})
+    return settings.model_copy(update={"data": data})  # unchecked: it is valid, and there are many
+
+
 def for_all_classes(settings: CellSettings, names: Sequence[str]) -> CellSettings:
     """Return settings of one model for all classes, with the images of every class's model.
 

@@ -23,6 +23,7 @@ from studies.tree.cells import PlannedCell
 from studies.tree.grown import Branch, Configuration, GrownStage
 from studies.tree.judging import Judge
 from studies.tree.neighbours import as_it_is, axes, most_neighbours, neighbours
+from studies.tree.replicates import Replicate, folds_of, replicate_count, replicates_of
 from studies.tree.stages import Stage, groups_of, stages_of
 
 CONFIRMATION, PROBE = "confirmation", "probe"
@@ -48,8 +49,9 @@ def _planned_confirmation(spec: StudySpec, trees: Sequence[Stage]) -> GrownStage
     most = min(wanted.finalists, branches * trees[at].candidates_per_branch)
     # What a later stage chose re-scores the old seeds too; the winner's are, unless it holds more.
     known = 0 if trees[-1].held or trees[-1].is_restricted else 1
-    re_scored = (most - known) * spec.search.replicates if trees[-1].after_training else 0
-    cells = (most * wanted.seeds + re_scored) * len(trees[at].groups)
+    re_scored = (most - known) * replicate_count(spec) if trees[-1].after_training else 0
+    fresh = most * wanted.seeds * folds_of(spec)
+    cells = (fresh + re_scored) * len(trees[at].groups)
     return _waiting(_confirmation(trees[at]), cells)
 
 
@@ -61,7 +63,7 @@ def _planned_probes(spec: StudySpec, trees: Sequence[Stage]) -> Iterator[GrownSt
     for stage in probed_stages(trees):
         cells = most_neighbours(stage) * len(stage.groups) + len(unmeasured & {*stage.groups})
         unmeasured -= {*stage.groups}
-        yield _waiting(_probe(stage), cells * spec.search.replicates)
+        yield _waiting(_probe(stage), cells * replicate_count(spec))
 
 
 def plan_afterwards(
@@ -167,7 +169,7 @@ def _confirm(
                     parent=finalist.id,
                     group=group,
                     settings=settings,
-                    cells=_cells(settings, seeds, plan),
+                    cells=_cells(settings, replicates_of(spec, seeds), plan),
                 )
             )
     return _planned(_confirmation(stage.stage), configurations)
@@ -232,16 +234,16 @@ def _look_beside(
                     varied=varied,
                     group=groups[0] if grown.stage.decides_per_group else "",
                     settings=settings,
-                    cells=_cells(settings, range(spec.search.replicates), plan),
+                    cells=_cells(settings, replicates_of(spec), plan),
                 )
             )
     return _planned(_probe(grown.stage), configurations)
 
 
 def _cells(
-    settings: Mapping[str, CellSettings], seeds: Sequence[int], plan: PlanCell
+    settings: Mapping[str, CellSettings], replicates: Sequence[Replicate], plan: PlanCell
 ) -> tuple[PlannedCell, ...]:
-    return tuple(plan(each, own, seed) for own, each in settings.items() for seed in seeds)
+    return tuple(plan(each, own, one) for own, each in settings.items() for one in replicates)
 
 
 def _planned(stage: Stage, configurations: Sequence[Configuration]) -> GrownStage:

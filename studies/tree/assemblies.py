@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import for_all_classes, with_changes
 from studies.tree.cells import CellResult, PlannedCell
+from studies.tree.replicates import Replicate
 from trackers.records import Outcome
 
 ID_DIGITS = 12
 USUAL_THRESHOLDS = tuple(step / 100 for step in range(5, 100, 5))
 SINGLE_NETWORK = "single network"
-PlanCell = Callable[[CellSettings, str, int], PlannedCell]  # settings, class, seed
+PlanCell = Callable[[CellSettings, str, Replicate], PlannedCell]  # settings, class
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,10 @@ def plan_assemblies(
     if spec.assembly is None:
         return ()
     members = [
-        {group: plan_cell(settings, group, seed) for group, settings in inherited.items()}
+        {
+            group: plan_cell(settings, group, Replicate(seed))
+            for group, settings in inherited.items()
+        }
         for seed in range(spec.search.replicates)
     ]
     singles: dict[int, PlannedCell] = {}
@@ -93,7 +97,7 @@ def plan_assemblies(
         for seed, cells in enumerate(members):
             if all(_is_complete(cell, results) for cell in cells.values()):
                 settings = _with_compute(template, cells, group, results)
-                singles[seed] = plan_cell(settings, "", seed)
+                singles[seed] = plan_cell(settings, "", Replicate(seed))
     return tuple(
         _planned(spec, seed, cells, single=singles.get(seed), results=results)
         for seed, cells in enumerate(members)

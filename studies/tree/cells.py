@@ -16,6 +16,7 @@ class PlannedCell:
     seed: int
     group: str
     source: str | None  # a cell whose saved predictions are re-scored; None: trained
+    fold: int | None = None  # of a cross-validated study; None: the data are cut once
 
     @property
     def trained(self) -> str:

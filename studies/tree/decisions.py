@@ -8,13 +8,16 @@ fewest training multiply-accumulates wins, and the better mean among equally che
 equal means the cheaper one is the better. The cost is counted, not timed, so that the same results
 give the same winner on any machine.
 
+Where a study is cross-validated, folds are the replicates: see `fold_blocks`.
+
 A rule may name a candidate that the others are held against; then it wins, whatever they score.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from studies.tree.fold_blocks import Folds
 from studies.tree.intervals import (
     Interval,
     Rivals,
@@ -56,6 +59,17 @@ class Rule:
     tried: int = 0  # configurations measured up to here, these among them; fewer: just these
     over_images: bool = False  # differences are over images, not over seeds
     reference: str = ""  # candidate that the others are held against; "": the best mean
+    folds: Folds | None = None  # where differences are over folds; None: over seeds, or images
+
+    @property
+    def interval(self) -> str:
+        """What a difference must hold for, where not for other images."""
+        return "folds" if self.folds else "seeds"
+
+    @property
+    def overlap(self) -> float:
+        """Of the replicates' training sets."""
+        return self.folds.overlap if self.folds else 0.0
 
 
 def decide(
@@ -75,8 +89,7 @@ def decide(
     if not eligible:
         return None
     best = _held_against(candidates, rule) or _ranked(eligible, rule)[0]
-    difference = by_images or _by_seeds(candidates, rule)
-    compared = {each.id: _compare(each, best, rule=rule, find=difference) for each in candidates}
+    compared = _compare_all(candidates, candidates, best, rule=rule, by_images=by_images)
     winners = _order(eligible, compared, rule=rule)[: rule.beam]
     if best.id == rule.reference:
         winners = [best]
@@ -90,7 +103,7 @@ def decide(
         rule=_sentence(eligible, winners[0], best=best, compared=compared, rule=rule),
         confidence=rule.confidence,
         flips=() if by_images else tuple(_flips(candidates, winners[0], best=best, rule=rule)),
-        interval="images" if by_images else "seeds",
+        interval="images" if by_images else rule.interval,
         chance=None if by_images else _chance(candidates, best, rule=rule),
         reference=best.id,
     )
@@ -101,13 +114,19 @@ def _held_against(candidates: Sequence[Candidate], rule: Rule) -> Candidate | No
     return next((each for each in candidates if each.id == rule.reference and each.values), None)
 
 
-def _by_seeds(candidates: Sequence[Candidate], rule: Rule) -> CompareIds:
+def _blocks(candidates: Sequence[Candidate], rule: Rule) -> dict[str, Mapping[str, float]]:
+    """Return what is compared of each: its values by replicate, or their means by fold."""
+    values = [each.values for each in candidates]
+    found = rule.folds.blocks(values) if rule.folds else values
+    return {each.id: own for each, own in zip(candidates, found, strict=True)}
+
+
+def _by_seeds(blocks: Mapping[str, Mapping[str, float]], rule: Rule) -> CompareIds:
     """Return what finds the interval of a difference over the replicates that two share."""
-    by_id = {each.id: each.values for each in candidates}
-    rivals = rivals_of(list(by_id.values()))
+    rivals = rivals_of(list(blocks.values()), rule.overlap)
 
     def find(own: str, other: str) -> Interval | None:
-        differences = _differences(by_id[own], by_id[other])
+        differences = _differences(blocks[own], blocks[other])
         if not differences:
             return None
         return difference_interval(differences, rivals, rule.confidence)
@@ -117,10 +136,11 @@ def _by_seeds(candidates: Sequence[Candidate], rule: Rule) -> CompareIds:
 
 def _chance(candidates: Sequence[Candidate], best: Candidate, *, rule: Rule) -> float | None:
     """Return the chance of a difference as large as the largest, if there were none."""
-    rivals: Rivals = rivals_of([each.values for each in candidates])
+    blocks = _blocks(candidates, rule)
+    rivals: Rivals = rivals_of(list(blocks.values()), rule.overlap)
     tried = max(rule.tried, rivals.count)
-    others = [each for each in candidates if each.id != best.id]
-    pairs = [_differences(each.values, best.values) for each in others]
+    others = [own for name, own in blocks.items() if name != best.id]
+    pairs = [_differences(each, blocks[best.id]) for each in others]
     return chance_of(pairs, rivals, tried=tried)
 
 
@@ -142,17 +162,35 @@ def _ranked(candidates: Sequence[Candidate], rule: Rule) -> list[Candidate]:
     )
 
 
+def _compare_all(
+    wanted: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    best: Candidate,
+    *,
+    rule: Rule,
+    by_images: CompareIds | None = None,
+) -> dict[str, CandidateRecord]:
+    """Measure some of the candidates against the best mean."""
+    blocks = _blocks(candidates, rule)
+    find = by_images or _by_seeds(blocks, rule)
+    return {
+        each.id: _compare(each, best, rule=rule, find=find, blocks=blocks[each.id])
+        for each in wanted
+    }
+
+
 def _compare(
-    candidate: Candidate, best: Candidate, *, rule: Rule, find: CompareIds
+    candidate: Candidate,
+    best: Candidate,
+    *,
+    rule: Rule,
+    find: CompareIds,
+    blocks: Mapping[str, float],
 ) -> CandidateRecord:
     """Measure a candidate against the best mean."""
     is_other = candidate.id != best.id and bool(candidate.values)
     difference = find(candidate.id, best.id) if is_other else None
-    own = (
-        t_interval(list(candidate.values.values()), rule.confidence)
-        if candidate.values
-        else Interval(math.nan, None, None)
-    )
+    own = _own_interval(candidate, blocks, rule)
     return CandidateRecord(
         configuration=candidate.id,
         values=dict(candidate.values),
@@ -167,6 +205,21 @@ def _compare(
         seconds=candidate.seconds,
         is_tied=candidate.id == best.id or (difference is not None and difference.may_be_zero),
     )
+
+
+def _own_interval(candidate: Candidate, blocks: Mapping[str, float], rule: Rule) -> Interval:
+    """Return the mean of all values, with the interval that replicates, or folds, give it."""
+    if not candidate.values:
+        return Interval(math.nan, None, None)
+    if rule.folds is None:
+        return t_interval([*candidate.values.values()], rule.confidence)
+    mean = mean_of([*candidate.values.values()])
+    if not blocks:  # not one fold is whole
+        return Interval(mean, None, None)
+    own = t_interval([*blocks.values()], rule.confidence, rule.overlap)
+    if own.low is None or own.high is None:
+        return Interval(mean, None, None)
+    return Interval(mean, mean - (own.mean - own.low), mean + (own.high - own.mean))
 
 
 def _order(
@@ -186,8 +239,7 @@ def _winner(candidates: Sequence[Candidate], rule: Rule) -> Candidate | None:
     if not eligible:
         return None
     best = _ranked(eligible, rule)[0]
-    difference = _by_seeds(candidates, rule)
-    compared = {each.id: _compare(each, best, rule=rule, find=difference) for each in eligible}
+    compared = _compare_all(eligible, candidates, best, rule=rule)
     return _order(eligible, compared, rule=rule)[0]
 
 
@@ -266,10 +318,10 @@ def _flips(
     sentences = []
     if winner.id != best.id:
         sentences.append(f"Without the tie rule {best.label} would have won.")
-    for replicate in sorted({key for each in candidates for key in each.values}):
-        without = _winner([_leave_out(each, replicate) for each in candidates], rule)
+    for name, left_out in _left_out_in_turn(candidates, rule).items():
+        without = _winner([_leave_out(each, left_out) for each in candidates], rule)
         if without is not None and without.id != winner.id:
-            sentences.append(f"Without {replicate} {without.label} would have won.")
+            sentences.append(f"Without {name} {without.label} would have won.")
     rivals = [each for each in _ranked(_eligible(candidates), rule) if each.id != winner.id]
     if rivals and winner.id == best.id:
         sentences.append(_margin(rivals[0], winner, rule))
@@ -284,12 +336,17 @@ def _margin(rival: Candidate, winner: Candidate, rule: Rule) -> str:
     return f"{rival.label} would have the {goal} mean if its mean were {gap:.4g} {change}."
 
 
-def _leave_out(candidate: Candidate, replicate: str) -> Candidate:
-    return Candidate(
-        id=candidate.id,
-        label=candidate.label,
-        values={key: value for key, value in candidate.values.items() if key != replicate},
-        missing=tuple(key for key in candidate.missing if key != replicate),
-        train_macs=candidate.train_macs,
-        seconds=candidate.seconds,
-    )
+def _left_out_in_turn(candidates: Sequence[Candidate], rule: Rule) -> dict[str, frozenset[str]]:
+    """Return each replicate by itself, or the replicates of each fold, by what they are called."""
+    names = sorted({key for each in candidates for key in each.values})
+    if rule.folds is None:
+        return {name: frozenset({name}) for name in names}
+    of = rule.folds.of
+    folds = dict.fromkeys(of[name] for name in names)
+    return {fold: frozenset(name for name in names if of[name] == fold) for fold in folds}
+
+
+def _leave_out(candidate: Candidate, replicates: frozenset[str]) -> Candidate:
+    kept = {key: value for key, value in candidate.values.items() if key not in replicates}
+    missing = tuple(key for key in candidate.missing if key not in replicates)
+    return replace(candidate, values=kept, missing=missing)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.search_schema import Range
 from studies.spec.settings import base_settings, canonical, with_changes
+from studies.tree.replicates import replicate_count
 
 if TYPE_CHECKING:
     from studies.tree.stages import Stage  # which is made with what is counted here
@@ -52,10 +53,10 @@ def budget_like(spec: StudySpec, stages: Iterable["Stage"]) -> WorkBudget:
     """Return what the cells of a tree's stages would compute, as the budget of a joint search."""
     groups = len(spec.data.classes) if spec.data.one_model_per_class else 1
     return WorkBudget(
-        limit=sum(_works(spec, stages)) * spec.search.replicates,
+        limit=sum(_works(spec, stages)) * replicate_count(spec),
         epochs=spec.training.epochs,
         image_size=spec.data.image_size,
-        cells=spec.search.replicates * groups,
+        cells=replicate_count(spec) * groups,
     )
 
 

@@ -101,10 +101,16 @@ def objective_value(result: CellResult, metric: str) -> float | None:
 
 
 def replicate_name(cell: PlannedCell) -> str:
-    """Name what a value is paired by: "seed 0", or "car, seed 0"."""
-    return named_replicate(cell.group, cell.seed)
+    """Name what a value is paired by: "seed 0", "fold 0, seed 0" or "car, fold 0, seed 0"."""
+    return named_replicate(cell.group, cell.seed, cell.fold)
 
 
-def named_replicate(group: str, seed: int) -> str:
+def named_replicate(group: str, seed: int, fold: int | None = None) -> str:
     """Name a replicate of a class; "" stands for all classes."""
-    return f"{group}, seed {seed}" if group else f"seed {seed}"
+    of_fold = "" if fold is None else f"{named_fold(fold)}, "
+    return f"{group and f'{group}, '}{of_fold}seed {seed}"
+
+
+def named_fold(fold: int) -> str:
+    """Name a fold as the setting `data.split.fold` counts it."""
+    return f"fold {fold}"

@@ -20,6 +20,7 @@ from studies.tree.cells import CellResult, PlannedCell, no_start
 from studies.tree.grown import Branch, Configuration, GrownStage, Tree
 from studies.tree.judging import ImageDifference, Judge
 from studies.tree.planning import Planner
+from studies.tree.replicates import replicate_count
 from studies.tree.stages import Stage, groups_of, stages_of
 
 Proposals = Mapping[str, Sequence[Mapping[str, Any]]]  # search name -> what a sampler proposed
@@ -114,7 +115,7 @@ def _base_branch(spec: StudySpec) -> Branch:
 
 def _count_cells(spec: StudySpec, stage: Stage, *, branches: int) -> int:
     """Count the cells of a stage that inherits some branches, proposed or not."""
-    return branches * stage.candidates_per_branch * len(stage.groups) * spec.search.replicates
+    return branches * stage.candidates_per_branch * len(stage.groups) * replicate_count(spec)
 
 
 def searches_of(stage: Stage, branches: Sequence[Branch]) -> list[Search]:

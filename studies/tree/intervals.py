@@ -11,6 +11,9 @@ the best is seen only afterwards, so an interval must hold for all pairs togethe
 
 Each is taken at half the error, and the narrower one counts: so both hold together. Of two
 configurations alone they are the same, and it is the paired t interval. One replicate gives none.
+
+Replicates whose training sets overlap, as those of folds do, are not independent: `overlap` widens
+every interval by the square root of 1 + replicates * overlap, and is explained in `fold_blocks`.
 """
 
 import math
@@ -48,6 +51,7 @@ class Rivals:
     count: int
     variance: float  # of a value, configuration and replicate allowed for
     freedom: int  # degrees of freedom of `variance`; 0: it is not known
+    overlap: float = 0.0  # what a mean's variance has beside 1 / replicates; 0: independent
 
 
 def confidence_of_each(count: int, confidence: float) -> float:
@@ -60,26 +64,27 @@ def mean_of(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def t_interval(values: Sequence[float], confidence: float) -> Interval:
-    """Return the mean with its two-sided Student t interval."""
+def t_interval(values: Sequence[float], confidence: float, overlap: float = 0.0) -> Interval:
+    """Return the mean with its two-sided Student t interval, corrected for an overlap."""
     mean = mean_of(values)
     if len(values) < 2:
         return Interval(mean, None, None)
     quantile = float(stdtrit(len(values) - 1, 0.5 + confidence / 2))
-    half = quantile * _standard_error(values)
+    half = quantile * _standard_error(values) * _widening(len(values), overlap)
     return Interval(mean, mean - half, mean + half)
 
 
-def rivals_of(measured: Sequence[Mapping[str, float]]) -> Rivals:
+def rivals_of(measured: Sequence[Mapping[str, float]], overlap: float = 0.0) -> Rivals:
     """Measure what configurations vary by, beyond what configuration and replicate explain.
 
     Args:
         measured: Replicate -> value of each; replicates may be missing.
+        overlap: Of the replicates' training sets.
     """
     names = sorted({name for values in measured for name in values})
     rows = sorted([values.get(name, math.nan) for name in names] for values in measured if values)
     if not rows:
-        return Rivals(0, 0.0, 0)
+        return Rivals(0, 0.0, 0, overlap)
     table = np.array(rows)
     there = ~np.isnan(table)
     centred = _less_row_means(np.where(there, table, 0.0), there)
@@ -97,7 +102,7 @@ def rivals_of(measured: Sequence[Mapping[str, float]]) -> Rivals:
     total = float(left @ left)
     is_rounding = total <= (NO_SPREAD * float(np.abs(table[there]).max(initial=0.0))) ** 2
     variance = 0.0 if freedom <= 0 or is_rounding else total / freedom
-    return Rivals(len(rows), variance, max(0, freedom))
+    return Rivals(len(rows), variance, max(0, freedom), overlap)
 
 
 def difference_interval(
@@ -105,14 +110,15 @@ def difference_interval(
 ) -> Interval:
     """Return the mean paired difference, with an interval that holds for all pairs of rivals."""
     mean = mean_of(differences)
+    wider = _widening(len(differences), rivals.overlap)
     halves = []
     error = (1 - confidence) / (1 if rivals.count <= 2 else 2)
     if rivals.freedom:
         quantile = _range_quantile(1 - error, rivals.count, rivals.freedom)
-        halves.append(quantile * math.sqrt(rivals.variance / len(differences)))
+        halves.append(quantile * math.sqrt(rivals.variance / len(differences)) * wider)
     if rivals.count > 2 and (spread := _standard_error(differences)) > _rounding(differences):
         tail = error / (rivals.count * (rivals.count - 1))  # of both sides, of each pair
-        halves.append(float(-stdtrit(len(differences) - 1, tail)) * spread)
+        halves.append(float(-stdtrit(len(differences) - 1, tail)) * spread * wider)
     if not halves or len(differences) < 2:
         return Interval(mean, None, None)
     return Interval(mean, mean - min(halves), mean + min(halves))
@@ -133,7 +139,10 @@ def chance_of(pairs: Sequence[Sequence[float]], rivals: Rivals, *, tried: int) -
     paired = [each for each in pairs if len(each) > 1]
     if not rivals.freedom or not paired:
         return None
-    distances = [abs(mean_of(each)) * math.sqrt(len(each)) for each in paired]
+    distances = [
+        abs(mean_of(each)) * math.sqrt(len(each)) / _widening(len(each), rivals.overlap)
+        for each in paired
+    ]
     if max(distances) == 0.0:
         return 1.0
     if rivals.variance == 0.0:
@@ -141,16 +150,22 @@ def chance_of(pairs: Sequence[Sequence[float]], rivals: Rivals, *, tried: int) -
     chance = _range_excess(max(distances) / math.sqrt(rivals.variance), tried, rivals.freedom)
     if tried <= 2:
         return chance
-    tails = [tried * (tried - 1) * _tail(each) for each in paired]
+    tails = [tried * (tried - 1) * _tail(each, rivals.overlap) for each in paired]
     return min(1.0, 2 * min(chance, *tails))
 
 
-def _tail(differences: Sequence[float]) -> float:
+def _tail(differences: Sequence[float], overlap: float) -> float:
     """Return the chance that Student's t is further out on one side; 1 without a spread."""
     spread = _standard_error(differences)
     if spread <= _rounding(differences):
         return 1.0
+    spread *= _widening(len(differences), overlap)
     return float(stdtr(len(differences) - 1, -abs(mean_of(differences)) / spread))
+
+
+def _widening(count: int, overlap: float) -> float:
+    """Return by how much an overlap widens an interval of so many values."""
+    return math.sqrt(1 + count * overlap)
 
 
 def _range_excess(widest: float, count: int, freedom: int) -> float:

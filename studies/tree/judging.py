@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.decisions import Candidate, CompareIds, Rule, decide
-from studies.tree.grown import Configuration, GrownStage, objective_value, replicate_name
+from studies.tree.fold_blocks import Folds
+from studies.tree.grown import (
+    Configuration,
+    GrownStage,
+    named_fold,
+    objective_value,
+    replicate_name,
+)
 from studies.tree.intervals import Interval, confidence_of_each
 from trackers.records import DecisionRecord
 
@@ -56,6 +63,7 @@ class Judge:
                 self._rule(grown, group),
                 tried=_tried((*above, grown), group),
                 reference=rivals[0].id if has_reference and rivals else "",
+                folds=_folds(self.spec, rivals),
             )
             decision = self._decide(grown, rivals, rule)
             if decision is None:
@@ -139,6 +147,14 @@ class Judge:
             for cell in configuration.cells
             if objective_value(self.results[cell.id], metric) is not None
         }
+
+
+def _folds(spec: StudySpec, rivals: Sequence[Configuration]) -> Folds | None:
+    """Return the fold of each replicate; None where the data are cut once."""
+    if spec.data.folds is None:
+        return None
+    cells = [cell for each in rivals for cell in each.cells if cell.fold is not None]
+    return Folds(spec.data.folds, {replicate_name(c): named_fold(c.fold or 0) for c in cells})
 
 
 def _from_seed(configuration: Configuration, first: int) -> Configuration:

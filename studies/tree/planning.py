@@ -6,9 +6,10 @@ from typing import Any
 
 from data_pipeline.settings import DataSettings
 from studies.spec.schema import CellSettings, StudySpec
-from studies.spec.settings import fingerprint, training_fingerprint, with_changes
+from studies.spec.settings import fingerprint, for_fold, training_fingerprint, with_changes
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.grown import Branch, Configuration
+from studies.tree.replicates import Replicate, replicates_of
 from studies.tree.stages import Stage
 
 
@@ -38,13 +39,13 @@ class Planner:
         cells: list[PlannedCell] = []
         sources: dict[str, PlannedCell] = {}
         for group, wanted in settings.items():
-            for seed in range(self.spec.search.replicates):
+            for replicate in replicates_of(self.spec):
                 if stage.after_training:
-                    inherited = self.cell(branch.settings[group], group, seed)
+                    inherited = self.cell(branch.settings[group], group, replicate)
                     source = self.cells.get(inherited.source or inherited.id)
                     if source is not None:  # else it ended, and is planned no longer
                         sources[source.id] = source
-                cells.append(self.cell(wanted, group, seed))
+                cells.append(self.cell(wanted, group, replicate))
         candidate = Configuration(
             id=id,
             parent=branch.origin[groups[0]],
@@ -56,11 +57,12 @@ class Planner:
         )
         return candidate, sources
 
-    def cell(self, settings: CellSettings, group: str, seed: int) -> PlannedCell:
+    def cell(self, settings: CellSettings, group: str, replicate: Replicate) -> PlannedCell:
         """Find the cell with these settings, re-score one trained alike, or plan to train one.
 
         A cell that ended stays what it was: only where it was trained are there predictions.
         """
+        seed, settings = replicate.seed, for_fold(settings, replicate.fold)
         data = self.data_fingerprint(settings.data)
         start = self.start_fingerprint(settings)
         identity = fingerprint(settings, seed=seed, data=data, start=start)
@@ -79,6 +81,7 @@ class Planner:
             seed=seed,
             group=group,
             source=None if source == identity else source,
+            fold=replicate.fold,
         )
         self.cells[identity] = cell
         return cell
