@@ -3,7 +3,7 @@
 from data_pipeline.settings import NO_EFFECT, DataSettings
 
 # What changes neither decoded pixels nor labels, beside the fields that have no effect at all.
-OF_OTHER_STEPS = frozenset({"augment", "normalize", "limit", "split", "clip"})
+OF_OTHER_STEPS = frozenset({"augment", "balance", "normalize", "limit", "split", "folds", "clip"})
 
 
 def reading_settings(settings: DataSettings, without: frozenset[str] = frozenset()) -> str:

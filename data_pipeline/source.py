@@ -15,6 +15,7 @@ from data_pipeline.datasets.dataset import Dataset, Item, VideoItem, pooled
 from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.errors import DataError, MissingDataError
 from data_pipeline.integrity.checking import sound
+from data_pipeline.loading.class_balance import balance_fault, class_turns
 from data_pipeline.loading.decoding import ImageDecoder, VideoDecoder
 from data_pipeline.loading.loaders import CPU, Delivery, EpochLoader, Shuffle
 from data_pipeline.loading.prepared import ImageSplit, PreparedSplit
@@ -56,6 +57,7 @@ class DataSource:
         self._given: dict[SplitName, Dataset | None] = {}
         self._cut: Mapping[SplitName, Dataset] | None = None  # where the policy is not "given"
         self._datasets: dict[SplitName, Dataset] = {}
+        self._usable: dict[SplitName, Dataset] = {}
         self._prepared: dict[SplitName, PreparedSplit] = {}
 
     def stored_scale(self, stored_hw: tuple[int, int]) -> tuple[float, float]:
@@ -71,13 +73,17 @@ class DataSource:
         return stored_hw[0] / scaled[0], stored_hw[1] / scaled[1]
 
     def training(self, batch_size: int) -> EpochLoader:
-        """Return the training split, shuffled and augmented anew every epoch.
+        """Return the training split, balanced, shuffled and augmented anew every epoch.
 
         Raises:
             MissingDataError: The split holds no image of the classes.
         """
-        shuffle = Shuffle(self._seed, tuple(self._settings.augment))
-        return self._loader(self._needed("train"), batch_size, shuffle)
+        split = self._needed("train")
+        settings = self._settings
+        classes = [] if settings.balance == "none" else self._classes("train")
+        turns = class_turns(classes, settings.balance)
+        shuffle = Shuffle(self._seed, tuple(settings.augment), turns)
+        return self._loader(split, batch_size, shuffle)
 
     def training_images(self, batch_size: int) -> EpochLoader:
         """Return the training split in the order of its image ids, not augmented.
@@ -156,16 +162,27 @@ class DataSource:
             self._prepared[name] = self._prepare(name)
         return self._prepared[name]
 
+    def _classes(self, name: SplitName) -> list[str]:
+        """Return the one class of each sample that can be used, in their order."""
+        return [item.classes[0] for item in self._sound(name).items]
+
+    def _sound(self, name: SplitName) -> Dataset:
+        """Return a split without what cannot be decoded, as far as that was asked for."""
+        if name not in self._usable:
+            dataset = self.dataset(name)
+            if self._examines:
+                dataset = sound(
+                    dataset,
+                    self._settings,
+                    self._task,
+                    progress=self._delivery.progress,
+                    fingerprint=self._fingerprint,
+                )
+            self._usable[name] = dataset
+        return self._usable[name]
+
     def _prepare(self, name: SplitName) -> PreparedSplit:
-        settings, dataset = self._settings, self.dataset(name)
-        if self._examines:
-            dataset = sound(
-                dataset,
-                settings,
-                self._task,
-                progress=self._delivery.progress,
-                fingerprint=self._fingerprint,
-            )
+        settings, dataset = self._settings, self._sound(name)
         if not isinstance(settings, VideoFields):
             images = ImageDecoder(
                 cast("tuple[Item, ...]", dataset.items), settings.resize, settings.image_size
@@ -253,6 +270,9 @@ def open_data(
             f"model, got {settings.classes or 'none'}; name one"
         )
     _check_one_size(settings, task)
+    fault = balance_fault(task, settings.balance)
+    if fault is not None:
+        raise DataError(f"data.balance {fault}")
     if settings.cache == "auto":
         check_bound()
     problems = check_data(settings)

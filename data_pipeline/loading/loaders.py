@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from data_pipeline.cache.sample_cache import Progress
+from data_pipeline.loading.class_balance import ClassTurns
 from data_pipeline.loading.collating import collate
 from data_pipeline.loading.decoding_processes import (
     FEW_SAMPLES,
@@ -53,6 +54,7 @@ class Shuffle:
 
     seed: int
     augment: tuple[AnyAugmentation, ...] = ()
+    classes: ClassTurns | None = None  # how often each sample is shown; None: once
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,14 @@ class EpochLoader:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        return -(-len(self._split) // self._batch_size)
+        return -(-self.images // self._batch_size)
 
     @property
     def images(self) -> int:
-        """Images or clips per epoch."""
-        return len(self._split)
+        """Images or clips per epoch; one that is shown twice counts twice."""
+        if self._shuffle is None or self._shuffle.classes is None:
+            return len(self._split)
+        return len(self._shuffle.classes)
 
     def prepare(self) -> None:
         """Decode and keep what can be kept, if it is not yet; an epoch does so otherwise."""
@@ -140,8 +144,8 @@ class EpochLoader:
         batches = [batch[part(len(batch))] for batch in whole_batches]
         collated = (collate(samples) for samples in self._samples(batches, number))
         arrived = delivered(collated, self._delivery.device)
-        for indices, batch in zip(batches, arrived, strict=True):
-            augmented = self._augmented(batch, number, indices)
+        for turns, batch in zip(batches, arrived, strict=True):
+            augmented = self._augmented(batch, number, turns)
             yield normalized_batch(augmented, self._delivery.normalize)
 
     def _cores(self) -> int:
@@ -162,36 +166,41 @@ class EpochLoader:
         augmented = self._augmented(prepared, number, [index])
         return Seen(prepared, augmented, normalized_batch(augmented, self._delivery.normalize))
 
-    def _augmented(self, batch: Batch, number: int, indices: Sequence[int]) -> Batch:
-        """Change the batch as drawn for each sample, where it is, on the device."""
+    def _augmented(self, batch: Batch, number: int, turns: Sequence[int]) -> Batch:
+        """Change the batch as drawn for each turn, where it is, on the device."""
         if self._shuffle is None or not self._shuffle.augment:
             return batch
-        seeds = [self._seed(AUGMENT, number, index) for index in indices]
+        seeds = [self._seed(AUGMENT, number, turn) for turn in turns]
         return augmented_batch(batch, self._shuffle.augment, seeds)
 
     def _order(self, number: int) -> list[int]:
+        """Return the turns of an epoch: samples, each once unless classes are balanced."""
         if self._shuffle is None:
             return list(range(len(self._split)))
         random = np.random.default_rng([ORDER, self._shuffle.seed, number])
-        return [int(index) for index in random.permutation(len(self._split))]
+        if self._shuffle.classes is None:
+            return [int(index) for index in random.permutation(len(self._split))]
+        turns = self._shuffle.classes.drawn(random)
+        return [turns[int(place)] for place in random.permutation(len(turns))]
 
-    def _seed(self, purpose: int, number: int, index: int) -> int:
-        """Return 63 bits for what is drawn for a sample; 0 where nothing is."""
+    def _seed(self, purpose: int, number: int, turn: int) -> int:
+        """Return 63 bits for what is drawn for a turn of a sample; 0 where nothing is."""
         if self._shuffle is None:
             return 0
-        words = struct.pack("<4Q", purpose, self._shuffle.seed, number, index)
+        words = struct.pack("<4Q", purpose, self._shuffle.seed, number, turn)
         return int.from_bytes(blake2b(words, digest_size=8).digest()) >> 1
 
-    def _requests(self, number: int, indices: Iterable[int]) -> list[Request]:
-        return [(index, self._seed(CUT, number, index)) for index in indices]
+    def _requests(self, number: int, turns: Iterable[int]) -> list[Request]:
+        samples = len(self._split)
+        return [(turn % samples, self._seed(CUT, number, turn)) for turn in turns]
 
     def _samples(self, batches: Sequence[list[int]], number: int) -> Iterator[list[Sample]]:
         is_kept = self._split.are_kept().tolist()
-        missing = [self._requests(number, (i for i in b if not is_kept[i])) for b in batches]
+        wanted = [self._requests(number, turns) for turns in batches]
+        missing = [[each for each in requests if not is_kept[each[0]]] for requests in wanted]
         decoded = self._decoded([requests for requests in missing if requests])
-        for indices, absent in zip(batches, missing, strict=True):
+        for requests, absent in zip(wanted, missing, strict=True):
             fresh = dict(zip(absent, next(decoded), strict=True)) if absent else {}
-            requests = self._requests(number, indices)
             yield [self._sample(request, fresh) for request in requests]
 
     def _sample(self, request: Request, fresh: dict[Request, Sample]) -> Sample:

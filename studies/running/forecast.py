@@ -29,6 +29,7 @@ from studies.tree.stages import groups_of
 from trackers.records import JsonValue, Outcome
 
 TIMING_TIMEOUT_S = 600
+NOT_OF_KEPT = {"augment", "balance", "normalize", "cache", "workers"}  # the kept is the same
 ASSEMBLY = "assembly"  # what only the assemblies need is listed under
 
 
@@ -255,7 +256,7 @@ def _keeping_s(to_train: Sequence[PlannedRow], timed: TimedBatch | None) -> floa
 
 def _kept_form(data: DataSettings) -> str:
     """Name what is kept: cells with the same name share it."""
-    form = data.model_dump(mode="json", exclude={"augment", "normalize", "cache", "workers"})
+    form = data.model_dump(mode="json", exclude=NOT_OF_KEPT)
     clip = form.pop("clip", None)
     if clip is not None:
         form["side"] = clip["shorter_side"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from data_pipeline.catalog import DATASETS, check_data, class_names
 from data_pipeline.errors import DataError
+from data_pipeline.loading.class_balance import balance_fault
 from data_pipeline.settings import DataSettings
 from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from models.catalog import MODELS, TASKS
@@ -36,6 +37,7 @@ def study_findings(draft: Draft, *, on_disk: bool) -> Iterator[Finding]:
     yield from recording_findings(draft)
     yield from _size_findings(draft)
     yield from _shape_findings(draft)
+    yield from _balance_findings(draft)
     yield from _clip_findings(draft)
     yield from _pretrained_findings(draft)
     yield from _objective_findings(draft)
@@ -113,6 +115,15 @@ def _shape_findings(draft: Draft) -> Iterator[Finding]:
     message = shape_fault(draft.model, draft.data.resize)
     if message:
         yield Finding(("data", "resize"), message)
+
+
+def _balance_findings(draft: Draft) -> Iterator[Finding]:
+    """Classes can be balanced where a sample has one."""
+    if draft.task is None or draft.data is None:
+        return
+    message = balance_fault(draft.task, draft.data.balance)
+    if message:
+        yield Finding(("data", "balance"), message)
 
 
 def _few_classes_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from data_pipeline.loading.class_balance import balance_fault
 from models.catalog import MODELS
+from models.loss_settings import SOFTMAX_LOSSES
 from models.pretrained_settings import pretrained_fault
-from models.settings import SOFTMAX_LOSSES
 from studies.spec.clip_checks import clip_fault
 from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
@@ -208,9 +209,9 @@ class SettingsTrial:
         if is_new and self.task is not None and self.task not in entry.tasks:
             return Complaint("model", f"model '{settings.model.name}' is not for {self.task}")
         if self.task is not None:
-            idle = dict(idle_settings(self.task, settings.training, settings.evaluation))
-            for path in (path for path in changes if path in idle):
-                return Complaint(path, idle[path])
+            unfit = _unfit_for(self.task, settings)
+            for path in (path for path in changes if path in unfit):
+                return Complaint(path, unfit[path])
         recording = recording_fault(settings.model, settings.training)
         if recording is not None and any(
             path.startswith(("model", "training")) for path in changes
@@ -297,3 +298,10 @@ def _blamed(
 
 def _listed(chosen: Mapping[str, Option]) -> str:
     return ", ".join(f"{path} {shown(option.value)}" for path, option in chosen.items())
+
+
+def _unfit_for(task: str, settings: CellSettings) -> dict[str, str]:
+    """Return what the task makes nothing of, by the setting's path."""
+    unfit = dict(idle_settings(task, settings.training, settings.evaluation))
+    message = balance_fault(task, settings.data.balance)
+    return unfit | ({"data.balance": message} if message else {})
