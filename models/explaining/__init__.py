@@ -1,0 +1,1 @@
+"""Looking inside a classifier: where it looked, and what its layers answer to."""
