@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from reports import theme
-from reports.action_contents import ActionContents, action_contents
 from reports.assembly_contents import AssemblyContents, assembly_contents
 from reports.class_contents import class_contents
 from reports.comparison_contents import ComparisonContents, comparison_contents
@@ -21,6 +20,7 @@ from reports.figures.tree_drawing import (
 )
 from reports.notation import metric_name, sentence_case, slug
 from reports.pixel_contents import PixelContents, pixel_contents
+from reports.recognition_contents import RecognitionContents, recognition_contents
 from reports.search_contents import SearchContents, search_contents
 from reports.tables.comparison import ComparedTable, comparison
 from reports.tables.confirmation import ConfirmationTable, confirmation_table
@@ -72,7 +72,7 @@ class Contents:
     classes: tuple[EmbeddedFigure, ...]
     pixels: PixelContents
     detection: DetectionContents
-    actions: ActionContents
+    recognition: RecognitionContents
     side_by_side: tuple[SideBySide, ...]
     held_out: HeldOutTable
     environment: Environment
@@ -101,7 +101,7 @@ def contents(study: StudyRecord) -> Contents:
         classes=class_contents(study),
         pixels=pixel_contents(study),
         detection=detection_contents(study),
-        actions=action_contents(study),
+        recognition=recognition_contents(study),
         side_by_side=side_by_side(study),
         held_out=held_out_table(study),
         environment=environment(study),

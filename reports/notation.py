@@ -32,6 +32,8 @@ METRIC_WORDS = {
     "clip_top1": "top-1 of clips",
     "clip_top5": "top-5 of clips",
     "class_recall": "class-mean recall",
+    "f1": "F1",
+    "ece": "ECE",
     "thesis_ap": "AP (thesis)",
     "box_mse": "box MSE",
     "lr": "learning rate",
@@ -52,6 +54,7 @@ LOWER_IS_BETTER = frozenset(
         "rand_error",
         "pixel_error",
         "warping_error",
+        "ece",
         "hours",
         "epochs",
         "seconds_per_epoch",
@@ -72,6 +75,8 @@ CLASS_METRICS = (
     "auc",
     "iou",
     "recall",
+    "precision",
+    "f1",
 )
 AVERAGE_PRECISION = re.compile(r"\ba([pr])(\d*)\b")
 EXPONENT = re.compile(r"(\de-)(\d)")

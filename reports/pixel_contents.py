@@ -32,7 +32,7 @@ class PixelContents:
     thresholds: tuple[Panel, ...]
     threshold_table: ThresholdTable | None
     matrices: tuple[Panel, ...]
-    unit: str  # of the matrices: "pixels", "videos"
+    unit: str  # of the matrices: "pixels", "videos", "images"
     found: tuple[FoundRow, ...]
     strips: tuple[Strip, ...]
     threshold_strips: tuple[Strip, ...]

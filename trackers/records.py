@@ -72,6 +72,11 @@ class CellRecord:
 
         class_scores_<split>     JSON of videos, recall and precision of each class
 
+    and of networks that classify images (`models/tasks/classification_files.py`)
+
+        class_scores_<split>     JSON of images, recall, precision and F1 of each class
+        calibration_<split>      JSON of images, confidence and accuracy by bins of confidence
+
     and of detectors of boxes (`models/tasks/detection_files.py`, `detection_speed.py`)
 
         detection_curves_<split>     JSON of precision against recall per class, at IoU 0.5

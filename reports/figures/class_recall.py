@@ -1,4 +1,4 @@
-"""Which actions are recognised? Each class's recall, from what the winners' trials kept."""
+"""Which classes are recognised? Each class's recall, from what the winners' trials kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from reports.notation import SPLIT_WORDS, plural, score, sentence_case
 from reports.winners import Winner, winners
 from trackers.records import StudyRecord
 
+IMAGES, VIDEOS = "images", "videos"
 ROW_HEIGHT = 18  # pixels of a class
 
 
@@ -21,9 +22,10 @@ class ClassRecall:
     """One class of one winner."""
 
     name: str
-    videos: int  # of the split
+    samples: int  # of the split
     recall: float  # mean over seeds
     precision: float | None  # mean over seeds; None where it was never predicted
+    f1: float | None  # the same; None of trials that did not keep it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class RecallPanel:
     label: str
     split: str  # "test" where it was scored, else "val"
     seeds: int
-    videos: int
-    clips_per_video: tuple[int, ...]  # views times crops; several where videos differ
+    samples: int
+    unit: str  # what a sample is: "videos" or "images"
     classes: tuple[ClassRecall, ...]
 
     @property
@@ -54,43 +56,44 @@ def recall_panels(study: StudyRecord) -> tuple[RecallPanel, ...]:
 
 
 def _panel(winner: Winner, split: str, kept: Sequence[Mapping[str, Any]]) -> RecallPanel:
-    names = dict.fromkeys(name for content in kept for name in content["classes"])
-    classes = [
-        each
-        for name in names
-        if (each := _class(name, [content["classes"].get(name, {}) for content in kept]))
-    ]
-    clips = {int(count) for content in kept for count in content["clips_per_video"]}
+    unit = IMAGES if any(IMAGES in content for content in kept) else VIDEOS
+    seeds = [content["classes"] for content in kept]
+    names = dict.fromkeys(name for classes in seeds for name in classes)
+    found = (_class(name, unit, [classes.get(name, {}) for classes in seeds]) for name in names)
     return RecallPanel(
         label=winner.name,
         split=split,
         seeds=len(kept),
-        videos=max((int(content["videos"]) for content in kept), default=0),
-        clips_per_video=tuple(sorted(clips)),
-        classes=tuple(sorted(classes, key=lambda each: (each.recall, each.name))),
+        samples=max((int(content[unit]) for content in kept), default=0),
+        unit=unit,
+        classes=tuple(sorted(filter(None, found), key=lambda each: (each.recall, each.name))),
     )
 
 
-def _class(name: str, seeds: Sequence[Mapping[str, Any]]) -> ClassRecall | None:
-    """Average a class over seeds; None where the split has no video of it."""
-    recall = mean(finite(each.get("recall")) for each in seeds)
+def _class(name: str, unit: str, seeds: Sequence[Mapping[str, Any]]) -> ClassRecall | None:
+    """Average a class over seeds; None where the split has no sample of it."""
+    recall, precision, f1 = (
+        mean(finite(each.get(column)) for each in seeds)
+        for column in ("recall", "precision", "f1")
+    )
     if recall is None:
         return None
-    videos = max(int(each.get("videos", 0)) for each in seeds)
-    return ClassRecall(name, videos, recall, mean(finite(each.get("precision")) for each in seeds))
+    return ClassRecall(name, max(int(each.get(unit, 0)) for each in seeds), recall, precision, f1)
 
 
 def recall_figure(panel: RecallPanel) -> go.Figure:
-    """Draw a bar per class, from none to all of its videos."""
+    """Draw a bar per class, from none to all of its samples."""
     trace = {
         "type": "bar",
         "orientation": "h",
         "y": [each.name for each in panel.classes],
         "x": [round(each.recall, 4) for each in panel.classes],
-        "customdata": [[each.videos, score(each.precision)] for each in panel.classes],
+        "customdata": [
+            [each.samples, score(each.precision), score(each.f1)] for each in panel.classes
+        ],
         "marker": {"color": theme.SERIES[4]},
-        "hovertemplate": "%{y}: recall %{x:.3f} of %{customdata[0]:,} videos, precision "
-        "%{customdata[1]}<extra></extra>",
+        "hovertemplate": "%{y}: recall %{x:.3f} of %{customdata[0]:,} "
+        f"{panel.unit}, precision %{{customdata[1]}}, F1 %{{customdata[2]}}<extra></extra>",
     }
     names = theme.axis("", type="category", autorange="reversed", dtick=1, showgrid=False)
     return go.Figure(
@@ -110,7 +113,7 @@ def recall_summary(panel: RecallPanel) -> str:
     least, most = panel.classes[0], panel.classes[-1]
     return (
         f"{sentence_case(SPLIT_WORDS[panel.split])} split, {plural(panel.seeds, 'seed')}, "
-        f"{plural(panel.videos, 'video')}: mean of {len(panel.classes)} classes "
+        f"{plural(panel.samples, panel.unit[:-1])}: mean of {len(panel.classes)} classes "
         f"{score(panel.mean)}; least {least.name} ({score(least.recall)}), most {most.name} "
         f"({score(most.recall)})."
     )

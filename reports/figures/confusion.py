@@ -34,7 +34,7 @@ class Confusion:
     seeds: int
     labels: tuple[str, ...]
     matrix: NDArray[np.int64]  # (labels, labels), rows truth, columns prediction
-    unit: str = "pixels"  # or "videos"; or "objects", whose last label is the background
+    unit: str = "pixels"  # or "videos", "images"; or "objects", the last label the background
 
     @property
     def shares(self) -> NDArray[np.float64]:

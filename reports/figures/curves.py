@@ -23,7 +23,8 @@ from trackers.records import CellRecord, StageRecord, StudyRecord
 
 LOSSES = (VALIDATION, TRAINING)
 # What is drawn beside the objective, where a task has more than one way to be right.
-BESIDE = {"action_recognition": ("val/top1", "val/top5", "train/top1")}
+RIGHT = ("val/top1", "val/top5", "train/top1")
+BESIDE = {"action_recognition": RIGHT, "image_classification": RIGHT}
 POINTS = 600  # most of a line: there are no more pixels
 TIME_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 

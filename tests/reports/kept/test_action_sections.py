@@ -266,7 +266,7 @@ def test_top_1_and_top_5_have_curves(actions: StudyRecord) -> None:
 
 def test_recalls_are_means_over_seeds_the_least_first(kept: StudyRecord) -> None:
     (panel,) = recall_panels(kept)
-    assert [(each.name, each.videos) for each in panel.classes] == [("walk", 8), ("run", 12)]
+    assert [(each.name, each.samples) for each in panel.classes] == [("walk", 8), ("run", 12)]
     assert [each.recall for each in panel.classes] == pytest.approx([0.5, 0.8])
     assert recall_summary(panel) == (
         "Validation split, 2 seeds, 20 videos: mean of 2 classes 0.650; least walk (0.500), most "
@@ -312,15 +312,15 @@ def test_views_and_crops_are_stated(kept: StudyRecord) -> None:
         "A video is scored by 3 views x 1 crop of 16 frames: the mean of their probabilities."
     )
     assert scoring_sentence(kept) == sentence
-    assert contents(kept).actions.scoring == sentence
+    assert contents(kept).recognition.scoring == sentence
     assert render(kept).count(sentence) == 2, "beside the actions and the test split"
 
 
 def test_page_shows_recall_pairs_and_matrix(kept: StudyRecord) -> None:
     text = render(kept)
     for words in (
-        '<section id="actions"',
-        'href="#actions"',
+        '<section id="recognition"',
+        'href="#recognition"',
         "Most confused pairs of split policy random",
         "each column what its videos were taken for",
     ):
@@ -328,7 +328,7 @@ def test_page_shows_recall_pairs_and_matrix(kept: StudyRecord) -> None:
 
 
 def test_page_of_pictures_has_no_section_of_actions(study: StudyRecord) -> None:
-    assert '<section id="actions"' not in render(study)
+    assert '<section id="recognition"' not in render(study)
 
 
 def test_test_scores_by_class_are_a_table_of_their_own(actions: StudyRecord) -> None:
