@@ -37,7 +37,9 @@ class RunRegister:
             path: Of the run's page on the server: "/#/experiments/1/runs/…".
         """
         folder = self._studies / study
-        known = self._known.setdefault(study, run_addresses(folder))
+        if study not in self._known:
+            self._known[study] = run_addresses(folder)
+        known = self._known[study]
         address = f"{self._base}{path}"
         if known.get(cell) == address:
             return
