@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from models.classification.resnet_cifar_settings import (
+    ResNetCifarSettings,
+    resnet_cifar_parameters,
+    resnet_cifar_size_rule,
+)
 from models.classification.resnet_settings import (
     RESNET_50_PARAMETERS,
     RESNET_50_PARAMETERS_PER_CHANNEL,
@@ -21,6 +26,14 @@ CLASSIFIERS: Mapping[str, ModelEntry] = MappingProxyType(
             parameters=linear_in_channels(RESNET_50_PARAMETERS, RESNET_50_PARAMETERS_PER_CHANNEL),
             builder="models.classification.resnet:build_resnet",
             pretrain="models.classification.resnet:load_resnet",
+        ),
+        "resnet_cifar": ModelEntry(
+            tasks=frozenset({"image_classification"}),
+            settings=ResNetCifarSettings,
+            summary="ResNet of 8 to 110 layers for small pictures, as on CIFAR (2016)",
+            size_rule=resnet_cifar_size_rule,
+            parameters=linear_in_channels(resnet_cifar_parameters(ResNetCifarSettings(), 0), 65),
+            builder="models.classification.resnet_cifar:build_resnet_cifar",
         ),
     }
 )
