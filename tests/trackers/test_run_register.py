@@ -27,12 +27,15 @@ def test_a_run_is_noted_once_and_another_one_replaces_it(tmp_path: Path) -> None
     assert run_addresses(tmp_path / "demo") == {"c1": f"{UI}/#/experiments/1/runs/new"}
 
 
-def test_what_was_noted_is_read_once(tmp_path: Path) -> None:
+def test_what_was_noted_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(
+        "trackers.run_register.run_addresses", lambda folder: read.append(folder) or {}
+    )
     register = RunRegister(tmp_path, "http://localhost:5001")
-    register.note("demo", "c1", PATH)
-    (tmp_path / "demo" / FILE).write_text("")
-    register.note("demo", "c1", PATH)
-    assert (tmp_path / "demo" / FILE).read_text() == ""
+    for cell in ("c1", "c2"):
+        register.note("demo", cell, PATH)
+    assert read == [tmp_path / "demo"]
 
 
 def test_a_line_that_a_crash_has_cut_is_passed_over(tmp_path: Path) -> None:
