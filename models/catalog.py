@@ -11,6 +11,13 @@ from types import MappingProxyType
 from models.classification.catalog import CLASSIFIERS
 from models.detection.catalog import DETECTORS
 from models.entries import ModelEntry, TaskEntry, any_size
+from models.loss_settings import (
+    IMAGE_LOSSES,
+    LOSSES_OF_SETTINGS,
+    OF_PIXELS,
+    SIGMOID_LOSSES,
+    SOFTMAX_LOSSES,
+)
 from models.metrics.names import (
     ACTION_METRICS,
     AT_THRESHOLD,
@@ -30,7 +37,7 @@ from models.reference_settings import (
     OtsuSettings,
 )
 from models.segmentation.catalog import SEGMENTERS
-from models.settings import LOSSES_OF_SETTINGS, SOFTMAX_LOSSES, TrainingSettings
+from models.settings import TrainingSettings
 from models.tabulated_settings import (
     IDLE,
     TabulatedSettings,
@@ -131,11 +138,9 @@ IDLE_WITH_OBJECTS = (
     "evaluation.also",
 )
 # One class of all is chosen, the most probable one.
-IDLE_WITH_ONE_CLASS = (
-    *(f"training.{name}" for name in LOSSES_OF_SETTINGS),
-    "evaluation.threshold",
-    "evaluation.also",
-)
+IDLE_WITH_ONE_CLASS = ("evaluation.threshold", "evaluation.also")
+IDLE_WITH_ACTIONS = (*(f"training.{name}" for name in LOSSES_OF_SETTINGS), *IDLE_WITH_ONE_CLASS)
+IDLE_WITH_IMAGES = (*(f"training.{name}" for name in OF_PIXELS), *IDLE_WITH_ONE_CLASS)
 TASKS: Mapping[str, TaskEntry] = MappingProxyType(
     {
         "action_recognition": TaskEntry(
@@ -145,7 +150,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             builder="models.tasks.actions:build_task",
             rescore=None,  # nothing of `evaluation` changes what was predicted
             predictor="models.tasks.action_predictor:build_predictor",
-            idle_settings=IDLE_WITH_ONE_CLASS,
+            idle_settings=IDLE_WITH_ACTIONS,
             losses=("cross_entropy",),
             has_single_classes=False,
             image_statistic="models.metrics.resampled_classes:image_statistic",
@@ -158,8 +163,8 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             builder="models.tasks.classification:build_task",
             rescore=None,  # nothing of `evaluation` changes what was predicted
             predictor="models.tasks.classification_predictor:build_predictor",
-            idle_settings=IDLE_WITH_ONE_CLASS,
-            losses=("cross_entropy",),
+            idle_settings=IDLE_WITH_IMAGES,
+            losses=IMAGE_LOSSES,
             has_single_classes=False,
             image_statistic="models.metrics.resampled_classes:image_statistic",
             resampled=("top1", "top5", "class_recall"),
@@ -171,6 +176,8 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             builder="models.tasks.segmentation:build_task",
             rescore="models.metrics.segmentation:rescore",
             predictor="models.tasks.segmentation_predictor:build_predictor",
+            idle_settings=("training.label_smoothing",),
+            losses=SIGMOID_LOSSES + SOFTMAX_LOSSES,
             image_statistic="models.metrics.resampled_pixels:image_statistic",
             resampled=("iou", "iou_image_mean", "dice", "class_accuracy", "pixel_accuracy"),
         ),

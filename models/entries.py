@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.settings import Loss, ModelSettings, TrainingSettings
+from models.loss_settings import Loss
+from models.settings import ModelSettings, TrainingSettings
 
 SizeRule = Callable[[Any, int], str | None]
 ClipRule = Callable[[Any, "ClipShape"], str | None]

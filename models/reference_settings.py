@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.settings import LOSSES_OF_SETTINGS, ModelSettings, TrainingSettings
+from models.loss_settings import LOSSES_OF_SETTINGS
+from models.settings import ModelSettings, TrainingSettings
 
 # What training minimises is reported of references too; everything else is about how it learns.
 IDLE_WITHOUT_GRADIENTS = tuple(

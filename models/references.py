@@ -27,6 +27,7 @@ from torch import nn
 from models.best_weights import best_name, save_best
 from models.catalog import TASKS
 from models.effective import describe_clips
+from models.loss_settings import SOFTMAX_LOSSES
 from models.reference_boxes import ConstantBoxes, build_constant_boxes, fit_boxes
 from models.reference_classes import ConstantClasses, build_constant_classes, fit_shares
 from models.reference_networks import (
@@ -47,7 +48,6 @@ from models.session import (
     TrainingResult,
     TrainingSession,
 )
-from models.settings import SOFTMAX_LOSSES
 from models.tasks.task import Task
 from models.workbench import load_weights
 

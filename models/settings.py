@@ -3,40 +3,15 @@
 Each architecture subclasses `ModelSettings` in its family's `settings.py` with a literal `name`.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.frozen_settings import FrozenSettings
+from models.loss_settings import FEWEST_OF_TRIPLET, LossSettings
 from models.optimizer_settings import OptimizerSettings
 from models.schedule_settings import ConstantSchedule, OneCycleSchedule, Schedule, Warmup, spans
 
-SIGMOID_LOSSES = ("bce", "dice", "focal", "lovasz_hinge")  # a sigmoid per class
-SOFTMAX_LOSSES = ("cross_entropy", "softmax_dice", "softmax_focal", "lovasz_softmax")
-FOCAL_LOSSES = ("focal", "softmax_focal")
-PIXEL_LOSSES = ("bce", "cross_entropy", *FOCAL_LOSSES)  # a sum over pixels, which can be weighted
-USUAL_LOSS = "bce"  # of segmentation
-MOST_WEIGHT = 1e6  # of a pixel
-LOSSES_OF_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "focal_gamma": FOCAL_LOSSES,
-        "focal_alpha": ("focal",),
-        "class_weights": PIXEL_LOSSES,
-        "border_weight": PIXEL_LOSSES,
-    }
-)  # setting -> losses that it has an effect in
-Loss = Literal[
-    "bce",
-    "dice",
-    "focal",
-    "lovasz_hinge",
-    "cross_entropy",
-    "softmax_dice",
-    "softmax_focal",
-    "lovasz_softmax",
-]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 # Counted to the nearest 0.001: nearer to 0 everything would be found.
 Threshold: TypeAlias = Annotated[float, Field(ge=0.001, le=0.999)]
@@ -48,53 +23,6 @@ class ModelSettings(FrozenSettings):
     """Fields of every model."""
 
     name: str = Field(description="Name of the model; `visionstudy models list` shows all.")
-
-
-class BorderWeight(FrozenSettings):
-    """Weight of the pixels between objects that nearly touch (Ronneberger et al. 2015, eq. 2)."""
-
-    of: str | None = Field(
-        None,
-        description="Class whose connected areas are the objects; null: the one class beside the "
-        "background.",
-    )
-    w0: float = Field(
-        10.0, gt=0, le=MOST_WEIGHT, description="Weight added where two objects all but touch."
-    )
-    sigma: float = Field(
-        5.0,
-        gt=0,
-        le=1000,
-        description="How far it reaches: it falls with the sum of the distances to the two "
-        "nearest objects, as a Gaussian of this standard deviation; pixels of the network's "
-        "input.",
-    )
-
-
-def _weights_of_classes(value: object) -> object:
-    if value is not None and value != "median_frequency" and not _is_filled_mapping(value):
-        raise ValueError(
-            "must be median_frequency, a mapping of class names to weights, such as {car: 2.5}, "
-            f"or null; got {value}"
-        )
-    if isinstance(value, Mapping):
-        for name, weight in value.items():
-            is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-            if not (is_number and 0 < weight <= MOST_WEIGHT):
-                raise ValueError(
-                    f"{name} must have a weight above 0 and at most {MOST_WEIGHT:g}, got {weight}"
-                )
-    return value
-
-
-def _is_filled_mapping(value: object) -> bool:
-    return isinstance(value, Mapping) and len(value) > 0
-
-
-ClassWeights: TypeAlias = Annotated[
-    Literal["median_frequency"] | dict[str, Annotated[float, Field(gt=0, le=MOST_WEIGHT)]] | None,
-    BeforeValidator(_weights_of_classes),
-]
 
 
 class TransferSettings(FrozenSettings):
@@ -162,7 +90,7 @@ class TransferSettings(FrozenSettings):
         return self
 
 
-class TrainingSettings(OptimizerSettings):
+class TrainingSettings(OptimizerSettings, LossSettings):
     """How a model is trained."""
 
     schedule: Schedule = Field(
@@ -206,39 +134,6 @@ class TrainingSettings(OptimizerSettings):
         "spent (3 x a forward pass x images seen), and the schedule counts on it; null: `epochs` "
         "alone say when.",
     )
-    loss: Loss | None = Field(
-        None,
-        description="bce, dice, focal, lovasz_hinge: a sigmoid per class; cross_entropy, "
-        "softmax_dice, softmax_focal, lovasz_softmax: a softmax over all labels. null: the "
-        "task's usual one (bce for segmentation; detectors have their own).",
-    )
-    focal_gamma: float | None = Field(
-        None,
-        gt=0,
-        le=10,
-        description="How much less a focal loss counts pixels that are right already: the "
-        "exponent gamma of Lin et al. 2017, eq. 4; null: 2, with focal and softmax_focal.",
-    )
-    focal_alpha: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Weight of a class's pixels in loss focal, that of all others being "
-        "1 - focal_alpha (Lin et al. 2017, eq. 5); null: both 1.",
-    )
-    class_weights: ClassWeights = Field(
-        None,
-        description="Weight of a pixel by its true class, in bce, cross_entropy, focal and "
-        "softmax_focal. median_frequency: the median of all classes' frequencies in the training "
-        "images over the class's own (Eigen and Fergus 2015); {class: weight}: these, and 1 for "
-        "classes that are not named; null: 1.",
-    )
-    border_weight: BorderWeight | None = Field(
-        None,
-        description="Weight added between objects that nearly touch, in bce, cross_entropy, "
-        "focal and softmax_focal: U-Net's w0 exp(-(d1 + d2)^2 / (2 sigma^2)); {}: U-Net's "
-        "values; null: none.",
-    )
     early_stopping_epochs: int | None = Field(
         None, ge=1, description="Stop after so many epochs without a better objective; null: off."
     )
@@ -280,20 +175,20 @@ class TrainingSettings(OptimizerSettings):
             )
 
     @model_validator(mode="after")
-    def _settings_of_the_loss_take_effect(self) -> "TrainingSettings":
-        loss = self.loss or USUAL_LOSS
-        for name, losses in LOSSES_OF_SETTINGS.items():
-            if getattr(self, name) is not None and loss not in losses:
-                raise ValueError(
-                    f"{name} has no effect with loss '{loss}'; remove it or use loss "
-                    f"{_either(losses)}"
-                )
+    def _triplets_are_there_and_learn(self) -> "TrainingSettings":
+        if self.loss != "triplet":
+            return self
+        if self.batch_size < FEWEST_OF_TRIPLET:
+            raise ValueError(
+                f"loss 'triplet' needs a batch_size of at least {FEWEST_OF_TRIPLET}, for two "
+                f"images of a class and one of another; got {self.batch_size}"
+            )
+        if self.transfer is not None and self.transfer.mode == "feature_extractor":
+            raise ValueError(
+                "loss 'triplet' has no effect with transfer.mode 'feature_extractor', which "
+                "freezes what makes the embedding; use 'cross_entropy', or mode 'fine_tuning'"
+            )
         return self
-
-
-def _either(names: tuple[str, ...]) -> str:
-    quoted = [f"'{name}'" for name in names]
-    return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
 
 
 class EvaluationSettings(FrozenSettings):

@@ -1,5 +1,6 @@
 """What a network returns that names one class, where more than one of its parts has a say."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn.functional import cross_entropy
 class Votes(NamedTuple):
     """Class scores of several voters: towers that learn apart, frames or heads that each decide.
 
-    What is minimised is the sum over voters of their weight times their cross entropy; the
+    What is minimised is the sum over voters of their weight times their loss; the
     probabilities are the weighted mean of the voters' softmaxes. Weights of length 1 hold for all
     voters alike: one loss weight is multiplied by the mean of their losses.
     """
@@ -21,20 +22,30 @@ class Votes(NamedTuple):
 
 
 def class_losses(outputs: Tensor | Votes, labels: Tensor) -> Tensor:
-    """Return (b,) losses of a network's outputs, float32.
+    """Return (b,) cross entropies of a network's outputs, float32.
 
     Args:
         outputs: (b, classes) logits, or the votes.
         labels: (b,) int64.
     """
+    return voted_losses(outputs, labels, _cross_entropy)
+
+
+def voted_losses(
+    outputs: Tensor | Votes, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Return (b,) losses of a network's outputs, those of votes weighted and added up.
+
+    Args:
+        outputs: (b, classes) logits, or the votes.
+        labels: (b,) int64.
+        loss: (n, classes) logits and (n,) labels -> (n,) losses.
+    """
     if not isinstance(outputs, Votes):
-        return cross_entropy(outputs.float(), labels, reduction="none")
-    logits = outputs.logits.float()
-    voters = logits.shape[1]
-    losses = cross_entropy(
-        logits.transpose(1, 2), labels.unsqueeze(1).expand(-1, voters), reduction="none"
-    )  # (b, voters)
-    return losses @ _shares(outputs.loss_weights, losses)
+        return loss(outputs, labels)
+    images, voters = outputs.logits.shape[:2]
+    losses = loss(outputs.logits.flatten(0, 1), labels.repeat_interleave(voters))
+    return losses.view(images, voters) @ _shares(outputs.loss_weights, losses.view(images, voters))
 
 
 def class_probabilities(outputs: Tensor | Votes) -> Tensor:
@@ -44,6 +55,10 @@ def class_probabilities(outputs: Tensor | Votes) -> Tensor:
     probabilities = outputs.logits.float().softmax(dim=2)
     weights = _shares(outputs.weights, probabilities[..., 0])
     return torch.einsum("bvc,v->bc", probabilities, weights / weights.sum())
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return cross_entropy(logits.float(), labels, reduction="none")
 
 
 def _shares(weights: tuple[float, ...], of: Tensor) -> Tensor:

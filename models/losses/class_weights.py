@@ -1,10 +1,12 @@
-"""Median frequency balancing: rare classes weigh more (Eigen and Fergus 2015, section 6.3.1).
+"""Weights of classes: as they are given, or by how frequent the classes are.
 
-The frequency of a class is its pixels over all pixels of the images that it is in; its weight is
-the median of all frequencies over its own. Pixels that are `IGNORE` are not there.
+Median frequency balancing: rare classes weigh more (Eigen and Fergus 2015, section 6.3.1). The
+weight of a class is the median of all frequencies over its own. Its frequency is its pixels over
+all pixels of the images that it is in, where pixels that are `IGNORE` are not there; where each
+image is of one class, its share of the images.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -32,11 +34,41 @@ def median_frequency_weights(masks: Iterable[Tensor], labels: int) -> NDArray[np
         counts = label_counts(batch, labels)
         pixels += counts.sum(axis=0)
         around += (counts > 0).T @ counts.sum(axis=1)
-    weights = np.ones(labels)
-    occurs = pixels > 0
+    return _median_over(pixels / np.maximum(around, 1))
+
+
+def median_share_weights(images: Sequence[int]) -> NDArray[np.float64]:
+    """Weigh classes by how many images of a split each of them has.
+
+    Returns:
+        (classes,) 1 for a class without an image.
+    """
+    return _median_over(np.asarray(images, np.float64))
+
+
+def weights_of_all(named: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Give classes that a study does not name the weight 1.
+
+    Raises:
+        ValueError: A weight is for a class that is not there.
+    """
+    unknown = [name for name in named if name not in names]
+    if unknown:
+        raise ValueError(unknown_class("training.class_weights", unknown[0], names))
+    return {name: named.get(name, 1.0) for name in names}
+
+
+def unknown_class(setting: str, name: str, names: Sequence[str]) -> str:
+    """Say that a setting names a class that is not there, and which are."""
+    return f"{setting} must name classes of the data ({', '.join(names)}), got '{name}'"
+
+
+def _median_over(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of those above 0 over each of them; 1 for the others."""
+    weights = np.ones(len(frequencies))
+    occurs = frequencies > 0
     if occurs.any():
-        frequencies = pixels[occurs] / around[occurs]
-        weights[occurs] = np.median(frequencies) / frequencies
+        weights[occurs] = np.median(frequencies[occurs]) / frequencies[occurs]
     return weights
 
 

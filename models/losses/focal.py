@@ -68,8 +68,18 @@ def softmax_focal(
     Returns:
         (b,) float32, mean over valid pixels.
     """
-    log_probabilities = log_probability_of_truth(logits, labels)
+    losses = softmax_focal_terms(log_probability_of_truth(logits, labels), gamma=gamma)
+    return mean_over_valid(losses, labels, weights)
+
+
+def softmax_focal_terms(log_probabilities: Tensor, *, gamma: float) -> Tensor:
+    """Return the loss of every number by itself; Lin et al. 2017, eq. 4.
+
+    Args:
+        log_probabilities: Of what is true, of any shape, at least single precision.
+        gamma: Exponent of the probability that is missing.
+    """
     # Away from 0, where the slope of a power below 1 is infinite.
     missing = -log_probabilities.expm1()
     missing = missing.clamp(min=torch.finfo(missing.dtype).tiny)
-    return mean_over_valid(-log_probabilities * missing**gamma, labels, weights)
+    return -log_probabilities * missing**gamma

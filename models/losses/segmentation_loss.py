@@ -6,8 +6,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from models.loss_settings import PIXEL_LOSSES, USUAL_LOSS
 from models.losses.border_weights import border_weights
-from models.losses.class_weights import median_frequency_weights
+from models.losses.class_weights import (
+    median_frequency_weights,
+    unknown_class,
+    weights_of_all,
+)
 from models.losses.cross_entropies import binary_cross_entropy, cross_entropy
 from models.losses.dice import dice, softmax_dice
 from models.losses.focal import GAMMA, sigmoid_focal, softmax_focal
@@ -15,7 +20,7 @@ from models.losses.lovasz import lovasz_hinge, lovasz_softmax
 from models.losses.pixels import IGNORE
 from models.metrics.names import BACKGROUND
 from models.session import DataSource
-from models.settings import PIXEL_LOSSES, USUAL_LOSS, TrainingSettings
+from models.settings import TrainingSettings
 
 
 class SegmentationLoss:
@@ -38,7 +43,7 @@ class SegmentationLoss:
         self._table: Tensor | None = None  # label -> weight
         self._object_label = _object_label(training, self._names)
         if isinstance(training.class_weights, Mapping):
-            self._weigh_classes(_of_all_classes(training.class_weights, self._names))
+            self._weigh_classes(weights_of_all(training.class_weights, self._names))
 
     def prepare(self, data: DataSource) -> None:
         """Count the classes of the training images, where the weights come from those."""
@@ -107,13 +112,6 @@ def _function(training: TrainingSettings, *, first_label: int) -> Callable[..., 
     return losses[training.loss or USUAL_LOSS]
 
 
-def _of_all_classes(named: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
-    unknown = [name for name in named if name not in names]
-    if unknown:
-        raise ValueError(_unknown("training.class_weights", unknown[0], names))
-    return {name: named.get(name, 1.0) for name in names}
-
-
 def _object_label(training: TrainingSettings, names: Sequence[str]) -> int | None:
     if training.border_weight is None:
         return None
@@ -126,9 +124,5 @@ def _object_label(training: TrainingSettings, names: Sequence[str]) -> int | Non
         )
     name = classes[0] if of is None else of
     if name not in names:
-        raise ValueError(_unknown("training.border_weight.of", name, names))
+        raise ValueError(unknown_class("training.border_weight.of", name, names))
     return list(names).index(name)
-
-
-def _unknown(setting: str, name: str, names: Sequence[str]) -> str:
-    return f"{setting} must name classes of the data ({', '.join(names)}), got '{name}'"

@@ -1,7 +1,8 @@
 """Image classification: one class for a whole image.
 
-The loss is cross entropy; where a network has several voters, as GoogLeNet's auxiliary
-classifiers, theirs weighed as it says.
+The loss is what `training.loss` says; where a network has several voters, as GoogLeNet's
+auxiliary classifiers, theirs weighed as it says. Triplets are mined among the images of a
+micro-batch, in training alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.classification.embedding import watched
 from models.entries import ClipShape
+from models.losses.classification_loss import ClassificationLoss
 from models.metrics.names import TOP, classification_metric_names
 from models.metrics.top_k import credit
 from models.session import DataSource
@@ -20,19 +23,20 @@ from models.tasks.classified_images import ImageBatch
 from models.tasks.micro_batches import on_device, pieces
 from models.tasks.segmentation import scaled
 from models.tasks.task import StepResult
-from models.votes import Votes, class_losses, class_probabilities
+from models.votes import Votes, class_probabilities
 
 
 class ClassificationTask:
     """Losses and training metrics of images with a class each."""
 
-    def __init__(self, class_names: Sequence[str]) -> None:
+    def __init__(self, training: TrainingSettings, class_names: Sequence[str]) -> None:
         self.class_names = tuple(class_names)
         if len(self.class_names) < 2:
             raise ValueError(
                 "image classification needs two classes to choose from, got "
                 f"{self.class_names}; name more in data.classes"
             )
+        self.loss = ClassificationLoss(training, self.class_names)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -40,22 +44,24 @@ class ClassificationTask:
         return classification_metric_names(self.class_names)
 
     def prepare(self, data: DataSource) -> None:
-        """Need nothing of the training data."""
+        """Count the classes, where the loss weighs them by how frequent they are."""
+        self.loss.prepare(data)
 
     def facts(self) -> Mapping[str, Any]:
-        """Return nothing: nothing was prepared."""
-        return {}
+        """Return the weights of the classes, where they have any."""
+        weights = self.loss.class_weights
+        return {} if weights is None else {"class_weights": dict(weights)}
 
     def decide(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         """Run the model; return losses (b,) and detached probabilities (b, classes), float32."""
         outputs: Tensor | Votes = model(scaled(batch.images))
-        losses = class_losses(outputs, batch.labels)
+        losses = self.loss(outputs, batch.labels)
         with torch.no_grad():
             return losses, class_probabilities(outputs)
 
     def training_step(self, model: nn.Module, batch: ImageBatch) -> StepResult:
         """Return the mean loss of the images, and how many are right."""
-        losses, probabilities = self.decide(model, batch)
+        losses, probabilities, triplets = self._decide_and_embed(model, batch)
         sums = {
             "loss": losses.detach().sum(dtype=torch.float64),
             "images": torch.tensor(len(batch.image_ids)),
@@ -63,7 +69,21 @@ class ClassificationTask:
         }
         if len(self.class_names) > TOP:
             sums["top5"] = credit(probabilities, batch.labels, TOP).sum()
-        return StepResult(losses.mean(), len(batch.image_ids), sums)
+        if triplets is None:
+            return StepResult(losses.mean(), len(batch.image_ids), sums)
+        sums["triplet_loss"] = triplets.detach().double() * len(batch.image_ids)
+        return StepResult(losses.mean() + triplets, len(batch.image_ids), sums)
+
+    def _decide_and_embed(
+        self, model: nn.Module, batch: ImageBatch
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Decide, and return what the triplets of the batch add to its loss: () or None."""
+        if not self.loss.needs_embedding:
+            return *self.decide(model, batch), None
+        with watched(model) as embedding:
+            losses, probabilities = self.decide(model, batch)
+        triplets = self.loss.of_embedding(embedding.of_images(), batch.labels)
+        return losses, probabilities, triplets
 
     def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         """Return means over the epoch's images."""
@@ -92,9 +112,9 @@ class ClassificationTask:
 
 
 def build_task(
-    training: TrainingSettings,  # noqa: ARG001  # there is one loss
+    training: TrainingSettings,
     evaluation: EvaluationSettings,  # noqa: ARG001  # a class is chosen without a threshold
     class_names: Sequence[str],
 ) -> ClassificationTask:
     """Build the task for a dataset's classes."""
-    return ClassificationTask(class_names)
+    return ClassificationTask(training, class_names)

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from models.entries import ClipShape
+from models.loss_settings import SOFTMAX_LOSSES
 from models.losses import IGNORE, one_hot
 from models.losses.segmentation_loss import SegmentationLoss
 from models.metrics.names import BACKGROUND, segmentation_metric_names
 from models.metrics.segmentation import mean_iou
 from models.segmentation.outputs import WithAuxiliary
 from models.session import DataSource
-from models.settings import SOFTMAX_LOSSES, EvaluationSettings, TrainingSettings
+from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.segmentation_decisions import Decisions, SegmentationBatch, centre
 from models.tasks.segmentation_evaluator import SegmentationEvaluator
 from models.tasks.task import StepResult

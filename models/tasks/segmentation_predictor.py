@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.loss_settings import SOFTMAX_LOSSES
 from models.metrics.names import BACKGROUND
 from models.predictions import PixelProbabilities
-from models.settings import SOFTMAX_LOSSES, TrainingSettings
+from models.settings import TrainingSettings
 from models.tasks.segmentation import scaled
 
 

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from models.settings import SOFTMAX_LOSSES
+from models.loss_settings import SOFTMAX_LOSSES
 from studies.predicting.choosing import ChosenRun, Member
 from studies.predicting.predicting import Predicted
 from studies.predicting.predicting import Progress as Told

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from data_pipeline.errors import DataError, unknown_name
 from data_pipeline.loading.delivery import ahead
 from data_pipeline.loading.unlabelled import read_picture
+from models.loss_settings import SOFTMAX_LOSSES
 from models.metrics.names import BACKGROUND
-from models.settings import SOFTMAX_LOSSES
 from studies.predicting.choosing import ChosenRun
 from studies.predicting.label_maps import LabelMaps
 from studies.predicting.networks import Networks, View, open_networks

@@ -28,5 +28,6 @@ def idle_settings(
             why = "its networks have losses of their own" if is_of_loss else ""
             yield path, f"{name} has no effect on task {task}{why and ', for '}{why}; remove it"
     if entry.losses is not None and training.loss not in (None, *entry.losses):
-        known = " or ".join(f"'{name}'" for name in entry.losses)
-        yield LOSS, f"loss must be {known} on task {task}, got '{training.loss}'; use that"
+        known = ", ".join(f"'{name}'" for name in entry.losses)
+        one = known if len(entry.losses) == 1 else f"one of {known}"
+        yield LOSS, f"loss must be {one} on task {task}, got '{training.loss}'; use that"

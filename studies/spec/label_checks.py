@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeAlias
 
 from data_pipeline.catalog import class_names, label_names
 from data_pipeline.errors import DataError
+from models.loss_settings import BorderWeight
 from models.metrics.names import BACKGROUND
-from models.settings import BorderWeight
 from studies.spec.draft import Draft
 from studies.spec.problems import Finding, Loc, did_you_mean
 from studies.spec.schema import CellSettings

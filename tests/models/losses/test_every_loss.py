@@ -1,4 +1,4 @@
-"""What holds for each of the losses that a study may name."""
+"""What holds for each of the losses of pixels that a study may name."""
 
 from typing import get_args
 
@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.loss_settings import IMAGE_LOSSES, PIXEL_LOSSES, SIGMOID_LOSSES, SOFTMAX_LOSSES, Loss
 from models.losses import IGNORE
 from models.losses.segmentation_loss import SegmentationLoss
-from models.settings import PIXEL_LOSSES, SIGMOID_LOSSES, SOFTMAX_LOSSES, Loss, TrainingSettings
+from models.settings import TrainingSettings
 
 NAMES = ("background", "car", "person")
-LOSSES = get_args(Loss)
+LOSSES = SIGMOID_LOSSES + SOFTMAX_LOSSES
 
 
 def loss_of(name: str, **settings: object) -> SegmentationLoss:
@@ -24,7 +25,8 @@ def channels_of(name: str, logits: Tensor) -> Tensor:
 
 
 def test_every_loss_is_of_one_kind() -> None:
-    assert sorted(LOSSES) == sorted(SIGMOID_LOSSES + SOFTMAX_LOSSES)
+    assert not set(SIGMOID_LOSSES) & set(SOFTMAX_LOSSES + IMAGE_LOSSES)
+    assert {*LOSSES, *IMAGE_LOSSES} == set(get_args(Loss))
 
 
 @pytest.mark.parametrize("name", LOSSES)

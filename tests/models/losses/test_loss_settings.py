@@ -1,20 +1,21 @@
 """A setting of a loss is refused where it has no effect."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from models.settings import (
-    LOSSES_OF_SETTINGS,
-    SIGMOID_LOSSES,
-    SOFTMAX_LOSSES,
-    TrainingSettings,
-)
+from models.loss_settings import LOSSES_OF_SETTINGS, Loss
+from models.settings import TrainingSettings
 
 VALUES: dict[str, Any] = {
     "focal_gamma": 2.0,
     "focal_alpha": 0.25,
+    "label_smoothing": 0.1,
+    "huber_delta": 0.3,
+    "triplet_weight": 0.5,
+    "triplet_margin": 0.3,
+    "mining": "semi_hard",
     "class_weights": "median_frequency",
     "border_weight": {"of": "cell"},
 }
@@ -24,7 +25,7 @@ def test_every_setting_of_a_loss_is_tried_here() -> None:
     assert set(VALUES) == set(LOSSES_OF_SETTINGS)
 
 
-@pytest.mark.parametrize("loss", SIGMOID_LOSSES + SOFTMAX_LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 @pytest.mark.parametrize("name", VALUES)
 def test_setting_is_taken_by_its_losses_alone(name: str, loss: str) -> None:
     given = {"loss": loss, name: VALUES[name]}
@@ -57,3 +58,11 @@ def test_border_weight_is_that_of_u_net_unless_told_otherwise() -> None:
 def test_settings_survive_json(settings: dict[str, Any]) -> None:
     training = TrainingSettings.model_validate(settings)
     assert TrainingSettings.model_validate_json(training.model_dump_json()) == training
+
+
+def test_triplets_need_three_images_and_an_embedding_that_learns() -> None:
+    with pytest.raises(ValidationError, match=r"batch_size of at least 3, .*; got 2"):
+        TrainingSettings(loss="triplet", batch_size=2)
+    extractor = {"init_from": "study:a", "mode": "feature_extractor"}
+    with pytest.raises(ValidationError, match="no effect with transfer"):
+        TrainingSettings.model_validate({"loss": "triplet", "transfer": extractor})
