@@ -18,6 +18,7 @@ from reports.figures.tree_drawing import (
     tree_summary,
     tree_table,
 )
+from reports.network_section import NetworkSection, network_section
 from reports.notation import metric_name, sentence_case, slug
 from reports.pixel_contents import PixelContents, pixel_contents
 from reports.recognition_contents import RecognitionContents, recognition_contents
@@ -67,6 +68,7 @@ class Contents:
     probe: ProbeTable | None
     search: SearchContents
     importance: tuple[ImportanceTable, ...]
+    networks: NetworkSection | None
     ledger: Ledger
     costs: CostContents
     classes: tuple[EmbeddedFigure, ...]
@@ -96,6 +98,7 @@ def contents(study: StudyRecord) -> Contents:
         probe=probe_table(study),
         search=search_contents(study),
         importance=importance_tables(study),
+        networks=network_section(study),
         ledger=ledger(study),
         costs=cost_contents(study),
         classes=class_contents(study),

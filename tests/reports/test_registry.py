@@ -20,11 +20,11 @@ from trackers.records import StudyRecord
 
 
 def test_no_number_is_lost() -> None:
-    """862 rows were gathered for these tasks, 225 of them of the thesis."""
+    """863 rows were gathered for these tasks, 225 of them of the thesis."""
     by_task = Counter(b.protocol.task for b in every_baseline())
     assert by_task == {
         "action_recognition": 284,
-        "image_classification": 162,
+        "image_classification": 163,
         "instance_segmentation": 17,
         "object_detection": 176,
         "semantic_segmentation": 224,
