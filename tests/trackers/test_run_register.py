@@ -29,9 +29,12 @@ def test_a_run_is_noted_once_and_another_one_replaces_it(tmp_path: Path) -> None
 
 def test_what_was_noted_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
-    monkeypatch.setattr(
-        "trackers.run_register.run_addresses", lambda folder: read.append(folder) or {}
-    )
+
+    def addresses(folder: Path) -> dict[str, str]:
+        read.append(folder)
+        return {}
+
+    monkeypatch.setattr("trackers.run_register.run_addresses", addresses)
     register = RunRegister(tmp_path, "http://localhost:5001")
     for cell in ("c1", "c2"):
         register.note("demo", cell, PATH)
