@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from models.classification.soft_attention import SoftAttention
+
 SIZE, CORNER, CLASSES = 16, 4, 3  # pixels, pixels, red green blue
 
 
@@ -57,20 +59,33 @@ def trained(network: nn.Module, *, steps: int = 40) -> nn.Module:
     return network.eval()
 
 
-def two_convolutions() -> nn.Sequential:
+def features() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(3, 8, 2, stride=2, bias=False),
         nn.ReLU(),
         nn.Conv2d(8, 12, 1, bias=False),
         nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(12, CLASSES),
     )
+
+
+def pooled_by_mean() -> nn.Sequential:
+    pooling = nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(*features(), pooling, nn.Flatten(), nn.Linear(12, CLASSES))
+
+
+def pooled_by_attention() -> nn.Sequential:
+    return nn.Sequential(*features(), SoftAttention(12, 8), nn.Linear(12, CLASSES))
 
 
 @pytest.fixture(scope="session")
 def toy() -> Toy:
     """Return a small CNN that tells the corner's colour, trained in seconds."""
     torch.manual_seed(0)
-    return Toy(trained(two_convolutions()), planted(24, seed=1000))
+    return Toy(trained(pooled_by_mean()), planted(24, seed=1000))
+
+
+@pytest.fixture(scope="session")
+def attentive() -> Toy:
+    """Return the same with soft attention for pooling."""
+    torch.manual_seed(0)
+    return Toy(trained(pooled_by_attention(), steps=80), planted(24, seed=1000))

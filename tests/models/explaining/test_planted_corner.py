@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from models.explaining.attention import attention_map, soft_attention
 from models.explaining.grad_cam import grad_cam
 from models.explaining.layers import last_map_layer, map_layer
 from models.explaining.pixel_gradients import integrated_gradients, saliency
@@ -47,3 +48,11 @@ def test_integrated_gradients_light_the_corner(toy: Any) -> None:
         toy.network, images[:1], int(labels[0]), baseline=torch.zeros_like(images[:1])
     )
     assert toy.share_in_corner(found.values[None]).item() >= MOST
+
+
+def test_attention_lights_the_corner(attentive: Any) -> None:
+    images, _ = attentive.fresh
+    _, attention = soft_attention(attentive.network)
+    maps = attention_map(attentive.network, attention, images)
+    torch.testing.assert_close(maps.sum(dim=(1, 2)), torch.ones(len(images)))
+    assert (attentive.share_in_corner(maps) >= MOST).all()
