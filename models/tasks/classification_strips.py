@@ -108,7 +108,6 @@ def _tile(probe: ImageProbe, class_names: Sequence[str]) -> ByteArray:
         _line(f"true: {class_names[probe.label]}"),
         _line(first, RIGHT if probe.is_right else FALSE_FIND),
         *(_line(each) for each in others),
-        *(_line("") for _ in range(GUESSES - 1 - len(others))),
     ]
     return np.concatenate([*lines, probe.image])
 

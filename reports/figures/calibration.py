@@ -17,6 +17,8 @@ from reports.notation import SPLIT_WORDS, plural, score, sentence_case
 from reports.winners import Winner, winners
 from trackers.records import StudyRecord
 
+FAINTEST = 0.2  # opacity of a bar of nearly no images; that of the most is 1
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
@@ -83,6 +85,7 @@ def _bin(seeds: Sequence[Mapping[str, Any]]) -> CalibrationBin | None:
 
 def calibration_figure(panel: CalibrationPanel) -> go.Figure:
     """Draw a bar per bin at its place, as high as its accuracy, and the diagonal."""
+    most = max(each.count for each in panel.bins)
     bars = {
         "type": "bar",
         "name": "accuracy",
@@ -90,7 +93,11 @@ def calibration_figure(panel: CalibrationPanel) -> go.Figure:
         "width": [round(each.high - each.low, 4) for each in panel.bins],
         "y": [round(each.accuracy, 4) for each in panel.bins],
         "customdata": [[each.count, score(each.confidence)] for each in panel.bins],
-        "marker": {"color": theme.SERIES[4], "line": {"color": theme.CARD, "width": 1}},
+        "marker": {
+            "color": theme.SERIES[4],
+            "opacity": [round(FAINTEST + (1 - FAINTEST) * b.count / most, 2) for b in panel.bins],
+            "line": {"color": theme.CARD, "width": 1},
+        },
         "hovertemplate": "confidence about %{x:.2f} (mean %{customdata[1]}): %{y:.3f} of "
         "%{customdata[0]:,} images are right<extra></extra>",
     }
@@ -121,5 +128,6 @@ def calibration_summary(panel: CalibrationPanel) -> str:
     split = sentence_case(SPLIT_WORDS[panel.split])
     return (
         f"{split} split, {plural(panel.seeds, 'seed')}: expected calibration error "
-        f"{score(panel.error)}; on the whole it is {side}. On the dashed line it would be neither."
+        f"{score(panel.error)}; on the whole it is {side}. On the dashed line it would be "
+        "neither. The fainter a bar, the fewer its images."
     )

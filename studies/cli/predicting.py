@@ -133,7 +133,8 @@ def predict(
     predictions.json: run, weights, settings, classes with colours, each class's share of the
     pixels, versions. A pixel that no network saw is 255. Of detectors there are objects/NAME.json,
     coco_results.json (COCO results; category_id is the label index) and objects.csv instead of
-    labels. What is done is not done again.
+    labels; of classifiers classes/NAME.json (the probability of each class) and classes.csv. What
+    is done is not done again.
 
     Of a video, DIR/NAME gets video.mp4 with everything drawn over it (no sound), objects.csv,
     tracks.txt (MOT format, of tracked objects), actions.csv, distances.csv and prediction.json.

@@ -24,6 +24,7 @@ from studies.predicting.predicting import Progress as Told
 from studies.running.views import PLAIN_INTERVAL_S, duration
 
 LISTED_SKIPPED = 10
+OF_WHOLE_SAMPLES = ("action_recognition", "image_classification")  # the likeliest class wins
 
 
 class Rate(ProgressColumn):
@@ -87,7 +88,7 @@ def _place(run: ChosenRun, member: Member) -> str:
 
 def _words(task: str, member: Member) -> str:
     model, size = member.settings.model.name, member.settings.data.image_size
-    is_softmax = member.settings.training.loss in SOFTMAX_LOSSES or task == "action_recognition"
+    is_softmax = member.settings.training.loss in SOFTMAX_LOSSES or task in OF_WHOLE_SAMPLES
     what = "score" if task == "object_detection" else "probability"
     threshold = f", from a {what} of {member.threshold:g} on" if not is_softmax else ""
     return f"{model} at {size} px, labels {', '.join(member.class_names)}{threshold}"

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from models.checkpoints import write_atomically
 from studies.predicting.networks import View
 
-FOLDERS = ("labels", "objects", "overlays", "probabilities")  # in which every picture's files are
+# In which every picture's files are.
+FOLDERS = ("labels", "objects", "classes", "overlays", "probabilities")
 RESULTS, TABLE = "coco_results.json", "objects.csv"  # of all pictures together
+CLASS_TABLE = "classes.csv"  # the same
 
 
 class UnwritableOutputError(Exception):
@@ -40,6 +42,8 @@ class Writer(Protocol):
 
 def of_all_pictures(files: Container[str]) -> tuple[str, ...]:
     """Return the files of all pictures together, where one has files of such roles."""
+    if "classes" in files:
+        return (CLASS_TABLE,)
     return (RESULTS, TABLE) if "objects" in files else ()
 
 

@@ -26,6 +26,7 @@ from studies.predicting.label_maps import LabelMaps
 from studies.predicting.networks import Networks, View, open_networks
 from studies.predicting.objects import Objects
 from studies.predicting.outputs import FOLDERS, Writer, make_folder, written_in
+from studies.predicting.picture_classes import PictureClasses
 from studies.predicting.pictures import Picture, find_pictures
 from studies.predicting.record import PredictionsRecord, check_folder, open_record, stamp
 from studies.predicting.wishes import Wishes
@@ -41,6 +42,7 @@ WRITERS: Mapping[str, Callable[[ChosenRun, Wishes], Writer]] = MappingProxyType(
         "semantic_segmentation": LabelMaps,
         "instance_segmentation": Objects,
         "object_detection": Objects,
+        "image_classification": PictureClasses,
     }
 )
 
@@ -159,6 +161,8 @@ def check_wishes(run: ChosenRun, wishes: Wishes) -> None:
 def _without_effect(run: ChosenRun, wishes: Wishes) -> dict[str, str]:
     """Return which wishes change nothing, and why."""
     found: dict[str, str] = {}
+    if run.task == "image_classification":
+        return _asked_of_whole_pictures(wishes)
     if run.task != "semantic_segmentation":
         if wishes.probabilities:
             found["--probabilities"] = "on objects, whose masks have no map of their own"
@@ -172,6 +176,18 @@ def _without_effect(run: ChosenRun, wishes: Wishes) -> dict[str, str]:
         names = ", ".join(sorted(losses))
         found["--threshold"] = f"with loss {names}, where a pixel gets its most probable label"
     return found
+
+
+def _asked_of_whole_pictures(wishes: Wishes) -> dict[str, str]:
+    """Return what is wanted of pixels or objects, where a picture has one class."""
+    asked = {
+        "--class": bool(wishes.classes),
+        "--probabilities": wishes.probabilities,
+        "--threshold": wishes.threshold is not None,
+        "--least-score": wishes.least_score is not None,
+    }
+    why = "on whole pictures, of which every class's probability is written"
+    return {name: why for name, is_asked in asked.items() if is_asked}
 
 
 class _Work:
