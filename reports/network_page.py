@@ -92,7 +92,8 @@ def sentences(record: NetworksRecord, costs: tuple[NetworkCosts, ...]) -> Iterat
         f"{record.batch_size} at a time, {plural(record.classes, 'label')}; {record.versions}."
     )
     for each in costs:
-        yield f"Worth their {each.cost}: {join_words(point.label for point in each.front)}."
+        names = join_words(point.label for point in each.front)
+        yield f"By {each.cost}, no network is both cheaper and better than {names}."
 
 
 def cautions(record: NetworksRecord) -> Iterator[str]:

@@ -103,12 +103,14 @@ def network_costs_figure(costs: NetworkCosts) -> go.Figure:
     """Draw every network as a dot of an area by its parameters, and the front as a line."""
     others = [point for point in costs.points if not point.is_front]
     most = max(point.parameters for point in costs.points)
+    turn = math.sqrt(costs.points[0].cost * costs.points[-1].cost)  # the middle of the axis
+    sides = ["bottom right" if each.cost <= turn else "bottom left" for each in costs.front]
     steps = {"color": theme.WIN, "width": 1.5, "shape": "hv"}
     traces = [
         _trace("beaten", others, theme.MUTED, most),
         _trace("front", costs.front, theme.WIN, most)
         | {"mode": "lines+markers+text", "line": steps, "texttemplate": "%{text}"}
-        | {"textposition": "bottom right", "textfont": {"size": 10, "color": theme.INK}},
+        | {"textposition": sides, "textfont": {"size": 10, "color": theme.INK}},
     ]
     return go.Figure(
         data=traces,
@@ -118,7 +120,7 @@ def network_costs_figure(costs: NetworkCosts) -> go.Figure:
             yaxis=theme.value_axis(
                 [point.score for point in costs.points], sentence_case(costs.score)
             ),
-            margin={"l": 56, "r": 90, "t": 20, "b": 46},
+            margin={"l": 56, "r": 24, "t": 20, "b": 46},
         ),
     )
 

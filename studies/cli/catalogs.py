@@ -9,6 +9,7 @@ import typer
 from studies.cli.data_check import check as check_data
 from studies.cli.data_download import download_app
 from studies.cli.data_preview import preview as preview_data
+from studies.cli.network_comparing import EXAMPLES, compare_models
 from studies.cli.options import AsJson
 from studies.cli.reading import fail
 
@@ -20,6 +21,7 @@ data_app = typer.Typer(help="Datasets that a study may name.", no_args_is_help=T
 data_app.add_typer(download_app, name="download")
 data_app.command("check")(check_data)
 data_app.command("preview")(preview_data)
+models_app.command("compare", epilog=EXAMPLES)(compare_models)
 
 
 @models_app.command("list")

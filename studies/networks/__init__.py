@@ -1,0 +1,1 @@
+"""Networks beside each other before anything is trained: what does each take?"""
