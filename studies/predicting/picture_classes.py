@@ -23,7 +23,8 @@ from studies.predicting.wishes import Wishes
 GUESSES = 3  # likeliest classes that are drawn
 DIGITS = 6  # decimals kept
 COLUMNS = ("picture", "class", "probability")  # of the table, before one for each class
-INK, RIM = (255, 255, 255), (0, 0, 0)  # RGB: letters, and what parts them from the picture
+INK, DARKER = (255, 255, 255), 4  # of the letters; what the picture behind them is divided by
+FONT, LARGER, MARGIN = cv2.FONT_HERSHEY_SIMPLEX, 1.3, 4  # than words at boxes; pixels
 Bytes = NDArray[np.uint8]
 
 
@@ -82,12 +83,12 @@ class PictureClasses:
 
 
 def _draw(pixels: Bytes, lines: Sequence[str]) -> None:
-    """Write lines into the upper left corner of a picture, in place."""
-    scale, width = text_scale(pixels), line_width(pixels)
-    height = round(1.3 * LETTER_HEIGHT * scale) + 2
+    """Write lines into the upper left corner of a picture, which is darkened there, in place."""
+    scale, thick = LARGER * text_scale(pixels), line_width(pixels)
+    height = round(1.2 * LETTER_HEIGHT * scale) + 2
+    width = max(cv2.getTextSize(line, FONT, scale, thick)[0][0] for line in lines)
+    corner = pixels[: len(lines) * height + height // 2, : width + 2 * MARGIN]
+    corner //= DARKER
     for number, line in enumerate(lines, start=1):
-        for colour, thick in ((RIM, 3 * width), (INK, width)):
-            place = (4, number * height)
-            cv2.putText(
-                pixels, line, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thick, cv2.LINE_AA
-            )
+        place = (MARGIN, number * height)
+        cv2.putText(pixels, line, place, FONT, scale, INK, thick, cv2.LINE_AA)

@@ -11,7 +11,7 @@ from scipy import stats
 from models.metrics.coco_ap import coco_scores
 from models.metrics.coco_files import save_scored_split
 from models.metrics.resampled_boxes import image_statistic as of_boxes
-from models.metrics.resampled_classes import image_statistic as of_videos
+from models.metrics.resampled_classes import image_statistic as of_classes
 from models.metrics.resampled_pixels import image_statistic as of_pixels
 from models.metrics.resampling import (
     RESAMPLES,
@@ -203,15 +203,20 @@ def scored_image(name: str, seed: int) -> ScoredImage:
     )
 
 
+@pytest.mark.parametrize("kind", ["image_ids", "video_ids"])
 @pytest.mark.parametrize("metric", ["top1", "top5", "class_recall"])
-def test_videos_of_a_resample_score_as_if_they_were_the_split(metric: str, tmp_path: Path) -> None:
+def test_classes_of_a_resample_score_as_if_they_were_the_split(
+    metric: str, kind: str, tmp_path: Path
+) -> None:
     generator = np.random.default_rng(6)
     labels = np.arange(21) % 7
     probabilities = generator.dirichlet(np.ones(7), 21).astype(np.float32)
     file = tmp_path / "predictions_val.npz"
     ids = np.array([str(number) for number in range(21)])
-    np.savez(file, video_ids=ids, labels=labels, probabilities=probabilities)
-    values = of_videos(file, metric, AT_HALF).score(counted(drawn(21), 21))
+    np.savez(file, **{kind: ids}, labels=labels, probabilities=probabilities)
+    statistic = of_classes(file, metric, AT_HALF)
+    assert statistic.image_ids == tuple(ids.tolist())
+    values = statistic.score(counted(drawn(21), 21))
     for own, value in zip(drawn(21), values, strict=True):
         rank = (probabilities[own] > probabilities[own, labels[own]][:, None]).sum(axis=1)
         is_right = rank < (5 if metric == "top5" else 1)
