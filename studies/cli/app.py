@@ -20,6 +20,7 @@ from studies.cli import (
     looking,
     planning,
     predicting,
+    rate_range,
     running,
     scoring,
     steering,
@@ -90,6 +91,7 @@ def visionstudy(
 app.command()(study_file.validate)
 app.command()(study_file.schema)
 app.command()(planning.plan)
+app.command("lr-range", epilog=rate_range.EXAMPLES)(rate_range.lr_range)
 app.command()(databases.init)
 app.command()(running.launch)
 app.command()(explaining.status)
