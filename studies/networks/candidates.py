@@ -20,6 +20,7 @@ from studies.spec.problems import unknown_entry
 
 STRUCTURE = ("form", "depth", "version", "batch_norm", "backbone", "encoder")
 USUAL_SIZE = 224  # pixels, where nothing is published
+MADE_FOR = {"alexnet": 227, "resnet_cifar": 32, "small_cnn": 64, "attention_cnn": 64}  # pixels
 LARGEST_SIZE = 1024
 Value = str | int | bool
 
@@ -65,9 +66,10 @@ def variants(name: str) -> tuple[Candidate, ...]:
 
 
 def usual_candidates(task: str) -> tuple[Candidate, ...]:
-    """Return of each family its usual variant, its first and its last: small, middle, large.
+    """Return of each family its first variant, its last, and one between: small, middle, large.
 
-    Where a family varies in several ways, the others are as usual.
+    The one between is the usual variant, or the middle one where that is first or last. Where a
+    family varies in several ways, the others are as usual.
     """
     return tuple(each for name in families(task) for each in _usual(name))
 
@@ -94,13 +96,14 @@ def named_candidates(task: str, wishes: Sequence[str]) -> tuple[Candidate, ...]:
 
 
 def own_size(candidate: Candidate) -> int:
-    """Return the size of the pictures that a network is published for, else the nearest to 224."""
+    """Return the size of the pictures that a network is published for, else one that it takes."""
     entry, settings = candidate.entry, candidate.settings
     published = published_of(settings)
     if published is not None and entry.size_rule(settings, published.image_size) is None:
         return published.image_size
-    sizes = sorted(range(1, LARGEST_SIZE + 1), key=lambda size: abs(size - USUAL_SIZE))
-    return next((s for s in sizes if entry.size_rule(settings, s) is None), USUAL_SIZE)
+    meant = MADE_FOR.get(settings.name, USUAL_SIZE)
+    sizes = sorted(range(1, LARGEST_SIZE + 1), key=lambda size: abs(size - meant))
+    return next((size for size in sizes if entry.size_rule(settings, size) is None), meant)
 
 
 def _usual(name: str) -> tuple[Candidate, ...]:
@@ -109,9 +112,12 @@ def _usual(name: str) -> tuple[Candidate, ...]:
     first = next((each for each in STRUCTURE if _differ(every, each)), None)
     rest = [each for each in STRUCTURE if each != first]
     line = [each for each in every if _agree(each.settings, usual, rest)]
-    kept = [each for each in line if first is None or _agree(each.settings, usual, [first])]
-    ends = [line[0], *kept, line[-1]]
-    return tuple(each for each in line if each in ends)
+    if first is None:
+        return tuple(line)
+    place = next(at for at, each in enumerate(line) if _agree(each.settings, usual, [first]))
+    last = len(line) - 1
+    between = place if 0 < place < last else len(line) // 2
+    return tuple(line[at] for at in sorted({0, between, last}))
 
 
 def _wished(task: str, wish: str) -> Iterator[Candidate]:

@@ -51,6 +51,16 @@ def test_the_usual_variant_stands_between_the_first_and_the_last() -> None:
     ]
 
 
+def test_where_the_usual_variant_is_the_first_one_of_the_middle_is_there_too() -> None:
+    usual = usual_candidates("semantic_segmentation")
+    labels = [each.label for each in usual if each.settings.name == "deeplabv3"]
+    assert labels == [
+        "deeplabv3 resnet50",
+        "deeplabv3 resnet101",
+        "deeplabv3 mobilenet_v3_large",
+    ]
+
+
 def test_every_usual_variant_is_among_all_and_every_family_among_the_usual() -> None:
     every = {each.label for each in all_candidates(PICTURES)}
     usual = usual_candidates(PICTURES)
@@ -98,3 +108,8 @@ def test_without_a_published_size_it_is_the_nearest_to_224_that_it_takes() -> No
     assert rule(ssd.settings, own_size(ssd)) is None
     assert all(rule(ssd.settings, side) for side in range(224, own_size(ssd)))
     assert own_size(fcn) == 224
+
+
+def test_a_network_of_small_pictures_is_measured_with_small_ones() -> None:
+    (cifar,) = named_candidates(PICTURES, ["resnet_cifar:depth=20"])
+    assert own_size(cifar) == 32
