@@ -15,7 +15,7 @@ import hashlib
 import logging
 import pickle
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from models.named_layers import is_within
 
 ContentT = TypeVar("ContentT")
 logger = logging.getLogger(__name__)
@@ -102,13 +104,15 @@ def load_into(
     source: WeightsSource,
     *,
     rename: Callable[[str], str | None] = as_they_are,
+    besides: Sequence[str] = (),
 ) -> LoadedWeights:
-    """Put a file's weights into a module, all of the module's.
+    """Put a file's weights into a module, all of the module's but those of some layers.
 
     Args:
         module: On any device.
         source: Of the file, which is downloaded where it is not in the cache.
         rename: Name in the file -> name in the module, or None to leave the weight out.
+        besides: Layers of the module that stay as they are, whatever the file says of them.
 
     Raises:
         PretrainedWeightsError: the file cannot be had, is damaged, or fits another network.
@@ -116,13 +120,20 @@ def load_into(
     """
     content, loaded = read_fetched(source, _read, blank=dict[str, Tensor])
     if _REHEARSES.get():
-        for weight in module.state_dict().values():
-            weight.zero_()
+        state = module.state_dict()
+        for name in _without(state, besides):
+            state[name].zero_()
         return loaded
     named = {rename(name): weights for name, weights in content.items()}
     weights = {name: value for name, value in named.items() if name is not None}
     try:
-        module.load_state_dict(weights)
+        odd = module.load_state_dict(
+            {n: weights[n] for n in _without(weights, besides)}, strict=False
+        )
+        if odd.unexpected_keys or _without(odd.missing_keys, besides):
+            raise KeyError(
+                f"missing {_without(odd.missing_keys, besides)}, unexpected {odd.unexpected_keys}"
+            )
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PretrainedWeightsError(
@@ -130,6 +141,11 @@ def load_into(
             f"network ({reason}); delete it, so that it is downloaded anew"
         ) from error
     return loaded
+
+
+def _without(names: Iterable[str], layers: Sequence[str]) -> list[str]:
+    """Return the names that are of none of the layers."""
+    return [name for name in names if not any(is_within(name, layer) for layer in layers)]
 
 
 def read_fetched(

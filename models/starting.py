@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.catalog import MODELS
+from models.catalog import MODELS, TASKS
 from models.class_synonyms import named_as
-from models.entries import TRAINING_LOOP
+from models.entries import TRAINING_LOOP, ModelEntry
 from models.freezing import frozen_weights
 from models.named_layers import TransferError
 from models.pretrained import is_rehearsal
@@ -113,7 +113,7 @@ def load_pretrained_classes(
         _warn_of_classes(name, class_names)
         return load_pretrained(network, settings)
     with torch.random.fork_rng(devices=[]):  # the network's own weights were drawn already
-        whole: nn.Module = resolve(entry.builder)(settings, len(known) + 1)
+        whole: nn.Module = resolve(entry.builder)(settings, _channels(entry, known))
     since = write_counts(whole)
     loaded = load_pretrained(whole, settings)
     untouched = set(untouched_layers(whole, since))
@@ -125,6 +125,12 @@ def load_pretrained_classes(
     _warn_of_classes(name, fit.classes["new"])
     named = {"classes": fit.classes["carried"], "new_classes": fit.classes["new"]}
     return [{**each, **{k: ", ".join(v) for k, v in named.items() if v}} for each in loaded]
+
+
+def _channels(entry: ModelEntry, class_names: Sequence[str]) -> int:
+    """Count the output channels of a network for classes, in the task that is the model's."""
+    (task,) = entry.tasks
+    return TASKS[task].output_channels(TrainingSettings(), class_names)
 
 
 def _warn_of_layers(network: nn.Module, start: StartingWeights, new: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What others published of these networks: accuracy on ImageNet, and at which image size. Torch-free.
+"""What is published of these networks: accuracy on ImageNet, and the image size. Torch-free.
 
 All are of the 50,000 validation images of ILSVRC 2012, one network and one crop of each image,
 unless `source` says more. They say what a network can do, not what it will do on other pictures.

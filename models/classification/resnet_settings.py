@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from models.classification.image_sizes import too_small
 from models.pretrained_settings import PretrainedModelSettings
-from models.segmentation.image_sizes import size_fault
 
 RESNET_50_PARAMETERS, RESNET_50_PARAMETERS_PER_CHANNEL = 23_508_032, 2049
-STRIDE = 32  # pixels of the image for each of the last map
+STRIDE, USUAL_SIZE = 32, 224  # pixels of the image for each of the last map; the paper's
 
 
 class ResNetSettings(PretrainedModelSettings):
@@ -19,5 +19,7 @@ class ResNetSettings(PretrainedModelSettings):
 
 
 def resnet_size_rule(settings: ResNetSettings, image_size: int) -> str | None:
-    """Return None where the network takes images of this side, else what must hold."""
-    return size_fault(settings.name, image_size, stride=STRIDE)
+    """Return None where the last map of such images has two pixels, else what must hold."""
+    return too_small(
+        settings.name, image_size, least=STRIDE + 1, because="five halvings", usual=USUAL_SIZE
+    )
