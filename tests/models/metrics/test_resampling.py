@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -213,7 +214,8 @@ def test_classes_of_a_resample_score_as_if_they_were_the_split(
     probabilities = generator.dirichlet(np.ones(7), 21).astype(np.float32)
     file = tmp_path / "predictions_val.npz"
     ids = np.array([str(number) for number in range(21)])
-    np.savez(file, **{kind: ids}, labels=labels, probabilities=probabilities)
+    columns: dict[str, Any] = {kind: ids, "labels": labels, "probabilities": probabilities}
+    np.savez(file, **columns)
     statistic = of_classes(file, metric, AT_HALF)
     assert statistic.image_ids == tuple(ids.tolist())
     values = statistic.score(counted(drawn(21), 21))
