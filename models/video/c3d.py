@@ -1,5 +1,7 @@
 """C3D: eight convolutions of 3x3x3, five poolings, two connected layers (Tran et al. 2015).
 
+The networks that its authors searched its architecture with have five convolutions and half as
+wide layers; the thesis's Table 1 is of those, with pictures of 56, 112 and 224 pixels.
 The paper does not say how weights are drawn; here it is as He et al. 2015 do. Its program pools
 windows that reach over the end of a map, so that 7 pixels become 4.
 """
@@ -12,8 +14,11 @@ from models.video.initialisation import draw_rectified
 from models.video.pooling import MaxPool
 from models.video.widths import scaled
 
-STAGES = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # filters; a pooling follows each
-CONNECTED = 4096  # outputs of both connected layers
+STAGES = {  # filters; a pooling follows each stage
+    "paper": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
+    "architecture_search": ((64,), (128,), (256,), (256,), (256,)),
+}
+CONNECTED = {"paper": 4096, "architecture_search": 2048}  # outputs of both connected layers
 
 
 class C3D(nn.Module):
@@ -23,7 +28,7 @@ class C3D(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for stage, filters in enumerate(STAGES):
+        for stage, filters in enumerate(STAGES[settings.form]):
             for count in filters:
                 after = scaled(count, settings.width)
                 layers += _convolution(channels, after, batch_norm=settings.batch_norm)
@@ -33,7 +38,7 @@ class C3D(nn.Module):
             layers.append(MaxPool(window, window, ceil_mode=True))
         self.features = nn.Sequential(*layers)
         inputs = channels * settings.spans * settings.grid**2
-        connected = scaled(CONNECTED, settings.width)
+        connected = scaled(CONNECTED[settings.form], settings.width)
         self.connected = nn.Sequential(
             nn.Linear(inputs, connected),
             nn.ReLU(inplace=True),

@@ -21,6 +21,13 @@ class C3DSettings(ModelSettings):
     """Fields of C3D (Tran et al. 2015)."""
 
     name: Literal["c3d"] = "c3d"
+    form: Literal["paper", "architecture_search"] = Field(
+        "paper",
+        description="paper: eight convolutions and two layers of 4,096, as trained on Sports-1M; "
+        "architecture_search: the smaller networks of its section 3.2, five convolutions of 64, "
+        "128 and three times 256 filters and two layers of 2,048.",
+        json_schema_extra={"since": "0.2"},
+    )
     width: Width = 1.0
     grid: int = Field(
         4,

@@ -16,6 +16,7 @@ from reports.baselines.comparability import (
     varied_fields,
 )
 from reports.baselines.verdict import Judgement, Verdict, judge, rounding_of
+from reports.folds import CROSS_VALIDATED
 from reports.lineage import places
 from reports.measurements import cells_of, finite
 from reports.notation import configuration_label, score
@@ -24,10 +25,12 @@ from reports.tables.protocols import (
     COSTS,
     Measured,
     classes_known,
+    dataset_of,
     measure,
     named_classes,
 )
 from reports.tables.verdict_words import MARKS, judgement_sentence
+from trackers.folds import fold_count
 from trackers.records import ConfigurationRecord, StageRecord, StudyRecord
 
 # A row stands as its first metric here that it has.
@@ -266,9 +269,9 @@ def _headline(cited: Sequence[Baseline]) -> Baseline:
 
 
 def _datasets(study: StudyRecord) -> tuple[str, ...]:
-    named = (cell.settings.get("data.dataset") for cell in study.cells.values())
-    found = dict.fromkeys(str(name) for name in named if name)
-    return tuple(found) or (str(study.base.get("data.dataset", "of this study")),)
+    named = (dataset_of(cell.settings) for cell in study.cells.values())
+    found = dict.fromkeys(name for name in named if name)
+    return tuple(found) or (dataset_of(study.base) or "of this study",)
 
 
 def _knows_class(study: StudyRecord, cited: Baseline) -> bool:
@@ -338,7 +341,7 @@ def _number(
         seeds=len(values),
         split=measured[0].protocol.split if measured else None,
         comparability=stands,
-        judgement=_judgement(cited, values, stands),
+        judgement=_judgement(study, cited, values, stands),
     )
 
 
@@ -352,7 +355,7 @@ def _comparability(
 
 
 def _judgement(
-    cited: Baseline, values: Sequence[float], stands: Comparability
+    study: StudyRecord, cited: Baseline, values: Sequence[float], stands: Comparability
 ) -> Judgement | None:
     """Judge our values beside a cited one; what may not be compared has no verdict."""
     if cited.protocol.metric in UNJUDGED:
@@ -360,6 +363,10 @@ def _judgement(
     found = judge(values, cited.value, rounding=rounding_of(cited.printed), runs=cited.runs or 1)
     if stands.standing is Standing.NOT:
         return replace(found, verdict=Verdict.CANNOT_SAY, reason=str(Standing.NOT))
+    if fold_count(study) is not None:
+        return replace(
+            found, verdict=Verdict.CANNOT_SAY, half=None, margin=None, reason=CROSS_VALIDATED
+        )
     if stands.standing is Standing.CARE and found.verdict is Verdict.REPRODUCED:
         return replace(found, verdict=Verdict.WITHIN_NOISE, reason=NOT_THE_SAME)
     return found

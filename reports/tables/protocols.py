@@ -105,6 +105,12 @@ def class_slug(class_name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", class_name.lower()).strip("_")
 
 
+def dataset_of(settings: Mapping[str, JsonValue]) -> str:
+    """Return what sources call a cell's dataset, "" where it names none: CIFAR has two."""
+    name = str(settings.get("data.dataset") or "")
+    return f"cifar{settings.get('data.variant', 10)}" if name == "cifar" else name
+
+
 def _protocol(
     study: StudyRecord, cell: CellRecord, class_name: str, *, metric: str, split: str
 ) -> Protocol:
@@ -114,7 +120,7 @@ def _protocol(
     batch = _whole(settings, "training.batch_size")
     return Protocol(
         task=study.task,
-        dataset=str(settings.get("data.dataset", "")),
+        dataset=dataset_of(settings),
         class_name=class_name,
         metric=metric,
         split=split,

@@ -9,6 +9,7 @@ from reports import notation
 from reports.baselines import Baseline, known_names, load
 from reports.page import render
 from reports.tables.comparison import ComparedTable, comparison
+from reports.tables.protocols import dataset_of
 from trackers.records import JsonValue, StudyRecord
 
 Build = Callable[[int], StudyRecord]
@@ -211,3 +212,17 @@ def test_lower_is_better_is_said_of_errors_alone(build: Build) -> None:
 )
 def test_metrics_have_their_papers_names(metric: str, words: str) -> None:
     assert notation.metric_name(metric) == words
+
+
+def test_resnets_of_cifar_are_those_of_table_6() -> None:
+    errors = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}  # per cent
+    rows = [b for b in load(["resnet-2016"]) if b.protocol.dataset == "cifar10"]
+    found = {int(b.row.split()[0].removeprefix("ResNet-")): b.value for b in rows}
+    assert found == {depth: pytest.approx(1 - error / 100) for depth, error in errors.items()}
+
+
+def test_the_two_variants_of_cifar_are_two_datasets() -> None:
+    assert dataset_of({"data.dataset": "cifar", "data.variant": 10}) == "cifar10"
+    assert dataset_of({"data.dataset": "cifar", "data.variant": 100}) == "cifar100"
+    assert dataset_of({"data.dataset": "mnist"}) == "mnist"
+    assert dataset_of({}) == ""

@@ -70,6 +70,11 @@ def test_table_14_is_verbatim() -> None:
     assert {b.protocol.split_policy for b in load(["thesis/table-14"])} == {"grouped"}
 
 
+def test_table_1_is_of_the_squares_that_its_networks_saw() -> None:
+    sizes = {b.row.rpartition(" ")[2]: b.protocol.image_size for b in load(["thesis/table-1"])}
+    assert sizes == {"64": 56, "128": 112, "256": 224}
+
+
 def test_table_16_is_of_a_leaky_split_and_says_so() -> None:
     rows = load(["thesis/table-16"])
     assert [(b.protocol.metric, b.printed) for b in rows] == [("top1", "0.85"), ("top5", "0.99")]

@@ -84,6 +84,10 @@ def logits(output: Tensor | Votes) -> Tensor:
     [
         ("c3d", 101, {}, 78_409_573),
         ("c3d", 487, {}, 79_991_015),
+        # 4,651,008 in the convolutions; 256 maps of 2 x 2, 4 x 4 and 7 x 7 to 2,048 - 2,048 - 101
+        ("c3d", 101, {"form": "architecture_search", "grid": 2}, 11_153_509),
+        ("c3d", 101, {"form": "architecture_search", "grid": 4}, 17_444_965),
+        ("c3d", 101, {"form": "architecture_search", "grid": 7}, 34_746_469),
         ("i3d", 400, {}, 12_697_264),
         ("s3d", 400, {}, 8_320_048),
         ("r3d_18", 400, {}, 33_371_472),
