@@ -18,6 +18,7 @@ from studies.cli import (
     doctor,
     explaining,
     looking,
+    looking_inside,
     planning,
     predicting,
     rate_range,
@@ -104,6 +105,7 @@ app.command()(verifying.verify)
 app.command()(looking.ui)
 app.command()(looking.dashboard)
 app.command(epilog=predicting.EXAMPLES)(predicting.predict)
+app.command(epilog=looking_inside.EXAMPLES)(looking_inside.explain)
 app.command(epilog=tracking.EXAMPLES)(tracking.track)
 app.command()(running.sync)
 app.command()(doctor.doctor)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studies.cli.chosen_run import choose, chosen_device
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Tracking, Workspace
 from studies.cli.predicting_videos import (
     Actions,
@@ -17,7 +18,6 @@ from studies.cli.predicting_videos import (
     predict_named_videos,
 )
 from studies.cli.reading import fail
-from studies.running.workspace import open_ledger, open_workspace
 
 if TYPE_CHECKING:
     import torch
@@ -161,9 +161,9 @@ def predict(
         batch_size=batch_size,
         overwrite=overwrite,
     )
-    chosen, used = _choose(run, workspace, tracking_uri), _device(device)
+    chosen, used = choose(run, workspace, tracking_uri), chosen_device(device)
     options = VideoOptions(every, track, appearance, action_stride, distances)
-    beside = None if actions is None else _choose(actions, workspace, tracking_uri)
+    beside = None if actions is None else choose(actions, workspace, tracking_uri)
     if predict_named_videos(
         (chosen, beside), images, output, wishes=(wishes, options), device=used, as_json=as_json
     ):
@@ -179,44 +179,6 @@ def predict(
             typer.echo(line)
     if predicted.record.skipped:
         raise typer.Exit(SKIPPED)
-
-
-def _choose(run: str, workspace: Path, tracking_uri: str | None) -> "ChosenRun":
-    """Return the networks that a name stands for, or end with why there are none."""
-    # Lazy: they load SQLAlchemy and pydantic, which `visionstudy --help` must not wait for.
-    from studies.predicting.choosing import UnusableRunError, choose_run
-
-    place = open_workspace(workspace)
-    if not place.has_ledger():
-        raise fail(f"{workspace} is no workspace: it has no workspace.db; launch a study first")
-
-    def find_run(run_id: str) -> tuple[str, str] | None:
-        # Lazy: MLflow takes seconds, and only a run's id needs it.
-        from trackers.mlflow_lookup import cell_of_run
-
-        return cell_of_run(tracking_uri or place.tracking_uri(), run_id)
-
-    ledger = open_ledger(place)
-    try:
-        return choose_run(ledger, place.folder, run, find_run=find_run)
-    except (UnusableRunError, ConnectionError) as error:
-        raise fail(str(error)) from error
-    finally:
-        ledger.close()
-
-
-def _device(named: str) -> "torch.device":
-    """Return where the networks run."""
-    # Lazy: torch takes a second, which `visionstudy --help` must not wait for.
-    import torch
-
-    gpus = torch.cuda.device_count()
-    if named == "auto":
-        return torch.device("cuda" if gpus else "cpu")
-    known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
-    if named not in known:
-        raise fail(f"--device must be auto or one of {', '.join(known)} here, got '{named}'")
-    return torch.device(named)
 
 
 def _predict(

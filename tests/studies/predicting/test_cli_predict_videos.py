@@ -29,7 +29,7 @@ def predict(
     untrained: Callable[[str], ChosenRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
     """Return a function that predicts by runs called as in TASKS, into `tmp_path / "out"`."""
-    monkeypatch.setattr("studies.cli.predicting._choose", lambda run, *_: untrained(TASKS[run]))
+    monkeypatch.setattr("studies.cli.predicting.choose", lambda run, *_: untrained(TASKS[run]))
 
     def run(*arguments: object) -> Result:
         words = [str(each) for each in arguments]
