@@ -15,10 +15,14 @@ from reports.network_page import cautions, sentences
 from reports.network_record import NetworksRecord
 from reports.tables.networks import cell_text, columns, numbers, ordered
 
+FILE_WIDTH = 120  # columns, where the output is no terminal
+
 
 def print_networks(record: NetworksRecord) -> None:
     """Print the table, which networks are worth what they take, and what cannot be said."""
     console, shown = Console(), columns(record)
+    if not console.is_terminal:
+        console = Console(width=FILE_WIDTH)  # a name that goes over two lines is hard to search
     table = Table(box=None, pad_edge=False)
     table.add_column("Network", overflow="fold")
     for column in shown:
