@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.divergence import require_finite
+from models.explaining.probed_maps import with_maps
 from models.metrics.classification import ClassifiedImages, classification_metrics
 from models.metrics.ratios import FloatArray
 from models.tasks.classification_files import save_split
@@ -19,6 +20,7 @@ from models.tasks.classification_strips import (
     save_classification_strip,
 )
 from models.tasks.classified_images import ImageBatch
+from models.tasks.segmentation import scaled
 
 
 @dataclass(slots=True)
@@ -63,12 +65,7 @@ class ClassificationEvaluator:
         require_finite(losses, "the loss of every image that is scored")
         require_finite(probabilities, "every probability that is scored")
         values, labels = probabilities.cpu().numpy(), batch.labels.cpu().numpy()
-        probes = []
-        if self._is_saved:
-            probes = [
-                probe_of(image, int(label), row)
-                for image, label, row in zip(batch.images, labels, values, strict=True)
-            ]
+        probes = self._probes(model, batch, values) if self._is_saved else []
         self.add(
             ClassificationState(
                 list(batch.image_ids),
@@ -78,6 +75,15 @@ class ClassificationEvaluator:
                 probes,
             )
         )
+
+    def _probes(
+        self, model: nn.Module, batch: ImageBatch, probabilities: NDArray[np.float32]
+    ) -> list[ImageProbe]:
+        """Return the images of a batch, those that would be drawn with their Grad-CAM."""
+        labels = batch.labels.tolist()
+        probes = list(map(probe_of, batch.images, labels, probabilities))
+        wanted = chosen([*self._seen.probes, *probes])
+        return with_maps(model, scaled(batch.images), probes, wanted=wanted)
 
     def state(self) -> ClassificationState:
         """Return all that was kept so far."""

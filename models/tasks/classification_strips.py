@@ -1,7 +1,8 @@
 """A picture of classified images: some that are right, and the surest mistakes.
 
 Right ones are each of another class as far as there are; mistakes are those of the highest
-probability. What is kept of a split does not grow with its images.
+probability. Below each image is its Grad-CAM: what spoke for the first guess, from dark to bright.
+What is kept of a split does not grow with its images.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ class ImageProbe:
     image: ByteArray  # (h, w, 3) RGB
     label: int
     probabilities: NDArray[np.float32]  # (classes,)
+    grad_cam: ByteArray | None = None  # (h, w, 3) over the image; None: the network has no map
 
     @property
     def is_right(self) -> bool:
@@ -109,7 +111,8 @@ def _tile(probe: ImageProbe, class_names: Sequence[str]) -> ByteArray:
         _line(first, RIGHT if probe.is_right else FALSE_FIND),
         *(_line(each) for each in others),
     ]
-    return np.concatenate([*lines, probe.image])
+    looked = [] if probe.grad_cam is None else [probe.grad_cam]
+    return np.concatenate([*lines, probe.image, *looked])
 
 
 def _line(text: str, colour: tuple[int, int, int] = (255, 255, 255)) -> ByteArray:

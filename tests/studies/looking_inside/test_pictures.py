@@ -27,8 +27,10 @@ def test_places_of_a_small_map_cover_the_whole_input() -> None:
     values = np.array([[0, 0], [0, 1]], np.float32)  # the lower right quarter
     restored = over_picture(values, place, WIDE)
     assert restored[-5:, -10:].min() > 0.95
-    assert restored[:5].max() == restored[:, :10].max() == 0
-    assert restored[9:11, 30:].mean() == pytest.approx(0.5)  # between both places' centres
+    assert max(restored[:5].max(), restored[:, :10].max()) < 0.05
+    assert restored[9:11, 30:].mean() == pytest.approx(
+        0.5, abs=0.01
+    )  # between both places' centres
 
 
 def test_what_the_network_did_not_see_is_0() -> None:
