@@ -9,6 +9,7 @@ from functools import cache
 
 from reports.measurements import cells_of
 from reports.notation import join_words, setting_name
+from trackers.folds import fold_of
 from trackers.records import ConfigurationRecord, JsonValue, StudyRecord
 
 SETTINGS = ("data.split", "data.split_list", "data.limit.val", "data.limit.per_class")
@@ -21,14 +22,15 @@ def differing_settings(
 
     Classes with models of their own are not compared with each other.
     """
-    found: dict[tuple[str, str], list[JsonValue]] = {}
+    found: dict[tuple[str, int | None, str], list[JsonValue]] = {}
     for configuration in configurations:
         for cell in cells_of(study, configuration):
             for path in filter(_decides, cell.settings):
-                values = found.setdefault((cell.group, path), [])
+                # Of a cross-validated study, folds are compared each with itself.
+                values = found.setdefault((cell.group, fold_of(study, cell), path), [])
                 if cell.settings[path] not in values:
                     values.append(cell.settings[path])
-    return tuple(dict.fromkeys(path for (_, path), values in found.items() if len(values) > 1))
+    return tuple(dict.fromkeys(path for (_, _, path), values in found.items() if len(values) > 1))
 
 
 def validation_sentence(study: StudyRecord, settings: Iterable[str]) -> str:

@@ -217,6 +217,7 @@ def _cell_tags(study: str, upload: CellUpload) -> dict[str, str]:
         "configuration": upload.configuration,
         "varied": _settings(upload.varied),
         "seed": str(cell.seed),
+        "fold": _fold(cell),
         "group": cell.group,
         "outcome": _outcome(cell),
         "reason": cell.reason,
@@ -228,6 +229,12 @@ def _cell_tags(study: str, upload: CellUpload) -> dict[str, str]:
         "currency": str(last.costs.get("currency") or "") if last else "",
     }
     return _tags(tags, name=upload.name)
+
+
+def _fold(cell: CellRecord) -> str:
+    """Name the fold that a cell was validated on; "" where its data are cut once."""
+    folds, fold = (cell.settings.get(f"data.split.{name}") for name in ("folds", "fold"))
+    return "" if folds is None else str(fold)
 
 
 def _tags(tags: Mapping[str, str], *, name: str) -> dict[str, str]:

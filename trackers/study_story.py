@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from trackers.folds import fold_count, replicate_name
 from trackers.records import (
     CandidateRecord,
     CellRecord,
@@ -178,8 +179,8 @@ def _winner_lines(study: StudyRecord, addresses: Addresses) -> list[str]:
     for each in story_of(study).champions:
         group = f" ({each.group})" if each.group else ""
         curves = (("curves", addresses.curves.get(each.model)), ("report", addresses.report))
-        seeds = {cell.source or cell.id: cell.seed for cell in each.cells}
-        runs = ((f"seed {seed}", addresses.runs.get(cell)) for cell, seed in seeds.items())
+        names = {cell.source or cell.id: replicate_name(study, cell) for cell in each.cells}
+        runs = ((name, addresses.runs.get(cell)) for cell, name in names.items())
         lines += [
             f"**{SIGNS[WINNER]} Winner{group}**{_links(curves, ' — ')}: {each.label}; "
             f"{_score_text(study, each)}{_links(runs, ': ')}",
@@ -193,7 +194,9 @@ def _score_text(study: StudyRecord, champion: Champion) -> str:
     values = [
         cell.metrics[study.metric] for cell in champion.cells if study.metric in cell.metrics
     ]
+    folds = fold_count(study)
     seeds = f"{len(values)} seed{'' if len(values) == 1 else 's'}"
+    seeds = seeds if folds is None else f"{len(values)} cells on {folds} folds"
     mean = f"`{study.metric}` {sum(values) / len(values):.4g}" if values else f"`{study.metric}` ?"
     if found is None or found.low is None or found.high is None or champion.group:
         return f"{mean} ({seeds})"

@@ -1,6 +1,7 @@
 """Which classes gained from the search? Each class's score with the last winner and with the base.
 
-Bars are means over seeds, whiskers Student's 95 % interval of that mean; one seed has none. The
+Bars are means over seeds, whiskers Student's 95 % interval of that mean; one seed has none. Of a
+cross-validated study they are over folds, and wider for the images that folds share. The
 base is what was measured with the study's base settings, wherever a stage did so; if none did, the
 first stage's winner stands in for it and is called that.
 """
@@ -9,13 +10,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 from scipy.special import stdtrit
 
 from reports import theme
 from reports.figures.data_table import DataTable
+from reports.folds import by_fold, overlap_of
 from reports.lineage import Place, Placed, final_winners, places
 from reports.measurements import cells_of, trained_cell, value_of
 from reports.notation import (
@@ -30,6 +32,7 @@ from reports.notation import (
     signed,
 )
 from reports.tables.protocols import class_slug, classes_known
+from trackers.folds import fold_count
 from trackers.records import CellRecord, StudyRecord
 
 CONFIDENCE = 0.95
@@ -37,6 +40,8 @@ BASES = ("iou", "ap50", "ap", "thesis_ap", "mask_ap", "recall")  # metrics with 
 MOST_CLASSES = 40  # that are drawn: those whose score is least
 BAR_HEIGHT = 11  # pixels
 DICE = "dice"
+
+Measured: TypeAlias = Mapping[str, Sequence[tuple[CellRecord, float]]]  # class -> its values
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class ClassValue:
     mean: float
     low: float | None  # ends of the interval; None of a single seed
     high: float | None
-    seeds: int
+    seeds: int  # or folds, as `ClassBars.replicate` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class ClassBars:
     base: str  # "" where nothing but the winner was measured
     rows: tuple[ClassRow, ...]
     left_out: int  # classes, of those that score best
+    replicate: str = "seed"  # what values are of; "fold" where seeds of a fold are averaged
 
 
 def class_bars(study: StudyRecord) -> tuple[ClassBars, ...]:
@@ -82,10 +88,10 @@ def class_bars(study: StudyRecord) -> tuple[ClassBars, ...]:
     made = []
     for metric in (f"{split}/{name}" for name in BASES):
         of_winner, of_base = (_by_class(cells, metric, names) for cells in (winner, base))
-        made.append(_bars(metric, of_winner, of_base, base_name=label))
+        made.append(_bars(study, metric, of_winner, of_base, base_name=label))
         if metric.endswith("/iou"):
             dice = (_dice(of_winner), _dice(of_base))
-            made.append(_bars(f"{split}/{DICE}", *dice, base_name=label))
+            made.append(_bars(study, f"{split}/{DICE}", *dice, base_name=label))
     return tuple(each for each in made if len(each.rows) > 1)
 
 
@@ -127,51 +133,62 @@ def _is_base(study: StudyRecord, cell: CellRecord, paths: Iterable[str]) -> bool
     return all(part(cell.settings, path) == part(study.base, path) for path in paths)
 
 
-def _by_class(
-    cells: Iterable[CellRecord], metric: str, names: Iterable[str]
-) -> dict[str, list[float]]:
-    """Return each class's values, one per seed; of cells of one class, that class's alone."""
+def _by_class(cells: Iterable[CellRecord], metric: str, names: Iterable[str]) -> Measured:
+    """Return each class's values, one per cell; of cells of one class, that class's alone."""
     members = list(cells)
     found = {}
     for name in names:
         own = [cell for cell in members if cell.group in ("", name)]
-        values = [value_of(cell, f"{metric}_{class_slug(name)}") for cell in own]
-        known = [value for value in values if value is not None]
+        values = [(cell, value_of(cell, f"{metric}_{class_slug(name)}")) for cell in own]
+        known = [(cell, value) for cell, value in values if value is not None]
         if known:
             found[name] = known
     return found
 
 
-def _dice(ious: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Turn each seed's IoU of a class into its Dice: both are of the same counts."""
-    return {name: [2 * iou / (1 + iou) for iou in values] for name, values in ious.items()}
+def _dice(ious: Measured) -> Measured:
+    """Turn each cell's IoU of a class into its Dice: both are of the same counts."""
+    return {
+        name: [(cell, 2 * iou / (1 + iou)) for cell, iou in values]
+        for name, values in ious.items()
+    }
 
 
 def _bars(
-    metric: str,
-    winner: Mapping[str, Sequence[float]],
-    base: Mapping[str, Sequence[float]],
-    *,
-    base_name: str,
+    study: StudyRecord, metric: str, winner: Measured, base: Measured, *, base_name: str
 ) -> ClassBars:
+    def value(measured: Sequence[tuple[CellRecord, float]]) -> ClassValue:
+        return class_value(by_fold(study, measured), overlap_of(study))
+
     rows = [
-        ClassRow(name, class_value(values), class_value(base[name]) if name in base else None)
+        ClassRow(name, value(values), value(base[name]) if name in base else None)
         for name, values in winner.items()
     ]
     rows.sort(key=lambda row: (-row.winner.mean, row.name))
     shown = rows[-MOST_CLASSES:]
     has_base = any(row.base for row in shown)
     return ClassBars(
-        metric, "last winner", base_name if has_base else "", tuple(shown), len(rows) - len(shown)
+        metric,
+        "last winner",
+        base_name if has_base else "",
+        tuple(shown),
+        left_out=len(rows) - len(shown),
+        replicate="seed" if fold_count(study) is None else "fold",
     )
 
 
-def class_value(values: Sequence[float]) -> ClassValue:
-    """Average values of seeds, with Student's interval of their mean."""
+def class_value(values: Sequence[float], overlap: float = 0.0) -> ClassValue:
+    """Average values of seeds, or folds, with Student's interval of their mean.
+
+    Args:
+        values: One per seed, or per fold.
+        overlap: Of the training images of folds; see `reports.folds`.
+    """
     mean, count = fmean(values), len(values)
     if count < 2:
         return ClassValue(mean, None, None, count)
-    half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2)) * stdev(values) / math.sqrt(count)
+    half = float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2)) * stdev(values)
+    half *= math.sqrt(1 / count + overlap)
     return ClassValue(mean, mean - half, mean + half, count)
 
 
@@ -217,7 +234,7 @@ def _trace(
         "name": name,
         "y": [row.name for row in bars.rows],
         "x": [None if each is None else round(each.mean, 6) for each in values],
-        "customdata": [_text(each) for each in values],
+        "customdata": [_text(each, bars.replicate) for each in values],
         "error_x": {**ends, "thickness": 1.2, "width": 3, "color": theme.INK},
         "marker": dict(marker),
         "hovertemplate": "%{y}, %{fullData.name}: %{x:.3f}%{customdata}<extra></extra>",
@@ -231,12 +248,12 @@ def _ends(value: ClassValue | None) -> tuple[float | None, float | None]:
     return max(0.0, value.low), min(1.0, value.high)
 
 
-def _text(value: ClassValue | None) -> str:
+def _text(value: ClassValue | None, replicate: str) -> str:
     if value is None:
         return ""
     if value.low is None or value.high is None:
-        return " (1 seed)"
-    return f" ({score(value.low)} to {score(value.high)}, {plural(value.seeds, 'seed')})"
+        return f" (1 {replicate})"
+    return f" ({score(value.low)} to {score(value.high)}, {plural(value.seeds, replicate)})"
 
 
 def class_bars_table(bars: ClassBars) -> DataTable:
@@ -246,7 +263,8 @@ def class_bars_table(bars: ClassBars) -> DataTable:
         for row in bars.rows
     ]
     names = (bars.winner, bars.base) if bars.base else (bars.winner,)
-    heads = [(sentence_case(name), f"Interval, {percent(CONFIDENCE)}", "Seeds") for name in names]
+    over = f"{sentence_case(bars.replicate)}s"
+    heads = [(sentence_case(name), f"Interval, {percent(CONFIDENCE)}", over) for name in names]
     return DataTable(("Class", *(text for head in heads for text in head)), tuple(rows))
 
 

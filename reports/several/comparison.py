@@ -1,18 +1,25 @@
 """Two studies side by side: what they ask, what they found, and whether that can be compared."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.baselines.citations import Protocol
 from reports.baselines.comparability import BUDGET_OF_VIDEOS, CONDITION_OF_VIDEOS, IDENTITY
-from reports.baselines.verdict import FEWEST_SEEDS, DifferenceJudgement, judge_difference
+from reports.baselines.verdict import (
+    FEWEST_SEEDS,
+    DifferenceJudgement,
+    Verdict,
+    judge_difference,
+)
+from reports.folds import CROSS_VALIDATED
 from reports.lineage import final_winners, places
 from reports.measurements import cells_of
 from reports.notation import value_text
 from reports.several.facts import Found, StudyFacts, study_facts
 from reports.tables.protocols import ALL_CLASSES, classes_known, measure
 from trackers.dotted_paths import flatten_json
+from trackers.folds import fold_count
 from trackers.records import JsonValue, Outcome, StudyRecord
 
 EQUAL_COMPUTE = 0.1  # by so much compute may differ and still be called equal
@@ -56,6 +63,10 @@ def compare_studies(first: StudyRecord, second: StudyRecord) -> Comparison:
     protocols = winner_protocol(first), winner_protocol(second)
     objections = tuple(_objections((first, second), facts, protocols))
     difference = None if objections else _difference(facts[0].last, facts[1].last)
+    if difference is not None and any(fold_count(each) is not None for each in (first, second)):
+        difference = replace(
+            difference, verdict=Verdict.CANNOT_SAY, low=None, high=None, reason=CROSS_VALIDATED
+        )
     before, now = (each.spent.train_macs for each in facts)
     settings = settings_that_differ([first, second])
     return Comparison(

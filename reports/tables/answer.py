@@ -56,6 +56,8 @@ def _value_words(winner: Placed) -> str:
     if candidate is None or decision is None:
         return "an unknown value"
     count = plural(len(candidate.values), "replicate")
+    if decision.interval == "folds":
+        count += " over folds of the same images"
     if candidate.low is None or candidate.high is None:
         return f"{score(candidate.mean)} ({count}, too few for an interval)"
     span = interval(candidate.low, candidate.high)

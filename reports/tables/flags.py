@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reports.folds import fold_note
 from reports.leaky_splits import leak_gaps, leak_warning
 from reports.lineage import Placed, places
 from reports.measurements import outcome_text, planned_total, seeds_of
@@ -107,7 +108,10 @@ def _assemblies(study: StudyRecord) -> Iterator[Flag]:
 def _seeds(study: StudyRecord) -> Iterator[Flag]:
     chose = {c for stage in study.stages for each in stage.configurations for c in each.cells}
     seeds = len(seeds_of(cell for cell in study.cells.values() if cell.id in chose))
-    if seeds == 1:
+    if note := fold_note(study):
+        once = " With one seed, what a seed adds counts as what a fold adds." * (seeds == 1)
+        yield Flag("note", note + once)
+    elif seeds == 1:
         yield Flag(
             "warning",
             "One seed per configuration: differences between configurations cannot be told from "

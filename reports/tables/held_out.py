@@ -1,13 +1,14 @@
 """The test split's scores of stage winners, and how often it was looked at."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reports.leaky_splits import OF_TEST, is_leaky
 from reports.lineage import places
-from reports.measurements import finite
+from reports.measurements import finite, mean
 from reports.notation import CLASS_METRICS, configuration_label, metric_name, plural
 from reports.tables.protocols import class_slug, classes_known
+from trackers.folds import fold_count, fold_of
 from trackers.records import CellRecord, JsonValue, StudyRecord, TestScoreRecord
 
 
@@ -22,6 +23,8 @@ class HeldOutRow:
     values: tuple[float | None, ...]  # as the table's metrics
     class_name: str = ""  # of the table by class
     is_leaky: bool = False  # its split cuts groups
+    fold: int | None = None  # that its network was validated on, in a cross-validated study
+    is_mean: bool = False  # over the networks of all folds and seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class HeldOutTable:
     class_rows: tuple[HeldOutRow, ...]
     looks: int
     assemblies: int  # of these looks, at networks put together
+    has_folds: bool = False
 
     @property
     def summary(self) -> str:
@@ -42,7 +46,14 @@ class HeldOutTable:
         if self.looks == 0:
             return "The test split has not been scored."
         who = "stage winners and assemblies" if self.assemblies else "stage winners"
-        return f"The test split was scored {plural(self.looks, 'time')}, for {who} only."
+        folds = (
+            " Every fold has the same test split, which no network learnt from: each winner's "
+            "score is the mean over the networks of its folds."
+        )
+        return (
+            f"The test split was scored {plural(self.looks, 'time')}, for {who} only."
+            f"{folds * self.has_folds}"
+        )
 
 
 def held_out_table(study: StudyRecord) -> HeldOutTable:
@@ -62,15 +73,31 @@ def held_out_table(study: StudyRecord) -> HeldOutTable:
             wanted = tuple(f"test/{base}_{slug}" for base in of_classes)
             if any(name in record.metrics for name in wanted):
                 class_rows.append(_row(study, record, label, wanted, class_name=class_name))
+    is_folded = fold_count(study) is not None
     return HeldOutTable(
         metrics,
         _headers(metrics),
-        tuple(rows),
+        _means(rows) if is_folded else tuple(rows),
         _headers(of_classes),
-        tuple(class_rows),
+        _means(class_rows) if is_folded else tuple(class_rows),
         study.test_looks,
         sum("test" in each.images for each in study.assemblies),
+        has_folds=is_folded,
     )
+
+
+def _means(rows: Sequence[HeldOutRow]) -> tuple[HeldOutRow, ...]:
+    """Return rows with the mean of each winner, or class of it, before its own."""
+    found: dict[tuple[str, str, str, str], list[HeldOutRow]] = {}
+    for row in rows:
+        key = (row.stage, row.configuration, row.group, row.class_name)
+        found.setdefault(key, []).append(row)
+    every = []
+    for members in found.values():
+        values = tuple(mean(each) for each in zip(*(row.values for row in members), strict=True))
+        means = replace(members[0], seed=None, fold=None, values=values, is_mean=True)
+        every += [means, *members]
+    return tuple(every)
 
 
 def _labels(study: StudyRecord) -> dict[tuple[str, str], str]:
@@ -125,6 +152,7 @@ def _row(
         values=tuple(finite(record.metrics.get(name)) for name in metrics),
         class_name=class_name,
         is_leaky=cell is not None and is_leaky(cell.settings, OF_TEST),
+        fold=fold_of(study, cell) if cell else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reports.lineage import places
 from reports.measurements import NOT_RUN, OUTCOME_ORDER, outcome_text, unknown_cells, value_of
 from reports.notation import configuration_label, plural
+from trackers.folds import fold_of
 from trackers.records import CellRecord, StudyRecord
 
 SINGLE_NETWORK = "single network"  # of all classes, beside an assembly
@@ -19,6 +20,7 @@ class LedgerRow:
     configuration: str  # what the stages varied
     group: str
     seed: int
+    fold: int | None  # None: the study has no folds
     outcome: str  # one of `OUTCOME_ORDER`
     attempts: tuple[str, ...]  # how each ended: ("lost", "complete")
     reason: str
@@ -45,6 +47,7 @@ class Ledger:
     unknown: tuple[UnknownCells, ...]
     retried: int  # cells that needed more than one attempt
     has_groups: bool
+    has_folds: bool
     has_urls: bool
 
     @property
@@ -79,6 +82,7 @@ def ledger(study: StudyRecord) -> Ledger:
         unknown=tuple(UnknownCells(name, count) for name, count in waiting if count),
         retried=sum(len(row.attempts) > 1 for row in rows),
         has_groups=any(row.group for row in rows),
+        has_folds=any(row.fold is not None for row in rows),
         has_urls=any(row.url for row in rows),
     )
 
@@ -91,6 +95,7 @@ def _row(cell: CellRecord, uses: list[tuple[str, str]], study: StudyRecord) -> L
         configuration="; ".join(dict.fromkeys(label for _, label in uses)),
         group=cell.group,
         seed=cell.seed,
+        fold=fold_of(study, cell),
         outcome=outcome_text(cell),
         attempts=tuple(str(t.outcome) if t.outcome else "running" for t in cell.trials),
         reason=cell.reason or _last_reason(cell) or _why_not_run(cell, study),

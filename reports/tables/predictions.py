@@ -12,6 +12,7 @@ from pathlib import Path
 from reports.measurements import value_of
 from reports.notation import join_words, metric_name, score, sentence_case
 from reports.winners import Winner, final_winners, winners
+from trackers.folds import replicate_name
 from trackers.records import CellRecord, StudyRecord
 
 STRIP, THRESHOLD_STRIP = "predictions_strip", "predictions_thresholds"
@@ -67,4 +68,4 @@ def _caption(study: StudyRecord, cell: CellRecord, winner: Winner) -> str:
     has_one = threshold is not None and study.task not in WITHOUT_THRESHOLD
     at = f" at threshold {threshold}" if has_one else ""
     value = score(value_of(cell, study.metric))
-    return f"{won}, seed {cell.seed} ({metric_name(study.metric)} {value}{at})."
+    return f"{won}, {replicate_name(study, cell)} ({metric_name(study.metric)} {value}{at})."

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.folds import fold_note, folds_of
 from reports.leaky_splits import is_leaky_configuration
 from reports.lineage import Placed, places
 from reports.many_rows import best_first
@@ -14,11 +15,13 @@ from reports.measurements import (
     finite,
     mean,
     outcome_text,
+    seeds_of,
     unknown_cells,
     value_of,
 )
 from reports.notation import configuration_label
 from reports.validation_sets import differing_settings, validation_sentence
+from trackers.folds import fold_count, fold_of
 from trackers.records import CellRecord, DecisionRecord, StageRecord, StudyRecord
 
 
@@ -31,6 +34,7 @@ class ReplicateValue:
     value: float | None
     outcome: str
     url: str | None  # its run in MLflow
+    fold: int | None = None  # that it was validated on, in a cross-validated study
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,15 @@ class StageTable:
     name: str
     after_training: bool
     metric: str
-    columns: tuple[str, ...]  # "seed 0", …, or classes with their seeds inside
+    columns: tuple[str, ...]  # "seed 0", …; or classes, or "fold 0", …, with their seeds inside
     by_class: bool
     rows: tuple[StageRow, ...]
     decisions: tuple[DecisionRecord, ...]
     axis: tuple[float, float]  # the span that the interval marks are drawn on
     planned: int  # cells of this stage
     caution: str  # that its configurations have different validation sets; "": they have not
+    inside: str = ""  # what a column's mean is over: "seeds", "folds and seeds"; "": one cell
+    note: str = ""  # what its intervals mean, where they are over folds
 
     @property
     def has_groups(self) -> bool:
@@ -90,11 +96,13 @@ def _table(study: StudyRecord, stage: StageRecord, placed: Sequence[Placed]) -> 
     by_class = any(len(classes_of(cells_of(study, p.configuration))) > 1 for p in placed)
     columns = _columns(study, placed, by_class)
     rows = tuple(_row(study, p, columns, by_class=by_class) for p in placed)
+    is_folded = fold_count(study) is not None
+    several = any(len(part) > 1 for row in rows for part in row.columns)
     return StageTable(
         name=stage.name,
         after_training=stage.after_training,
         metric=study.metric,
-        columns=tuple(columns) if by_class else tuple(f"seed {seed}" for seed in columns),
+        columns=tuple(columns),
         by_class=by_class,
         rows=rows,
         decisions=stage.decisions,
@@ -103,14 +111,28 @@ def _table(study: StudyRecord, stage: StageRecord, placed: Sequence[Placed]) -> 
         caution=validation_sentence(
             study, differing_settings(study, [p.configuration for p in placed])
         ),
+        inside=_inside(by_class=by_class, is_folded=is_folded) if by_class or several else "",
+        note=fold_note(study),
     )
+
+
+def _inside(*, by_class: bool, is_folded: bool) -> str:
+    return "folds and seeds" if by_class and is_folded else "seeds"
 
 
 def _columns(study: StudyRecord, placed: Sequence[Placed], by_class: bool) -> list[str]:
     cells = [cell for p in placed for cell in cells_of(study, p.configuration)]
     if by_class:
         return list(classes_of(cells))
-    return [str(seed) for seed in sorted({cell.seed for cell in cells})]
+    folds = folds_of(study, cells)
+    return [f"fold {fold}" for fold in folds] or [f"seed {seed}" for seed in seeds_of(cells)]
+
+
+def _column(study: StudyRecord, cell: CellRecord, *, by_class: bool) -> str:
+    if by_class:
+        return cell.group
+    fold = fold_of(study, cell)
+    return f"seed {cell.seed}" if fold is None else f"fold {fold}"
 
 
 def _row(
@@ -119,9 +141,9 @@ def _row(
     cells = cells_of(study, placed.configuration)
     split = tuple(
         tuple(
-            _replicate(cell, study.metric)
+            _replicate(study, cell)
             for cell in cells
-            if column == (cell.group if by_class else str(cell.seed))
+            if column == _column(study, cell, by_class=by_class)
         )
         for column in columns
     )
@@ -148,9 +170,10 @@ def _row(
     )
 
 
-def _replicate(cell: CellRecord, metric: str) -> ReplicateValue:
-    value = value_of(cell, metric)
-    return ReplicateValue(cell.id, cell.seed, value, outcome_text(cell), cell.tracking_url)
+def _replicate(study: StudyRecord, cell: CellRecord) -> ReplicateValue:
+    value, fold = value_of(cell, study.metric), fold_of(study, cell)
+    outcome, url = outcome_text(cell), cell.tracking_url
+    return ReplicateValue(cell.id, cell.seed, value, outcome, url, fold)
 
 
 def _outcomes(cells: Sequence[CellRecord]) -> tuple[tuple[str, int], ...]:

@@ -84,11 +84,11 @@ def why(
     A cell is one configuration with one seed. Told are what it measures, every attempt to train
     it, and why it waits or how it ended.
 
-    --json prints {"study", "cell", "outcome", "reason", "metrics", "seed", "group", "settings",
-    "changed" (path -> [base, this cell]), "uses": [...], "needed_by", "source", "attempts":
-    [...], "waits"}; each use has stage, configuration, label, inherits, is_winner and decision;
-    each attempt has attempt, outcome, reason, host, device, started_at, ended_at, folder,
-    resumed_from_epoch, epochs, log_tail and traceback.
+    --json prints {"study", "cell", "outcome", "reason", "metrics", "seed", "fold" (null where
+    the data are cut once), "group", "settings", "changed" (path -> [base, this cell]), "uses":
+    [...], "needed_by", "source", "attempts": [...], "waits"}; each use has stage, configuration,
+    label, inherits, is_winner and decision; each attempt has attempt, outcome, reason, host,
+    device, started_at, ended_at, folder, resumed_from_epoch, epochs, log_tail and traceback.
 
     Exit status: 0 it is told; 2 there is no such cell, or the id is that of several.
     """

@@ -92,6 +92,7 @@ def _row_json(row: PlannedRow, *, result: CellResult | None, attempts: int) -> d
         "stage": row.stage,
         "group": row.cell.group,
         "seed": row.cell.seed,
+        "fold": row.cell.fold,
         "configuration": dict(row.varied),
         "settings": flatten(row.cell.settings),
         "epochs": row.epochs,
@@ -107,8 +108,11 @@ def _row_json(row: PlannedRow, *, result: CellResult | None, attempts: int) -> d
 def _table(stage: str, rows: list[PlannedRow]) -> Table:
     inherited = "  (~ inherits the winner above)" if rows[0].is_assumed else ""
     table = Table(title=escape(stage + inherited), title_justify="left", box=None, pad_edge=False)
-    for title in ("cell", "configuration", "class", "seed", "epochs", "time", "outcome"):
-        table.add_column(title, justify="right" if title in ("seed", "epochs", "time") else "left")
+    has_folds = any(row.cell.fold is not None for row in rows)
+    repeated = ("fold", "seed") if has_folds else ("seed",)
+    numbers = (*repeated, "epochs", "time")
+    for title in ("cell", "configuration", "class", *numbers, "outcome"):
+        table.add_column(title, justify="right" if title in numbers else "left")
     for row in rows:
         is_inherited = row.stage in (ASSEMBLY, SINGLE_NETWORK)
         varied = "as inherited" if is_inherited else configuration_label(row.varied)
@@ -116,6 +120,7 @@ def _table(stage: str, rows: list[PlannedRow]) -> Table:
             f"~{row.cell.id}" if row.is_assumed else row.cell.id,
             escape(varied),
             escape(row.cell.group),
+            *([str(row.cell.fold)] if has_folds else []),
             str(row.cell.seed),
             str(row.epochs) if row.needs_trial else "re-scored",
             duration(row.seconds) if row.seconds else "",

@@ -48,8 +48,8 @@ def plan(
 
     --json prints {"study", "cells": [...], "unknown_cells", "epochs", "seconds", "disk_bytes",
     "budget": [...], "cut": [...]}, and "memory" and "memory_problems" with --memory; each cell
-    has id, stage, group, seed, configuration (what the stage varies), settings, epochs, seconds,
-    is_assumed, is_reused, outcome, metrics and attempts.
+    has id, stage, group, seed, fold (null where the data are cut once), configuration (what the
+    stage varies), settings, epochs, seconds, is_assumed, is_reused, outcome, metrics and attempts.
     """
     place = open_workspace(workspace)
     loaded = read_study(study, overrides, place=place)

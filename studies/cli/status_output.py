@@ -14,6 +14,7 @@ from rich.table import Table
 from reports.notation import configuration_label
 from studies.explaining.waiting import cell_waits, study_waits
 from studies.running.views import duration
+from trackers.folds import fold_count, fold_of
 from trackers.records import (
     AssemblyRecord,
     CellRecord,
@@ -22,7 +23,7 @@ from trackers.records import (
     StudyRecord,
 )
 
-CONFIGURATION, STATE = ("configuration", "class", "seed"), ("outcome", "tries", "time")
+STATE = ("outcome", "tries", "time")
 
 
 def print_status(console: Console, record: StudyRecord, runner: str | None) -> None:
@@ -41,12 +42,13 @@ def print_status(console: Console, record: StudyRecord, runner: str | None) -> N
 
 def _print_stage(console: Console, record: StudyRecord, stage: StageRecord) -> None:
     table = Table(title=escape(stage.name), title_justify="left", box=None, pad_edge=False)
-    for title in (*CONFIGURATION, record.metric, *STATE, "cell"):
+    repeated = ("seed",) if fold_count(record) is None else ("fold", "seed")
+    for title in ("configuration", "class", *repeated, record.metric, *STATE, "cell"):
         table.add_column(title)
     winners = {winner for decision in stage.decisions for winner in decision.winners}
     for configuration in stage.configurations:
         for cell in (record.cells[each] for each in configuration.cells):
-            table.add_row(*_row(cell, configuration, winners=winners, metric=record.metric))
+            table.add_row(*_row(record, cell, configuration, winners=winners))
     console.print(table)
     if not stage.configurations:
         console.print(f"  {stage.planned_cells} cells, once the stage above is decided")
@@ -69,7 +71,8 @@ def status_json(record: StudyRecord, runner: str | None = None) -> str:
         "waits": list(study_waits(record, runner)),
         "stages": [_stage_json(each) for each in (*record.stages, *record.afterwards)],
         "cells": [
-            _cell_json(cell, places.get(cell.id)) | {"waits": cell_waits(record, cell, runner)}
+            _cell_json(record, cell, places.get(cell.id))
+            | {"waits": cell_waits(record, cell, runner)}
             for cell in record.cells.values()
         ],
         "assemblies": [_assembly_json(each) for each in record.assemblies],
@@ -140,14 +143,20 @@ def _assembly_json(record: AssemblyRecord) -> dict[str, Any]:
 
 
 def _row(
-    cell: CellRecord, configuration: ConfigurationRecord, *, winners: set[str], metric: str
+    record: StudyRecord,
+    cell: CellRecord,
+    configuration: ConfigurationRecord,
+    *,
+    winners: set[str],
 ) -> list[str]:
     varied = configuration_label(configuration.shown)
     mark = " *" if configuration.id in winners else ""
-    value, state, took = _state(cell, metric)
+    value, state, took = _state(cell, record.metric)
     tries = str(len(cell.trials) or "")
     name = escape(varied) + mark
-    return [name, escape(cell.group), str(cell.seed), value, state, tries, took, cell.id]
+    fold = fold_of(record, cell)
+    repeated = [str(cell.seed)] if fold is None else [str(fold), str(cell.seed)]
+    return [name, escape(cell.group), *repeated, value, state, tries, took, cell.id]
 
 
 def _state(cell: CellRecord, metric: str) -> tuple[str, str, str]:
@@ -186,13 +195,14 @@ def _stage_json(stage: StageRecord) -> dict[str, Any]:
 
 
 def _cell_json(
-    cell: CellRecord, place: tuple[list[str], ConfigurationRecord] | None
+    record: StudyRecord, cell: CellRecord, place: tuple[list[str], ConfigurationRecord] | None
 ) -> dict[str, Any]:
     return {
         "id": cell.id,
         "stages": place[0] if place else [],
         "group": cell.group,
         "seed": cell.seed,
+        "fold": fold_of(record, cell),
         "configuration": dict(place[1].varied) if place else {},
         "settings": dict(cell.settings),
         "outcome": str(cell.outcome) if cell.outcome else None,

@@ -30,6 +30,7 @@ def story_json(story: CellStory) -> str:
         "reason": cell.reason,
         "metrics": dict(cell.metrics),
         "seed": cell.seed,
+        "fold": story.fold,
         "group": cell.group,
         "settings": dict(cell.settings),
         "changed": {path: list(values) for path, values in story.changed.items()},
@@ -45,7 +46,7 @@ def story_json(story: CellStory) -> str:
 def _lines(story: CellStory) -> Iterator[str]:
     cell = story.cell
     group = f", class {cell.group}" if cell.group else ""
-    yield f"cell {cell.id} of study '{story.study}': seed {cell.seed}{group}"
+    yield f"cell {cell.id} of study '{story.study}': {story.replicate}{group}"
     yield f"  {_state(story)}"
     for warning in cell.warnings:
         yield f"  its trial warned of: {warning}"

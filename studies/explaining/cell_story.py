@@ -7,6 +7,7 @@ from pathlib import Path
 from reports.notation import configuration_label
 from studies.explaining.waiting import cell_waits
 from studies.tree.cell_history import read_history
+from trackers.folds import fold_of, replicate_name
 from trackers.records import (
     CellRecord,
     ConfigurationRecord,
@@ -50,6 +51,8 @@ class CellStory:
     study: str
     metric: str
     cell: CellRecord
+    replicate: str  # "seed 0", or "fold 2, seed 0"
+    fold: int | None  # None: the study has no folds
     uses: tuple[Use, ...]
     changed: Mapping[str, tuple[JsonValue, JsonValue]]  # path -> in the base, in this cell
     needed_by: tuple[str, ...]  # what else it is there for, for people
@@ -73,6 +76,8 @@ def cell_story(
         study=record.name,
         metric=record.metric,
         cell=found,
+        replicate=replicate_name(record, found),
+        fold=fold_of(record, found),
         uses=tuple(_uses(record, cell)),
         changed={
             path: (record.base.get(path), value)

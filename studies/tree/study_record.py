@@ -11,7 +11,7 @@ from models.catalog import TASKS
 from models.settings import EvaluationSettings
 from studies.spec.problems import did_you_mean
 from studies.spec.schema import CellSettings, StudySpec
-from studies.spec.settings import base_settings, flatten
+from studies.spec.settings import base_settings, flatten, for_fold
 from studies.tree.assembly_records import assembly_records
 from studies.tree.cell_history import CellHistory, read_history
 from studies.tree.cited_files import read_cited
@@ -74,7 +74,7 @@ def read_study(
         direction=spec.objective.direction,
         select_on=spec.objective.select_on,
         settings=row["resolved"],
-        base=flatten(base_settings(spec)),
+        base=flatten(for_fold(base_settings(spec), None if spec.data.folds is None else 0)),
         stages=stages,
         cells=cells,
         test_scores=scores,

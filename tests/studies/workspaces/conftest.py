@@ -151,6 +151,12 @@ def office(launched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> O
     return Office(folder)
 
 
+@pytest.fixture(scope="session")
+def make_office() -> Callable[[Path], Office]:
+    """Return what makes a workspace of a folder, for tests that launch a study once for all."""
+    return Office
+
+
 @pytest.fixture
 def empty_office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Office]:
     """Return a builder of folders in which nothing has run."""
