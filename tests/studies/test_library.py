@@ -1,6 +1,7 @@
 """Every study we ship is in order, says what it is for, and does what it claims."""
 
 import json
+import pickle
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -30,8 +31,9 @@ FOLDERS = {
     "VOC_ROOT": "voc_sample",
     "UCF101_ROOT": "ucf101_mini",
     "HMDB51_ROOT": "hmdb51_mini",
+    "HYMENOPTERA_ROOT": "hymenoptera_mini",
 }
-NOWHERE = dict.fromkeys(FOLDERS, "/nowhere")
+NOWHERE = dict.fromkeys((*FOLDERS, "MNIST_ROOT", "CIFAR_ROOT"), "/nowhere")
 WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 to 10
     "image size": {"data.image_size": 256},
     "batch size": {"training.batch_size": 5},
@@ -41,6 +43,23 @@ WINNERS: dict[str, dict[str, Any]] = {  # of the thesis's stages, its Tables 8 t
 
 def name_of(file: Path) -> str:
     return str(file.relative_to(LIBRARY))
+
+
+@pytest.fixture(scope="module")
+def roots(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Return where every dataset is: in part on disk, of MNIST and CIFAR what a check opens."""
+    mnist, cifar = tmp_path_factory.mktemp("mnist"), tmp_path_factory.mktemp("cifar")
+    for name in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (mnist / f"{name}-{kind}-ubyte").touch()
+    batches = cifar / "cifar-10-batches-py"
+    batches.mkdir()
+    for number in range(1, 6):
+        (batches / f"data_batch_{number}").touch()
+    names = [f"class {number}".encode() for number in range(10)]
+    (batches / "batches.meta").write_bytes(pickle.dumps({b"label_names": names}, protocol=2))
+    found = {name: str(real_data / folder) for name, folder in FOLDERS.items()}
+    return found | {"MNIST_ROOT": str(mnist), "CIFAR_ROOT": str(cifar)}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +90,12 @@ def test_the_library_is_complete() -> None:
         "papers/retinanet_coco.yaml",
         "papers/ssd_voc.yaml",
         "papers/yolov3_coco.yaml",
+        "papers/lenet_mnist.yaml",
+        "papers/resnet_cifar10.yaml",
+        "thesis/hidden_units.yaml",
+        "thesis/input_size.yaml",
+        "small/transfer_ants_bees.yaml",
+        "small/digits.yaml",
     } <= {name_of(file) for file in STUDIES}
 
 
@@ -81,8 +106,8 @@ def test_study_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=name_of)
-def test_a_study_is_in_order_on_real_data(file: Path, real_data: Path) -> None:
-    load_study(file, environ={name: str(real_data / folder) for name, folder in FOLDERS.items()})
+def test_a_study_is_in_order_on_real_data(file: Path, roots: Mapping[str, str]) -> None:
+    load_study(file, environ=roots)
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=name_of)
