@@ -5,8 +5,8 @@ Of an anchor a, a positive p of its class and a negative n of another,
     max(0, D(a, p) - D(a, n) + margin)
 
 with D the squared distance of embeddings brought to length 1, in [0, 4] (Schroff et al. 2015,
-eq. 2 and 3, of which the thesis's eq. 10 is a misprint: the second square is missing, and the sum
-belongs outside the maximum). Which triplets of a batch count, its mining:
+eq. 2 and 3; the thesis's eq. 10, whose sum belongs outside the maximum). Which triplets of a batch
+count, its mining:
 
     batch_all    every one; the mean is over those with a loss above 0 (Hermans et al. 2017, eq. 6)
     batch_hard   for each anchor its farthest positive and its nearest negative (the same, eq. 5)

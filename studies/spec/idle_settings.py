@@ -29,5 +29,6 @@ def idle_settings(
             yield path, f"{name} has no effect on task {task}{why and ', for '}{why}; remove it"
     if entry.losses is not None and training.loss not in (None, *entry.losses):
         known = ", ".join(f"'{name}'" for name in entry.losses)
-        one = known if len(entry.losses) == 1 else f"one of {known}"
-        yield LOSS, f"loss must be {one} on task {task}, got '{training.loss}'; use that"
+        is_single = len(entry.losses) == 1
+        one, remedy = (known, "use that") if is_single else (f"one of {known}", "use one of these")
+        yield LOSS, f"loss must be {one} on task {task}, got '{training.loss}'; {remedy}"
