@@ -23,7 +23,9 @@ from models.video.grid_pooling import GridPooling
 from models.votes import Votes
 
 LAST = "fc"
-GOOGLENET_HEADS, INCEPTION_HEADS = ("aux1.fc2", "aux2.fc2"), ("AuxLogits.fc",)  # layers of classes
+# Layers of classes of the heads.
+GOOGLENET_HEADS, INCEPTION_HEADS = ("aux1.fc2", "aux2.fc2"), ("AuxLogits.fc",)
+MODULES = ("inception", "Mixed_")  # how names of their modules begin
 GOOGLENET_GRID = 4  # cells across the map that a head sees
 GOOGLENET_HEAD_DROPOUT = 0.7  # the paper's
 
@@ -48,6 +50,12 @@ class VotingNetwork(TrunkNetwork):
     def class_rows(self) -> tuple[ClassRows, ...]:
         """Return where the logits are computed, those that decide first."""
         return (ClassRows("output"), *(ClassRows(f"features.{name}") for name in self.heads))
+
+    @property
+    def checkpointed_stages(self) -> tuple[str, ...]:
+        """Return the inception modules."""
+        names = [name for name, _ in self.features.named_children()]
+        return tuple(f"features.{name}" for name in names if name.startswith(MODULES))
 
     def forward(self, images: Tensor) -> Tensor | Votes:  # type: ignore[override]
         """Return the votes, or in evaluation mode the logits."""
@@ -120,7 +128,7 @@ def load_googlenet(
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    return _load(network, models.GoogLeNet_Weights.IMAGENET1K_V1.url)
+    return _load(network, models.GoogLeNet_Weights.IMAGENET1K_V1.url, GOOGLENET_HEADS)
 
 
 def load_inception_v3(
@@ -133,9 +141,10 @@ def load_inception_v3(
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    return _load(network, models.Inception_V3_Weights.IMAGENET1K_V1.url)
+    return _load(network, models.Inception_V3_Weights.IMAGENET1K_V1.url, INCEPTION_HEADS)
 
 
-def _load(network: VotingNetwork, url: str) -> tuple[LoadedWeights, ...]:
-    source = WeightsSource.named_by_hash(url)
-    return load_trunk(network, source, PublishedNames(LAST, network.heads))
+def _load(network: VotingNetwork, url: str, heads: tuple[str, ...]) -> tuple[LoadedWeights, ...]:
+    absent = () if network.heads else tuple(name.partition(".")[0] for name in heads)
+    names = PublishedNames(LAST, network.heads, absent)
+    return load_trunk(network, WeightsSource.named_by_hash(url), names)

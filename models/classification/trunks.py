@@ -21,10 +21,11 @@ IMAGENET_CLASSES = 1000
 
 
 class PublishedNames(NamedTuple):
-    """What a file of weights calls the layers of classes."""
+    """What a file of weights calls some layers."""
 
-    last: str
-    others: tuple[str, ...] = ()  # of auxiliary heads, which stay in `features`
+    last: str  # layer, of classes
+    others: tuple[str, ...] = ()  # layers of classes of auxiliary heads, which are in `features`
+    absent: tuple[str, ...] = ()  # layers that the network lacks
 
 
 class TrunkNetwork(nn.Module):
@@ -71,8 +72,9 @@ def load_trunk(
         OSError: the disk is full.
     """
     is_whole = network.get_parameter("output.bias").numel() == IMAGENET_CLASSES
-    own = ("output", *(f"features.{name}" for name in names.others))
-    besides = ("pixels",) if is_whole else ("pixels", *own)
+    left_out = names.absent if is_whole else (*names.absent, *names.others)
+    besides = ["pixels", *(f"features.{name}" for name in left_out)]
+    besides += [] if is_whole else ["output"]
     return (load_into(network, source, rename=_renaming(names.last), besides=besides),)
 
 

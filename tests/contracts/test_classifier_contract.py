@@ -154,16 +154,5 @@ class TestEntry:
         picture = torch.empty(1, 3, size, size, device="meta")
         assert count_macs(on_meta(name, settings_of(name), CLASSES), picture) > 0
 
-    def test_layers_of_classes_have_a_row_for_each(self, name: str) -> None:
-        network = on_meta(name, settings_of(name), CLASSES)
-        other = on_meta(name, settings_of(name), CLASSES + 1).state_dict()
-        rows: Any = network.class_rows
-        layers = {each.layer for each in rows}
-        differing = {
-            key for key, value in network.state_dict().items() if value.shape != other[key].shape
-        }
-        assert differing
-        assert {key.rpartition(".")[0] for key in differing} == layers
-
     def test_it_has_blocks_that_gradient_checkpointing_computes_again(self, name: str) -> None:
         assert stages_of(on_meta(name, settings_of(name), CLASSES))
