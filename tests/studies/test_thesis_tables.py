@@ -22,7 +22,8 @@ from trackers.records import Outcome, StudyRecord
 
 LIBRARY = Path(__file__).parents[2] / "studies" / "library"
 ROOTS = ("COCO_ROOT", "OPEN_IMAGES_ROOT", "UCF101_ROOT")
-OF_THESIS = sorted((LIBRARY / "thesis").glob("*.yaml"))
+OF_A_FIGURE = LIBRARY / "thesis" / "hidden_units.yaml"  # which prints no number to cite
+OF_THESIS = sorted({*(LIBRARY / "thesis").glob("*.yaml")} - {OF_A_FIGURE})
 SMALL = [LIBRARY / "small" / f.name for f in OF_THESIS if (LIBRARY / "small" / f.name).exists()]
 # Heads and rows, as printed; typed from the thesis, not from our files.
 PRINTED = {
@@ -241,3 +242,16 @@ def test_the_0_42_of_the_abstract_is_labelled_as_what_it_is(recorded: Recorded) 
     assert "dataset open_images, theirs coco" in first.comparability.sentence
     assert label == "AP50 on COCO test-dev of Ren et al., 42.1 or 42.7 %"
     assert label in page
+
+
+def test_ours_of_each_size_stands_below_table_1(recorded: Recorded) -> None:
+    tables = contents(recorded(LIBRARY / "thesis" / "input_size.yaml")).printed
+    table = next(each for each in tables if each.name == "thesis/table-1")
+    (accuracy,) = [row for row in table.rows if row.heads == ("accuracy",)]
+
+    assert table.columns == ("64", "128", "256")
+    for cell in accuracy.cells:
+        assert cell is not None
+        assert cell.number is not None
+        assert cell.number.ours_text == "0.123"
+        assert cell.number.comparability.reasons == ("scored split val, theirs test",)
