@@ -23,6 +23,7 @@ from studies.running.devices import local_devices
 from studies.running.environment import describe_environment
 from studies.running.executors import EXECUTORS, Placement
 from studies.running.file_lock import LockHeldError
+from studies.running.fold_preflight import check_folds
 from studies.running.forecast import Forecast, forecast
 from studies.running.idle_slots import idle_warnings
 from studies.running.inline_pool import InlinePool
@@ -177,6 +178,7 @@ class _Checks:
         """Look at the data, and write down what the study begins with."""
         spec = self.loaded.spec
         used = preflight(spec, self.workspace.data_page(spec.study), self.view)
+        check_folds(spec)
         require_same_data(spec.study, self.ledger, used)
         self.ledger.save_study(
             spec.study,
