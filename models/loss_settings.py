@@ -71,6 +71,7 @@ LOSSES_OF_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 OF_IMAGES = ("label_smoothing", "huber_delta", "triplet_weight", "triplet_margin", "mining")
 OF_PIXELS = ("focal_alpha", "border_weight")
 Mining = Literal["batch_hard", "batch_all", "semi_hard"]
+USUAL_MINING: Mining = "batch_hard"
 LATER: dict[str, Any] = {"since": "0.2"}
 FEWEST_OF_TRIPLET = 3  # images
 

@@ -18,13 +18,14 @@ from torch import Tensor
 from models.loss_settings import (
     USUAL_HUBER_DELTA,
     USUAL_IMAGE_LOSS,
+    USUAL_MINING,
     USUAL_TRIPLET_MARGIN,
     USUAL_TRIPLET_WEIGHT,
 )
 from models.losses.class_scores import class_cross_entropy, class_focal, class_huber, class_mse
 from models.losses.class_weights import median_share_weights, weights_of_all
 from models.losses.focal import GAMMA
-from models.losses.triplets import triplet_loss
+from models.losses.triplets import Mined, triplet_loss
 from models.session import DataSource
 from models.settings import TrainingSettings
 from models.votes import Votes, voted_losses
@@ -77,8 +78,8 @@ class ClassificationLoss:
         self._table = self._table.to(labels.device)
         return losses * self._table[labels]
 
-    def of_embedding(self, embedding: Tensor, labels: Tensor) -> Tensor:
-        """Return what the triplets of a batch add to the mean of its losses: ().
+    def of_embedding(self, embedding: Tensor, labels: Tensor) -> Mined:
+        """Return the triplets of a batch, their loss being what is added to the mean of all.
 
         Args:
             embedding: (b, d).
@@ -87,9 +88,9 @@ class ClassificationLoss:
         asked = self._training
         weight = USUAL_TRIPLET_WEIGHT if asked.triplet_weight is None else asked.triplet_weight
         margin = USUAL_TRIPLET_MARGIN if asked.triplet_margin is None else asked.triplet_margin
-        return weight * triplet_loss(
-            embedding, labels, margin=margin, mining=asked.mining or "batch_hard"
-        )
+        mining = asked.mining or USUAL_MINING
+        loss, triplets = triplet_loss(embedding, labels, margin=margin, mining=mining)
+        return Mined(weight * loss, triplets)
 
     def _weigh_classes(self, weights: Mapping[str, float]) -> None:
         self.class_weights = weights

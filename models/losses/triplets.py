@@ -16,6 +16,8 @@ count, its mining:
 Without a triplet the loss is 0.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -26,17 +28,21 @@ from models.losses.pixels import at_least_single
 FAR = float("inf")
 
 
-def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float, mining: Mining) -> Tensor:
-    """Mine a batch and return the mean loss of its triplets.
+class Mined(NamedTuple):
+    """The triplets of a batch."""
+
+    loss: Tensor  # () the mean over them, at least single precision; 0 where there is none
+    triplets: Tensor  # () int64, how many they are
+
+
+def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float, mining: Mining) -> Mined:
+    """Mine a batch.
 
     Args:
         embeddings: (b, d) of any length.
         labels: (b,) int64.
         margin: By how much negatives should be farther away than positives.
         mining: Which triplets count.
-
-    Returns:
-        () at least single precision.
     """
     distances = squared_distances(embeddings)
     same = labels.unsqueeze(1) == labels.unsqueeze(0)
@@ -48,7 +54,9 @@ def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float, mining: M
             excess, counts = _hardest(distances, positive, ~same, margin)
         case "semi_hard":
             excess, counts = _semi_hard(distances, positive, ~same, margin)
-    return excess.relu().masked_fill(~counts, 0.0).sum() / counts.sum().clamp(min=1)
+    triplets = counts.sum()
+    total = excess.relu().masked_fill(~counts, 0.0).sum()
+    return Mined(total / triplets.clamp(min=1), triplets)
 
 
 def squared_distances(embeddings: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.classification.embedding import watched
 from models.entries import ClipShape
 from models.losses.classification_loss import ClassificationLoss
+from models.losses.triplets import Mined
 from models.metrics.names import TOP, classification_metric_names
 from models.metrics.top_k import credit
 from models.session import DataSource
@@ -61,7 +62,7 @@ class ClassificationTask:
 
     def training_step(self, model: nn.Module, batch: ImageBatch) -> StepResult:
         """Return the mean loss of the images, and how many are right."""
-        losses, probabilities, triplets = self._decide_and_embed(model, batch)
+        losses, probabilities, mined = self._decide_and_mine(model, batch)
         sums = {
             "loss": losses.detach().sum(dtype=torch.float64),
             "images": torch.tensor(len(batch.image_ids)),
@@ -69,21 +70,22 @@ class ClassificationTask:
         }
         if len(self.class_names) > TOP:
             sums["top5"] = credit(probabilities, batch.labels, TOP).sum()
-        if triplets is None:
+        if mined is None:
             return StepResult(losses.mean(), len(batch.image_ids), sums)
-        sums["triplet_loss"] = triplets.detach().double() * len(batch.image_ids)
-        return StepResult(losses.mean() + triplets, len(batch.image_ids), sums)
+        sums["triplet_loss"] = mined.loss.detach().double() * len(batch.image_ids)
+        sums["triplets"] = mined.triplets
+        return StepResult(losses.mean() + mined.loss, len(batch.image_ids), sums)
 
-    def _decide_and_embed(
+    def _decide_and_mine(
         self, model: nn.Module, batch: ImageBatch
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Decide, and return what the triplets of the batch add to its loss: () or None."""
+    ) -> tuple[Tensor, Tensor, Mined | None]:
+        """Decide, and return the triplets of the batch where the loss has any."""
         if not self.loss.needs_embedding:
             return *self.decide(model, batch), None
         with watched(model) as embedding:
             losses, probabilities = self.decide(model, batch)
-        triplets = self.loss.of_embedding(embedding.of_images(), batch.labels)
-        return losses, probabilities, triplets
+        mined = self.loss.of_embedding(embedding.of_images(), batch.labels)
+        return losses, probabilities, mined
 
     def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         """Return means over the epoch's images."""

@@ -124,7 +124,8 @@ def test_triplets_stand_beside_the_loss_and_fall(cell: Callable[..., Any]) -> No
     train(made.session())
     first, last = made.reports[0].metrics, made.reports[-1].metrics
     assert last["train/triplet_loss"] < 0.5 * first["train/triplet_loss"]
-    assert "val/triplet_loss" not in last
+    assert first["train/triplets"] == 1  # for each image as an anchor
+    assert not {"val/triplet_loss", "val/triplets"} & set(last)
 
 
 def test_weights_that_were_counted_are_recorded(cell: Callable[..., Any]) -> None:

@@ -40,8 +40,9 @@ def test_hard_mining_takes_the_farthest_positive_and_the_nearest_negative() -> N
     # anchor: degrees to its farthest positive, to its nearest negative
     mined = [(90, 63), (59, 32), (90, 14), (41, 27), (41, 14)]
     expected = np.mean([cost(*each, 0.2) for each in mined])
-    value = triplet_loss(planted(), LABELS, margin=0.2, mining="batch_hard")
+    value, triplets = triplet_loss(planted(), LABELS, margin=0.2, mining="batch_hard")
     assert value.item() == pytest.approx(expected)
+    assert triplets.item() == 5
 
 
 def test_all_mining_is_the_mean_over_triplets_that_cost_something() -> None:
@@ -55,8 +56,9 @@ def test_all_mining_is_the_mean_over_triplets_that_cost_something() -> None:
     assert len(costs) == 3 * 2 * 2 + 2 * 1 * 3
     above = [each for each in costs if each > 0]
     assert 0 < len(above) < len(costs)
-    value = triplet_loss(planted(), LABELS, margin=0.2, mining="batch_all")
+    value, triplets = triplet_loss(planted(), LABELS, margin=0.2, mining="batch_all")
     assert value.item() == pytest.approx(np.mean(above))
+    assert triplets.item() == len(above)
 
 
 def test_semi_hard_mining_takes_the_nearest_negative_beyond_the_positive() -> None:
@@ -66,15 +68,16 @@ def test_semi_hard_mining_takes_the_nearest_negative_beyond_the_positive() -> No
     within = [each for each in pairs if apart(each[1]) < apart(each[0]) + 0.5]
     assert within == [(90, 104), (31, 32), (59, 73)]
     expected = np.mean([cost(*each, 0.5) for each in within])
-    value = triplet_loss(planted(), LABELS, margin=0.5, mining="semi_hard")
+    value, triplets = triplet_loss(planted(), LABELS, margin=0.5, mining="semi_hard")
     assert value.item() == pytest.approx(expected)
+    assert triplets.item() == 3
 
 
 @pytest.mark.parametrize("mining", MININGS)
 def test_classes_far_apart_cost_nothing(mining: Mining) -> None:
     embeddings = torch.tensor([[1.0, 0], [1, 0], [-1, 0], [-1, 0]])
     labels = torch.tensor([0, 0, 1, 1])
-    assert triplet_loss(embeddings, labels, margin=0.2, mining=mining).item() == 0
+    assert triplet_loss(embeddings, labels, margin=0.2, mining=mining).loss.item() == 0
 
 
 @pytest.mark.parametrize("mining", MININGS)
@@ -83,9 +86,9 @@ def test_batch_without_a_triplet_costs_nothing_and_moves_nothing(
     mining: Mining, labels: list[int]
 ) -> None:
     embeddings = torch.randn(len(labels), 2, requires_grad=True)
-    value = triplet_loss(embeddings, torch.tensor(labels), margin=0.2, mining=mining)
+    value, triplets = triplet_loss(embeddings, torch.tensor(labels), margin=0.2, mining=mining)
     (gradient,) = torch.autograd.grad(value, embeddings)
-    assert value.item() == 0
+    assert (value.item(), triplets.item()) == (0, 0)
     assert not gradient.any()
 
 
@@ -93,14 +96,14 @@ def test_batch_without_a_triplet_costs_nothing_and_moves_nothing(
 def test_gradient_is_that_of_finite_differences(mining: Mining) -> None:
     point = planted().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda each: triplet_loss(each, LABELS, margin=0.37, mining=mining), point
+        lambda each: triplet_loss(each, LABELS, margin=0.37, mining=mining).loss, point
     )
 
 
 @pytest.mark.parametrize("mining", MININGS)
 def test_embeddings_that_are_all_zero_have_a_finite_gradient(mining: Mining) -> None:
     embeddings = torch.zeros(5, 3, requires_grad=True)
-    value = triplet_loss(embeddings, LABELS, margin=0.2, mining=mining)
+    value, _ = triplet_loss(embeddings, LABELS, margin=0.2, mining=mining)
     (gradient,) = torch.autograd.grad(value, embeddings)
     assert gradient.isfinite().all()
 
@@ -121,7 +124,7 @@ def test_embedding_learns_to_tell_classes_apart(mining: Mining) -> None:
     optimizer = torch.optim.Adam([embeddings], lr=0.05)
     for _ in range(200):
         optimizer.zero_grad()
-        triplet_loss(embeddings, labels, margin=0.5, mining=mining).backward()  # type: ignore[no-untyped-call]
+        triplet_loss(embeddings, labels, margin=0.5, mining=mining).loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     distances = squared_distances(embeddings.detach())
     same = labels[:, None] == labels
