@@ -15,7 +15,7 @@ from models.latency import pass_times_ms
 from models.memory import out_of_memory_named
 
 BYTES_PER_MB = 2**20  # as torchvision and Keras state the size of their files
-BUDGET_S = 2.0  # of passes on a device, but the first two
+BUDGET_S = 1.0  # of passes on a device, but the first two
 MOST_PASSES = 50
 
 

@@ -27,6 +27,8 @@ from reports.tables.networks import (
 )
 from reports.templating import template_environment, write_page
 
+BUSY = 0.5  # processes for each core, from which on they slow each other down
+
 
 @dataclass(frozen=True, slots=True)
 class ShownCell:
@@ -98,6 +100,11 @@ def sentences(record: NetworksRecord, costs: tuple[NetworkCosts, ...]) -> Iterat
 
 def cautions(record: NetworksRecord) -> Iterator[str]:
     """Say what a reader may take for more than it is."""
+    if record.load > BUSY:
+        yield (
+            f"The machine was busy when this began ({record.load:.1f} processes for each core): "
+            "times are longer than on a quiet one, and not by the same factor for all."
+        )
     scored = [row for row in record.measured if row.published is not None]
     if scored:
         yield (

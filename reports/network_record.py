@@ -73,7 +73,8 @@ class NetworksRecord:
     pictures: str  # what went through them: a folder, or "black pictures"
     cpu: str  # its name and threads; "": not measured
     gpu: str  # its name; "": not measured
-    versions: str  # "torch 2.15.0, torchvision 0.29.2"
+    versions: str  # "torch 2.15.0"
+    load: float  # processes that wanted each core when it began
     rows: tuple[NetworkRow, ...]
     left_out: int = 0  # networks that were still to be measured when it was stopped
 

@@ -81,20 +81,21 @@ def compare_models(
 
     Weights in MB (2^20 bytes), top-1 and top-5 on ImageNet as published, parameters,
     multiply-accumulates of a forward pass, and milliseconds for each picture: the median of
-    passes of up to two seconds. Nothing is trained or downloaded, and no accuracy is measured:
+    passes of up to a second. Nothing is trained or downloaded, and no accuracy is measured:
     the weights are random. One network at a time is in memory; Ctrl-C prints what there is.
 
-    --json prints {"task", "classes", "batch_size", "pictures", "cpu", "gpu", "versions",
-    "left_out", "networks"}; networks have the columns of --csv: network, image_size, weights_mb,
-    parameters, macs, top1, top5, published_image_size, published_source, cpu_ms, cpu_fastest_ms,
-    cpu_slowest_ms, cpu_passes, the same of gpu, fault (why it could not be measured).
+    --json prints {"task", "classes", "batch_size", "pictures", "cpu", "gpu", "versions", "load"
+    (processes that wanted each core when it began), "left_out", "networks"}; networks have the
+    columns of --csv: network, image_size, weights_mb, parameters, macs, top1, top5,
+    published_image_size, published_source, cpu_ms, cpu_fastest_ms, cpu_slowest_ms, cpu_passes,
+    the same of gpu, fault (why it could not be measured).
 
     Exit status: 0 all were tried; 1 it was stopped before; 2 it was refused.
     """
     _refuse_contradictions(models, every=every, task=task)
     # Lazy: they load torch, Plotly and rich, which `visionstudy --help` must not wait for.
     from studies.cli.network_comparing_output import networks_json, print_networks
-    from studies.networks.measuring import MeasuringOrder
+    from studies.networks.measuring import MeasuringOrder, load_per_core
 
     chosen = _candidates(models, every=every, task=task)
     order = MeasuringOrder(
@@ -104,6 +105,7 @@ def compare_models(
         image_size=size,
         devices=_devices(device),
         pictures=_pictures(images),
+        load=load_per_core(),
     )
     record = _measured(chosen, order)
     if as_json:

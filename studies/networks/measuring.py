@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from models.settings import ModelSettings, TrainingSettings
 from reports.network_record import NetworkRow, NetworksRecord, Published, Timing
 from studies.networks.candidates import Candidate, own_size
 from studies.networks.inputs import Pictures
+from studies.running.devices import cpu_count
 
 CPU_FACTS = Path("/proc/cpuinfo")
 
@@ -31,12 +33,18 @@ class MeasuringOrder:
     image_size: int | None  # pixels; None: each network's own
     devices: tuple[torch.device, ...]
     pictures: Pictures
+    load: float  # of other work on each core when it begins; above 1 they are waited for
 
 
 def measured_rows(candidates: Sequence[Candidate], order: MeasuringOrder) -> Iterator[NetworkRow]:
     """Build and measure each network; one that cannot be says why."""
     for candidate in candidates:
         yield _row(candidate, order)
+
+
+def load_per_core() -> float:
+    """Return how many processes want each core of this machine, over the last minute."""
+    return psutil.getloadavg()[0] / cpu_count()
 
 
 def networks_record(
@@ -54,6 +62,7 @@ def networks_record(
         cpu=f"{_cpu_name()}, {threads} thread{'s' if threads > 1 else ''}" if has_cpu else "",
         gpu=torch.cuda.get_device_name(gpus[0]) if gpus else "",
         versions=f"torch {torch.__version__}",
+        load=order.load,
         rows=tuple(rows),
         left_out=left_out,
     )

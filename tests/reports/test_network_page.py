@@ -62,6 +62,7 @@ def record() -> NetworksRecord:
         cpu="A <fast> CPU, 2 threads",
         gpu="",
         versions="torch 2.15.0",
+        load=0.1,
         rows=(BEST, REFUSED, SLOW, GOOD, SMALL, UNKNOWN),
     )
 
@@ -164,6 +165,12 @@ def test_a_score_published_for_another_size_is_told(record: NetworksRecord) -> N
         "Of best they are published for pictures of another size than the one measured here.",
         "It was stopped before 3 networks more.",
     ]
+
+
+def test_times_of_a_busy_machine_are_told(record: NetworksRecord) -> None:
+    assert next(cautions(replace(record, load=4.5))).startswith(
+        "The machine was busy when this began (4.5 processes for each core): times are longer"
+    )
 
 
 def test_networks_without_scores_need_no_caution(record: NetworksRecord) -> None:

@@ -32,6 +32,7 @@ def order(**changes: Any) -> MeasuringOrder:
         "image_size": 64,
         "devices": (torch.device("cpu"),),
         "pictures": NOISE,
+        "load": 0.25,
     }
     return MeasuringOrder(**fields | changes)
 
@@ -106,7 +107,7 @@ def test_the_record_names_the_machine() -> None:
 
     threads = torch.get_num_threads()
     assert record.cpu.endswith(f", {threads} thread{'s' if threads > 1 else ''}")
-    assert (record.gpu, record.left_out, record.pictures) == ("", 2, "noise")
+    assert (record.gpu, record.left_out, record.pictures, record.load) == ("", 2, "noise", 0.25)
     assert record.versions == f"torch {torch.__version__}"
 
 
