@@ -19,9 +19,9 @@ class Select(FrozenSettings):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
     interval: Literal["seeds", "images"] = Field(
         "seeds",
-        description="What a difference must hold for to count: other seeds, or other images "
-        "(bootstrap over the images of the split; also with one replicate, and it says nothing of "
-        "other seeds).",
+        description="What a difference must hold for to count: other seeds (with data.folds other "
+        "cuts of the images as well), or other images (bootstrap over the images of the split; "
+        "also with one replicate, and it says nothing of other seeds).",
     )
 
 
