@@ -17,6 +17,10 @@ The paper's codes are drawings of characters, of 7 x 12 pixels of -1 and 1, whic
 have none of; here each class has a random row of as many, which is always the same. Its last
 term, for pictures of no class (equation 9), is left out: cross entropy of minus the distances is
 the rest of that equation.
+
+The paper draws weights between -2.4 and 2.4 over a unit's inputs (appendix A) and learns with a
+rate for each of them; of the dense form so small weights would not begin to learn with one rate
+for all, so there they are drawn as today.
 """
 
 import random
@@ -136,7 +140,7 @@ class LeNet5(nn.Module):
         layers["f6_tanh"] = ScaledTanh()
         self.features = nn.Sequential(layers)
         self.output = CodeDistances(classes) if is_paper else nn.Linear(F6, classes)
-        self.apply(_draw)
+        self.apply(_draw_by_inputs if is_paper else _draw_alike)
 
     @property
     def class_rows(self) -> tuple[ClassRows, ...]:
@@ -150,7 +154,7 @@ class LeNet5(nn.Module):
 
 
 def build_lenet5(settings: LeNet5Settings, out_channels: int) -> LeNet5:
-    """Build LeNet-5 with random weights, drawn as in the paper (appendix A)."""
+    """Build LeNet-5 with random weights."""
     return LeNet5(settings, out_channels)
 
 
@@ -169,7 +173,14 @@ def _halving(name: str, maps: int, *, learns: bool) -> OrderedDict[str, nn.Modul
     return OrderedDict({name: nn.AvgPool2d(2)})
 
 
-def _draw(layer: nn.Module) -> None:
+def _draw_alike(layer: nn.Module) -> None:
+    """Draw weights so that values and gradients keep their scale (Glorot & Bengio 2010, eq. 16)."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # all of these have one
+
+
+def _draw_by_inputs(layer: nn.Module) -> None:
     if isinstance(layer, nn.Conv2d | nn.Linear):
         _draw_uniform(layer.weight, inputs=layer.weight[0].numel())
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # all of these have one

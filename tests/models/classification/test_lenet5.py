@@ -140,6 +140,17 @@ def test_codes_do_not_depend_on_the_seed_and_do_not_learn() -> None:
     assert [*first.output.parameters()] == []
 
 
+def test_the_paper_draws_weights_within_2_4_over_the_inputs_of_a_unit() -> None:
+    torch.manual_seed(0)
+    features = LeNet5(PAPER, 10).features
+    for layer, inputs in (("c1", 25), ("c5", 400), ("f6", 120)):
+        largest = features.get_parameter(f"{layer}.weight").abs().max().item()
+        assert 0.9 < largest * inputs / 2.4 <= 1
+    # The last map of C3 sees all six maps before.
+    largest = features.get_parameter("c3.weight")[-6:].abs().max().item()
+    assert 0.9 < largest * 150 / 2.4 <= 1
+
+
 def test_grey_pictures_are_seen_as_they_are() -> None:
     grey = torch.rand(2, 1, 4, 4)
     torch.testing.assert_close(Brightness()(grey.expand(-1, 3, -1, -1)), grey)
