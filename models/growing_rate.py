@@ -36,6 +36,8 @@ def train_with_growing_rate(
     Raises:
         RateRangeError: There is no such range.
         TrainingEnd: see `models.session`.
+        UnusablePrecisionError, CannotRecomputeError, TransferError, PretrainedWeightsError: the
+            training cannot start as its settings say.
         ValueError: the training split is empty.
     """
     rates = rate_range.rates()

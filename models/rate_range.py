@@ -16,7 +16,9 @@ FloatArray = NDArray[np.float64]
 LEAST_STEPS = 20
 WINDOW_SHARE = 0.025  # of all steps that are averaged on each side of one
 LEAST_FALL = 0.05  # of the first loss; a smaller fall says nothing
+ALL_BUT = 0.05  # of the whole fall: nearer to the least loss, rates do not differ
 EXPLODED = 4.0  # times the least loss, and above the first one: the test is over
+LAST_SHARE = 0.1  # of all steps: a loss that is least in them was still falling
 KEPT = 0.9  # of the mean loss that tells an explosion, from step to step
 
 
@@ -71,9 +73,9 @@ class SuggestedRates:
     """What a curve says about the learning rate."""
 
     steepest: float  # where the loss falls fastest
-    tenth: float  # a tenth of the rate with the least loss
-    least_at: float  # the rate with the least loss: above it, it learns no more
-    still_falls: bool  # the least loss is at the highest rate: higher ones may do as well
+    tenth: float  # a tenth of `least_at`
+    least_at: float  # the lowest rate with all but the least loss: above it, it learns no more
+    still_falls: bool  # that is among the highest rates: higher ones may do as well
 
     @property
     def low(self) -> float:
@@ -132,6 +134,9 @@ def suggested_rates(curve: RateCurve) -> SuggestedRates | None:
     least = int(np.argmin(smoothed)) if smoothed.size else 0
     if least < 2 or smoothed[0] - smoothed[least] <= LEAST_FALL * abs(smoothed[0]):
         return None
+    # Some networks stay at their least loss over decades of rates, and noise chooses among them.
+    enough = smoothed[least] + ALL_BUT * (smoothed[0] - smoothed[least])
+    least = max(2, int(np.argmax(smoothed <= enough)))
     places, width = np.arange(least + 1), curve.window
     before, after = np.maximum(places - width, 0), np.minimum(places + width, least)
     steps_of_rate = np.log10(curve.rates[after] / curve.rates[before])
@@ -141,5 +146,5 @@ def suggested_rates(curve: RateCurve) -> SuggestedRates | None:
         steepest=float(curve.rates[int(np.argmin(slopes))]),
         tenth=least_at / 10,
         least_at=least_at,
-        still_falls=not curve.has_exploded and least >= smoothed.size - 1 - width,
+        still_falls=not curve.has_exploded and least >= (1 - LAST_SHARE) * smoothed.size,
     )

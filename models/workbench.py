@@ -23,6 +23,10 @@ from models.synced_norm import normalised_over
 from models.tasks.task import Task
 
 
+class UnusablePrecisionError(ValueError):
+    """An arithmetic that the machine does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workbench:
     """The live parts; `network` and `stepper` are the same as `model` and `optimizer`, wrapped."""
@@ -46,7 +50,8 @@ def set_up(session: TrainingSession) -> Workbench:
     """Seed, then build network, optimizer and task on the device.
 
     Raises:
-        ValueError: the precision needs a GPU.
+        UnusablePrecisionError: the precision needs a GPU.
+        ValueError: the model has a trainer of its own.
         TransferError: a layer that `training.transfer` names is not there.
         CannotRecomputeError: the network has nothing for `training.gradient_checkpointing`.
         RanksError: several ranks cannot train it as one would.
@@ -97,7 +102,7 @@ def _fabric(precision: str, rank: int) -> Fabric:
     # Not "auto": that takes Apple's MPS too, which has no float64 to add losses up in.
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "16-mixed" and accelerator == "cpu":
-        raise ValueError(
+        raise UnusablePrecisionError(
             "training.precision 16-mixed needs a GPU, got a CPU; use bf16-mixed or 32-true"
         )
     # To Fabric each rank is a training of its own: see `models.process_group`.

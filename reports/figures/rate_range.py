@@ -49,8 +49,8 @@ def rate_summary(record: RateRecord) -> str:
     if found is None:
         return f"The loss does not fall clearly at any rate; it {end}."
     return (
-        f"The loss falls fastest at {found.steepest:.2g} and is least at {found.least_at:.2g}; "
-        f"it {end}."
+        f"The loss falls fastest at {found.steepest:.2g} and is all but least from "
+        f"{found.least_at:.2g} on; it {end}."
     )
 
 
@@ -72,8 +72,8 @@ def _marks(record: RateRecord, found: SuggestedRecord) -> list[dict[str, Any]]:
     """Mark each suggestion on the smoothed loss, at the step whose rate is nearest."""
     marks = (
         ("steepest fall", found.steepest, 1),
-        ("a tenth of the least loss's rate", found.tenth, 2),
-        ("least loss", found.least_at, 3),
+        ("a tenth of the next", found.tenth, 2),
+        ("all but the least loss", found.least_at, 3),
     )
     traces = []
     for name, rate, style in marks:

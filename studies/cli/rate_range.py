@@ -58,9 +58,9 @@ def lr_range(
     A range test (Smith 2017, section 3.3) trains one network for some hundred steps, while the
     learning rate grows from LOW to HIGH by the same factor in every step. Where the rate is too
     small the loss stays; then it falls; where the rate is too large it explodes, and the test
-    ends. Suggested are the rate where the loss falls fastest and a tenth of the one where it is
-    least: between them is where a study should search, and they are good ends of a range, or the
-    highest rate of the schedules cyclical and one_cycle.
+    ends. Suggested are the rate where the loss falls fastest and a tenth of the lowest one where
+    it is all but least: between them is where a study should search. Every schedule begins at
+    `training.learning_rate` or has it as its top.
 
     Everything but the rate is as the study's base settings say (or a stage's first candidate's):
     data, batches, augmentation, optimizer, weights that it starts from. Schedule and warm-up are
@@ -110,8 +110,12 @@ def _record(
 ) -> "RateRecord":
     # Lazy: they load torch, which `visionstudy --help` must not wait for.
     from data_pipeline.errors import DataError
+    from models.named_layers import TransferError
+    from models.pretrained import PretrainedWeightsError
     from models.rate_range import RateRangeError
+    from models.recomputing import CannotRecomputeError
     from models.session import OutOfMemory, TrainingEnd
+    from models.workbench import UnusablePrecisionError
     from studies.running.preview_choice import UnknownStageError, preview_choice
     from studies.running.rate_range import UntestableError, rate_record
     from studies.running.starting import Starts, UnusableStartError
@@ -129,11 +133,15 @@ def _record(
     except OutOfMemory as error:
         raise fail(f"{error}; use a smaller --set training.batch_size=…") from error
     except (
+        CannotRecomputeError,
         DataError,
+        PretrainedWeightsError,
         RateRangeError,
         TrainingEnd,
+        TransferError,
         UnknownStageError,
         UntestableError,
+        UnusablePrecisionError,
         UnusableStartError,
     ) as error:
         raise fail(str(error)) from error

@@ -50,7 +50,7 @@ def rate_record(
         RateRangeError: There is no such range.
         UnusableStartError: What it starts from is not there.
         DataError: The data is not there, or has no training image of the classes.
-        TrainingEnd: see `models.session`.
+        Others: see `models.growing_rate.train_with_growing_rate`.
     """
     settings = choice.settings
     _require_testable(settings)

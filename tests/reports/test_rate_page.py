@@ -77,8 +77,8 @@ def test_both_ends_are_said_or_one_rate_where_they_hardly_differ() -> None:
 
 def test_the_summary_says_where_it_exploded() -> None:
     assert rate_summary(RECORD) == (
-        "The loss falls fastest at 0.002 and is least at 0.1; it exploded at 1, after 4 of 40 "
-        "steps."
+        "The loss falls fastest at 0.002 and is all but least from 0.1 on; it exploded at 1, "
+        "after 4 of 40 steps."
     )
 
 

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import Result
 
 Visionstudy = Callable[..., Result]
@@ -109,6 +110,24 @@ def test_a_model_that_learns_in_its_own_way_is_refused(
     done = visionstudy("lr-range", str(study), "--workspace", str(tmp_path / "runs"))
     assert done.exit_code == 2
     assert "model 'constant' is trained in its own way; name another" in done.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.transfer={freeze_to: nothing}", "nothing"),
+        ("training.precision=16-mixed", "training.precision 16-mixed needs a GPU, got a CPU"),
+    ],
+)
+def test_a_training_that_cannot_start_is_refused_in_a_sentence(
+    visionstudy: Visionstudy, study: Path, tmp_path: Path, change: str, message: str
+) -> None:
+    if torch.cuda.is_available() and "precision" in change:
+        pytest.skip("has a GPU")
+    runs = str(tmp_path / "runs")
+    done = visionstudy("lr-range", str(study), "--set", change, "--workspace", runs)
+    assert done.exit_code == 2, done.output
+    assert message in done.output
 
 
 def test_help_teaches_how_to_read_it(visionstudy: Visionstudy) -> None:
