@@ -157,4 +157,5 @@ def _device(study: StudyRecord, members: Sequence[ConfigurationRecord]) -> str:
         for cell in _complete(study, each)
     }
     plain = {name.partition(" ")[2] or name for name in names}  # without the number of a GPU
-    return plain.pop() if len(plain) == 1 else ""
+    only = plain.pop() if len(plain) == 1 else ""
+    return "the CPU" if only == "cpu" else only

@@ -96,6 +96,7 @@ def test_every_network_is_a_row_with_its_best_configuration(classified: StudyRec
     assert small.latency_ms == 20
     assert small.train_macs == pytest.approx(1.8e11)
     assert networks.rows[1].configuration == ""
+    assert networks.device == "the CPU"
 
 
 def test_what_is_published_stands_beside_what_was_measured(classified: StudyRecord) -> None:
