@@ -174,7 +174,7 @@ def _halving(name: str, maps: int, *, learns: bool) -> OrderedDict[str, nn.Modul
 
 
 def _draw_alike(layer: nn.Module) -> None:
-    """Draw weights so that values and gradients keep their scale (Glorot & Bengio 2010, eq. 16)."""
+    """Draw weights so that values and gradients keep their scale (Glorot & Bengio 2010)."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # all of these have one
