@@ -82,7 +82,9 @@ def run_lines(run: ChosenRun) -> Iterator[str]:
 
 
 def _place(run: ChosenRun, member: Member) -> str:
-    facts = [fact for fact in (member.role, member.group, f"seed {member.seed}") if fact]
+    split = member.settings.data.split
+    fold = f"fold {split.fold}" if split.folds is not None else ""
+    facts = [fact for fact in (member.role, member.group, fold, f"seed {member.seed}") if fact]
     return f"{run.study}/{member.cell} ({', '.join(facts)})"
 
 
