@@ -55,7 +55,7 @@ USUAL_IMAGE_LOSS = "cross_entropy"
 USUAL_TRIPLET_WEIGHT, USUAL_TRIPLET_MARGIN = 1.0, 0.2  # the margin is Schroff et al.'s
 USUAL_HUBER_DELTA = 0.5
 MOST_WEIGHT = 1e6  # of a pixel or an image
-LOSSES_OF_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+LOSSES_OF_SETTINGS: Mapping[str, tuple[Loss, ...]] = MappingProxyType(
     {
         "focal_gamma": FOCAL_LOSSES,
         "focal_alpha": ("focal",),
@@ -210,11 +210,18 @@ class LossSettings(FrozenSettings):
             if getattr(self, name) is not None and loss not in losses:
                 raise ValueError(
                     f"{name} has no effect with loss '{loss}'; remove it or use loss "
-                    f"{_either(losses)}"
+                    f"{_either(_of_the_same_kind(loss, losses))}"
                 )
         return self
 
 
-def _either(names: tuple[str, ...]) -> str:
+def _of_the_same_kind(loss: str, losses: tuple[Loss, ...]) -> tuple[Loss, ...]:
+    """Return those that a task with this loss takes as well; all where it takes none."""
+    kinds = (SIGMOID_LOSSES + SOFTMAX_LOSSES, IMAGE_LOSSES)
+    taken = {each for kind in kinds if loss in kind for each in kind}
+    return tuple(each for each in losses if each in taken) or losses
+
+
+def _either(names: tuple[Loss, ...]) -> str:
     quoted = [f"'{name}'" for name in names]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)

@@ -48,6 +48,20 @@ def test_refusal_names_the_losses_to_use() -> None:
         TrainingSettings.model_validate({"loss": "dice", "border_weight": {}})
 
 
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"loss": "dice", "class_weights": "median_frequency"}, "'focal' or 'softmax_focal'"),
+        ({"loss": "mse", "focal_gamma": 1}, "use loss 'softmax_focal'"),
+        ({"loss": "dice", "huber_delta": 0.3}, "use loss 'huber'"),
+        ({"loss": "mse", "label_smoothing": 0.1}, "use loss 'cross_entropy' or 'triplet'"),
+    ],
+)
+def test_refusal_names_losses_of_the_same_task(given: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValidationError, match=rf"{remedy} \["):
+        TrainingSettings.model_validate(given)
+
+
 def test_border_weight_is_that_of_u_net_unless_told_otherwise() -> None:
     border = TrainingSettings.model_validate({"border_weight": {}}).border_weight
     assert border is not None
