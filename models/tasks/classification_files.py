@@ -9,7 +9,8 @@
     calibration_<split>.json   images, mean confidence and accuracy by bins of the confidence, null
                                in an empty bin, and the expected calibration error
     image_scores_<split>.csv   a line per image, to resample images by, or to find the worst ones
-    predictions_strip.png      val only: right ones and mistakes, see `classification_strips`
+    predictions_strip.png      val only: right ones and mistakes with Grad-CAM, see
+                               `classification_strips`
 
 Every file appears whole or not at all.
 """
