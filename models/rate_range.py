@@ -19,7 +19,7 @@ LEAST_FALL = 0.05  # of the first loss; a smaller fall says nothing
 ALL_BUT = 0.05  # of the whole fall: nearer to the least loss, rates do not differ
 EXPLODED = 4.0  # times the least loss, and above the first one: the test is over
 LAST_SHARE = 0.1  # of all steps: a loss that is least in them was still falling
-KEPT = 0.9  # of the mean loss that tells an explosion, from step to step
+KEPT = 0.8  # of the mean loss that tells an explosion, from step to step
 
 
 class RateRangeError(ValueError):
@@ -137,13 +137,13 @@ def suggested_rates(curve: RateCurve) -> SuggestedRates | None:
     # Some networks stay at their least loss over decades of rates, and noise chooses among them.
     enough = smoothed[least] + ALL_BUT * (smoothed[0] - smoothed[least])
     least = max(2, int(np.argmax(smoothed <= enough)))
-    places, width = np.arange(least + 1), curve.window
-    before, after = np.maximum(places - width, 0), np.minimum(places + width, least)
-    steps_of_rate = np.log10(curve.rates[after] / curve.rates[before])
-    slopes = (smoothed[after] - smoothed[before]) / steps_of_rate
+    # Only falls that end before the least loss: at the brink itself no rate is safe.
+    width = min(2 * curve.window, least // 2)
+    places = np.arange(width, least - width + 1)
+    falls = smoothed[places - width] - smoothed[places + width]  # over equal ratios of rates
     least_at = float(curve.rates[least])
     return SuggestedRates(
-        steepest=float(curve.rates[int(np.argmin(slopes))]),
+        steepest=float(curve.rates[places[int(np.argmax(falls))]]),
         tenth=least_at / 10,
         least_at=least_at,
         still_falls=not curve.has_exploded and least >= (1 - LAST_SHARE) * smoothed.size,
