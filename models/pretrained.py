@@ -127,13 +127,7 @@ def load_into(
     named = {rename(name): weights for name, weights in content.items()}
     weights = {name: value for name, value in named.items() if name is not None}
     try:
-        odd = module.load_state_dict(
-            {n: weights[n] for n in _without(weights, besides)}, strict=False
-        )
-        if odd.unexpected_keys or _without(odd.missing_keys, besides):
-            raise KeyError(
-                f"missing {_without(odd.missing_keys, besides)}, unexpected {odd.unexpected_keys}"
-            )
+        _put(module, weights, besides)
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PretrainedWeightsError(
@@ -141,6 +135,21 @@ def load_into(
             f"network ({reason}); delete it, so that it is downloaded anew"
         ) from error
     return loaded
+
+
+def _put(module: nn.Module, weights: Mapping[str, Tensor], besides: Sequence[str]) -> None:
+    """Write weights into a module.
+
+    Raises:
+        RuntimeError: The file has others than the module, or of other shapes.
+    """
+    if not besides:  # encoders of segmentation_models_pytorch take no other argument
+        module.load_state_dict(weights)
+        return
+    odd = module.load_state_dict({n: weights[n] for n in _without(weights, besides)}, strict=False)
+    missing = _without(odd.missing_keys, besides)
+    if missing or odd.unexpected_keys:
+        raise RuntimeError(f"missing keys: {missing}; unexpected keys: {odd.unexpected_keys}")
 
 
 def _without(names: Iterable[str], layers: Sequence[str]) -> list[str]:

@@ -107,6 +107,32 @@ def test_file_that_was_put_there_by_hand_is_used(cache: Path) -> None:
     assert torch.equal(module.weight, linear(1).weight)
 
 
+def two_layers(seed: int) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+
+
+def test_layers_beside_keep_their_weights_whatever_the_file_has(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    save_file(two_layers(1).state_dict(), cache / "net.safetensors")
+    module = two_layers(2)
+    load_into(module, WeightsSource("http://127.0.0.1:1/net", "net.safetensors"), besides=["1"])
+    assert torch.equal(module[0].weight, two_layers(1)[0].weight)
+    assert torch.equal(module[1].weight, two_layers(2)[1].weight)
+
+
+@pytest.mark.parametrize(("dropped", "added"), [("0.bias", None), (None, "2.bias")])
+def test_other_layers_must_be_in_the_file_as_they_are_here(
+    cache: Path, dropped: str | None, added: str | None
+) -> None:
+    cache.mkdir(parents=True)
+    weights = {k: v for k, v in two_layers(1).state_dict().items() if k != dropped}
+    save_file(weights | ({added: torch.zeros(2)} if added else {}), cache / "net.safetensors")
+    source = WeightsSource("http://127.0.0.1:1/net", "net.safetensors")
+    with pytest.raises(PretrainedWeightsError, match=dropped or added):
+        load_into(two_layers(2), source, besides=["1"])
+
+
 def test_weights_are_renamed_and_left_out(cache: Path) -> None:
     cache.mkdir(parents=True)
     network = nn.ModuleDict({"features": linear(1), "fc": linear(2)})
