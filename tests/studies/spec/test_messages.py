@@ -17,7 +17,7 @@ NO_STAGE = (
 NO_MOMENTUM = "momentum has no effect with optimizer 'adam'; remove it or use 'sgd' or 'rmsprop'"
 AUGMENTATIONS = (
     "horizontal_flip, vertical_flip, rotate_90, rotate, random_crop, random_resized_crop, shift, "
-    "scale, color_jitter, blur, cutout, elastic, local_warp"
+    "scale, color_jitter, pca_color, blur, cutout, random_erasing, elastic, local_warp"
 )
 SECTIONS = (
     "study, task, description, data, model, training, evaluation, objective, budget, search, "
@@ -65,7 +65,7 @@ OF_THE_SCHEMA = [
         "dataset: none",
         "dataset: nne",
         "3:17: data.dataset: unknown dataset 'nne'; did you mean 'none'? "
-        "(15 datasets: visionstudy data list)",
+        "(16 datasets: visionstudy data list)",
     ),
     (
         "[person, car]",
@@ -207,8 +207,8 @@ OF_THE_SCHEMA = [
     (
         "epochs: 2",
         "schedule: {name: stepp}",
-        "5:29: training.schedule.name: must be one of constant, step, plateau, cosine; "
-        "got 'stepp'; did you mean 'step'?",
+        "5:29: training.schedule.name: must be one of constant, step, multi_step, final_drop, "
+        "plateau, cosine, polynomial, cyclical, one_cycle; got 'stepp'; did you mean 'step'?",
     ),
     (
         "epochs: 2",
