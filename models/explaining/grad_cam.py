@@ -31,9 +31,9 @@ def grad_cam(network: nn.Module, layer: nn.Module, images: Tensor, labels: Tenso
             # An input with a gradient: of a network whose weights are all frozen too.
             scores = network(images.detach().clone().requires_grad_())
             chosen = scores.gather(1, labels.unsqueeze(1)).sum()  # images do not meet in here
-            [gradients] = torch.autograd.grad(chosen, activations)
+            [maps] = activations  # before a recomputed layer runs again, on the way back
+            [gradients] = torch.autograd.grad(chosen, [maps])
     finally:
         handle.remove()
     weights = gradients.float().mean(dim=(2, 3))  # eq. 1: alpha, (b, channels)
-    [maps] = activations
     return torch.einsum("bc,bchw->bhw", weights, maps.detach().float()).relu()  # eq. 2

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18  # type: ignore[import-untyped]
 
 from models.explaining.grad_cam import grad_cam
+from models.recomputing import recompute_stages
 
 
 class OneConvolution(nn.Module):
@@ -79,6 +80,18 @@ def test_a_residual_network_gets_the_map_that_captum_computes() -> None:
     found = grad_cam(network, network.layer4, images, labels)
     assert found.max() > 0
     torch.testing.assert_close(found, reference.detach().squeeze(1))
+
+
+@pytest.mark.parametrize("layer", ["layer4", "layer4.1.conv1"])
+def test_a_network_that_computes_its_blocks_again_gets_the_same_map(layer: str) -> None:
+    torch.manual_seed(0)
+    network = resnet18(num_classes=3).eval()
+    images, labels = torch.randn(1, 3, 64, 64), torch.tensor([1])
+    before = grad_cam(network, network.get_submodule(layer), images, labels)
+    recompute_stages(network)
+    after = grad_cam(network, network.get_submodule(layer), images, labels)
+    assert before.max() > 0
+    torch.testing.assert_close(after, before)
 
 
 def test_a_network_is_left_as_it_was(picture: Tensor) -> None:
