@@ -61,7 +61,7 @@ class ClassificationLoss:
         source.prepare()
         counts = torch.zeros(len(self._names), dtype=torch.int64)
         for batch in source.epoch(1):
-            counts += torch.bincount(batch.labels, minlength=len(self._names))
+            counts += torch.bincount(batch.labels.cpu(), minlength=len(self._names))
         weights = median_share_weights(counts.tolist())
         self._weigh_classes(dict(zip(self._names, weights.tolist(), strict=True)))
 

@@ -114,6 +114,45 @@ def test_frequent_classes_weigh_less_by_the_training_pictures() -> None:
     assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}  # 2 over 4, 1 and 2
 
 
+class Fetched:
+    """Labels that lie on a device: `cpu` brings them here."""
+
+    def __init__(self, labels: Tensor) -> None:
+        self._labels = labels
+
+    def cpu(self) -> Tensor:
+        return self._labels
+
+
+class FarPictures(Pictures):
+    """The same, on a device."""
+
+    def epoch(self, number: int) -> Any:
+        for batch in super().epoch(number):
+            yield ClassificationBatch(batch.image_ids, batch.images, Fetched(batch.labels))  # type: ignore[arg-type]
+
+
+def test_classes_are_counted_wherever_the_labels_lie() -> None:
+    loss = loss_of("cross_entropy", class_weights="median_frequency")
+    loss.prepare(FarPictures())  # type: ignore[arg-type]
+    assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}
+
+
+@pytest.mark.gpu
+def test_classes_are_counted_and_weighed_on_a_gpu(logits: Tensor) -> None:
+    class OnGpu(Pictures):
+        def epoch(self, number: int) -> Any:
+            for batch in super().epoch(number):
+                yield ClassificationBatch(
+                    batch.image_ids, batch.images.cuda(), batch.labels.cuda()
+                )
+
+    loss = loss_of("cross_entropy", class_weights="median_frequency")
+    loss.prepare(OnGpu())  # type: ignore[arg-type]
+    assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}
+    torch.testing.assert_close(loss(logits.cuda(), LABELS.cuda()).cpu(), loss(logits, LABELS))
+
+
 def test_weight_of_a_class_that_is_not_there_is_refused() -> None:
     message = r"class_weights must name classes of the data \(ant, bee, cat\), got 'ape'"
     with pytest.raises(ValueError, match=message):
