@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from models.tasks.strips import PALETTE
 DPI = 110
 MOST_CLASSES = len(PALETTE)  # drawn one by one; with more, the mean alone
 MOST_NUMBERS = 12  # labels of a matrix whose shares are written into it
+MOST_LABELS = 40  # of an axis; with more, the picture grows no further and names none
 LABEL_SIZE = 8  # points
 
 Curve: TypeAlias = Mapping[str, Any]  # "precision", "recall", "iou": (thresholds,) or None each
@@ -53,7 +55,7 @@ def save_curves_picture(
 def save_confusion_picture(
     file: Path, matrix: NDArray[np.integer[Any]], rows: Sequence[str], columns: Sequence[str]
 ) -> None:
-    """Draw counts as shares of their row.
+    """Draw counts as shares of their row; of many labels without their names.
 
     Args:
         file: Where to, PNG.
@@ -63,17 +65,31 @@ def save_confusion_picture(
     """
     total = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, total, out=np.zeros(matrix.shape), where=total > 0)
-    size = (2.2 + 0.45 * len(columns), 1.4 + 0.36 * len(rows))
+    wide, high = (min(len(labels), MOST_LABELS) for labels in (columns, rows))
+    size = (2.2 + 0.45 * wide, 1.4 + 0.36 * high)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", fontsize=LABEL_SIZE)
-    axes.set_yticks(range(len(rows)), rows, fontsize=LABEL_SIZE)
-    axes.set_xlabel("predicted", fontsize=LABEL_SIZE)
-    axes.set_ylabel("true", fontsize=LABEL_SIZE)
+    _name_labels(axes.xaxis, "predicted", columns, rotation=45, ha="right")
+    _name_labels(axes.yaxis, "true", rows)
     if len(columns) <= MOST_NUMBERS:
         _write_shares(axes, shares)
     _save(figure, file)
+
+
+def _name_labels(
+    axis: Axis,
+    title: str,
+    labels: Sequence[str],
+    **text: Any,  # noqa: ANN401  # properties of text, whatever they are
+) -> None:
+    """Name each label at its place, or say how many there are."""
+    if len(labels) > MOST_LABELS:
+        axis.set_ticks([])
+        title = f"{title}: {len(labels)} in the order of the labels"
+    else:
+        axis.set_ticks(range(len(labels)), labels, fontsize=LABEL_SIZE, **text)
+    axis.set_label_text(title, fontsize=LABEL_SIZE)
 
 
 def _write_shares(axes: Axes, shares: NDArray[np.float64]) -> None:
