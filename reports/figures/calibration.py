@@ -18,6 +18,7 @@ from reports.winners import Winner, winners
 from trackers.records import StudyRecord
 
 FAINTEST = 0.2  # opacity of a bar of nearly no images; that of the most is 1
+LEAST_EXCESS = 0.0005  # of a probability: less is nothing in three decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,15 @@ class CalibrationPanel:
 
     label: str
     split: str  # "test" where it was scored, else "val"
-    seeds: int
+    networks: int  # one per seed, or fold and seed
     error: float  # expected calibration error, mean over seeds
     bins: tuple[CalibrationBin, ...]
 
     @property
-    def is_overconfident(self) -> bool:
-        """Whether the network is surer, over all images, than it is right."""
-        return sum(each.count * (each.confidence - each.accuracy) for each in self.bins) > 0
+    def excess(self) -> float:
+        """How much surer the network is, over all images, than it is right; below 0: less sure."""
+        count = sum(each.count for each in self.bins)
+        return sum(each.count * (each.confidence - each.accuracy) for each in self.bins) / count
 
 
 def calibration_panels(study: StudyRecord) -> tuple[CalibrationPanel, ...]:
@@ -63,7 +65,7 @@ def _panel(winner: Winner, split: str, kept: Sequence[Mapping[str, Any]]) -> Cal
     return CalibrationPanel(
         label=winner.name,
         split=split,
-        seeds=len(kept),
+        networks=len(kept),
         error=mean(finite(content["ece"]) for content in kept) or 0.0,
         bins=tuple(made for column in columns if (made := _bin(column))),
     )
@@ -124,10 +126,12 @@ def calibration_figure(panel: CalibrationPanel) -> go.Figure:
 
 def calibration_summary(panel: CalibrationPanel) -> str:
     """Say in a sentence how far the network is from being as right as it is sure."""
-    side = "surer than it is right" if panel.is_overconfident else "less sure than it is right"
+    side = "as sure as it is right"
+    if abs(panel.excess) >= LEAST_EXCESS:
+        side = "surer than it is right" if panel.excess > 0 else "less sure than it is right"
     split = sentence_case(SPLIT_WORDS[panel.split])
     return (
-        f"{split} split, {plural(panel.seeds, 'seed')}: expected calibration error "
+        f"{split} split, {plural(panel.networks, 'network')}: expected calibration error "
         f"{score(panel.error)}; on the whole it is {side}. On the dashed line it would be "
         "neither. The fainter a bar, the fewer its images."
     )

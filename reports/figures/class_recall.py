@@ -22,9 +22,9 @@ class ClassRecall:
     """One class of one winner."""
 
     name: str
-    samples: int  # of the split
-    recall: float  # mean over seeds
-    precision: float | None  # mean over seeds; None where it was never predicted
+    samples: int  # of the split, most of one network
+    recall: float  # mean over networks
+    precision: float | None  # the same; None where it was never predicted
     f1: float | None  # the same; None of trials that did not keep it
 
 
@@ -34,8 +34,8 @@ class RecallPanel:
 
     label: str
     split: str  # "test" where it was scored, else "val"
-    seeds: int
-    samples: int
+    networks: int  # one per seed, or fold and seed
+    samples: int  # most of one network; folds have others each
     unit: str  # what a sample is: "videos" or "images"
     classes: tuple[ClassRecall, ...]
 
@@ -63,7 +63,7 @@ def _panel(winner: Winner, split: str, kept: Sequence[Mapping[str, Any]]) -> Rec
     return RecallPanel(
         label=winner.name,
         split=split,
-        seeds=len(kept),
+        networks=len(kept),
         samples=max((int(content[unit]) for content in kept), default=0),
         unit=unit,
         classes=tuple(sorted(filter(None, found), key=lambda each: (each.recall, each.name))),
@@ -112,8 +112,8 @@ def recall_summary(panel: RecallPanel) -> str:
     """Say in a sentence how many classes there are, and which are recognised least and most."""
     least, most = panel.classes[0], panel.classes[-1]
     return (
-        f"{sentence_case(SPLIT_WORDS[panel.split])} split, {plural(panel.seeds, 'seed')}, "
-        f"{plural(panel.samples, panel.unit[:-1])}: mean of {len(panel.classes)} classes "
-        f"{score(panel.mean)}; least {least.name} ({score(least.recall)}), most {most.name} "
-        f"({score(most.recall)})."
+        f"{sentence_case(SPLIT_WORDS[panel.split])} split, {plural(panel.networks, 'network')}, "
+        f"each scored on at most {plural(panel.samples, panel.unit[:-1])}: mean of "
+        f"{len(panel.classes)} classes {score(panel.mean)}; least {least.name} "
+        f"({score(least.recall)}), most {most.name} ({score(most.recall)})."
     )

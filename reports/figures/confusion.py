@@ -166,7 +166,7 @@ def confusion_summary(confusion: Confusion) -> str:
     row, column = divmod(int(wrong.argmax()), len(confusion.labels))
     text = (
         f"{SPLIT_WORDS[confusion.split].capitalize()} split, "
-        f"{plural(confusion.seeds, 'seed')}: {score(right)} of the {confusion.unit} are right"
+        f"{plural(confusion.seeds, 'network')}: {score(right)} of the {confusion.unit} are right"
     )
     if not wrong.any():
         return f"{text}."

@@ -40,6 +40,7 @@ class NetworkCosts:
     score: str  # "top-1 on ImageNet, published"
     points: tuple[NetworkPoint, ...]  # by cost, ascending
     unscored: tuple[str, ...]  # networks whose score is not known
+    free: tuple[str, ...] = ()  # that cost nothing, which a logarithmic axis cannot show
 
     @property
     def front(self) -> tuple[NetworkPoint, ...]:
@@ -83,8 +84,9 @@ def _scatter(
     known = [
         (value, reached, label, parameters)
         for (label, parameters, reached), value in zip(networks, values, strict=True)
-        if value is not None
+        if value is not None and value > 0
     ]
+    free = tuple(label for (label, *_), value in zip(networks, values, strict=True) if value == 0)
     scored = sorted(
         (value, reached, label, parameters)
         for value, reached, label, parameters in known
@@ -96,7 +98,7 @@ def _scatter(
         for (value, reached, label, parameters), is_front in zip(scored, front, strict=True)
     )
     unscored = tuple(label for _, reached, label, _ in known if reached is None)
-    return NetworkCosts(cost, score, points, unscored)
+    return NetworkCosts(cost, score, points, unscored, free)
 
 
 def network_costs_figure(costs: NetworkCosts) -> go.Figure:
@@ -177,4 +179,6 @@ def network_costs_summary(costs: NetworkCosts) -> str:
     )
     if costs.unscored:
         text += f" Without a score, and not drawn: {join_words(costs.unscored)}."
+    if costs.free:
+        text += f" At no cost, and not drawn: {join_words(costs.free)}."
     return text

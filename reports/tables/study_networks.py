@@ -69,18 +69,20 @@ def study_networks(study: StudyRecord) -> StudyNetworks | None:
         _row(study, members, label=_label(network, settings), has_latency=bool(device))
         for network, members in found.items()
     ]
+    if all(row.latency_ms is None for row in rows):
+        device = ""
     return StudyNetworks(tuple(sorted(rows, key=lambda row: row.parameters)), device)
 
 
 def _trained(study: StudyRecord) -> list[ConfigurationRecord]:
-    """Return configurations with a complete cell that says what its network takes, each once."""
+    """Return configurations with a complete cell of a network whose size is known, each once."""
     kept: dict[tuple[str, ...], ConfigurationRecord] = {}
     for stage in study.stages:
         if stage.after_training:
             continue
         for configuration in stage.configurations:
             cells = _complete(study, configuration)
-            if cells and all(_fact(cell, "parameters") is not None for cell in cells):
+            if cells and all(_fact(cell, "parameters") for cell in cells):  # a reference has none
                 kept.setdefault(configuration.cells, configuration)
     return list(kept.values())
 
@@ -109,7 +111,10 @@ def _row(
     has_latency: bool,
 ) -> StudyNetwork:
     means = [mean(value_of(c, study.metric) for c in _complete(study, each)) for each in members]
-    best = members[rank(means, study.direction)[0]]
+    # One that lacks a fold or a seed is the best only where all do, as in the decisions.
+    whole = [len(_complete(study, each)) == len(each.cells) for each in members]
+    judged = [m if w or not any(whole) else None for m, w in zip(means, whole, strict=True)]
+    best = members[rank(judged, study.direction)[0]]
     cells = _complete(study, best)
     _, parameters, macs = _network(cells[0])
     others = {path: v for path, v in best.shown.items() if not f"{path}.".startswith(MODEL)}

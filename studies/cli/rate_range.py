@@ -160,4 +160,6 @@ def _as_stage(record: "RateRecord") -> list[str]:
         values = f"[{around[0]}, {rates[0]}, {around[1]}]"
     else:
         values = f"{{low: {rates[0]}, high: {rates[1]}, log: true}}"
-    return [f"  as a stage: vary: {{training.learning_rate: {values}}}"]
+    sampled = "" if values.startswith("[") else ", sampler: tpe, trials: 20"
+    vary = f"vary: {{training.learning_rate: {values}}}{sampled}"
+    return [f"  as a stage: {{stage: learning rate, {vary}}}"]

@@ -263,7 +263,8 @@ def _open_tracker(
 
 def _say_what_next(result: "LaunchResult", sync: str, *, browse: str) -> None:
     """Print where the results are and how to go on; exit 1 when something was left over."""
-    typer.echo(f"report: {result.report}")
+    if result.report.is_file():
+        typer.echo(f"report: {result.report}")
     typer.echo(f"browse: {browse}")
     if not result.is_uploaded:
         typer.echo(f"MLflow is behind; later: {sync}", err=True)

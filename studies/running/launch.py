@@ -4,6 +4,7 @@ Everything that can be refused is refused before a trial starts.
 """
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,6 +54,7 @@ from studies.tree.image_differences import image_differences
 from studies.tree.ledger import Ledger
 from studies.tree.sources import Sources
 from studies.tree.study_record import read_study, with_runs
+from trackers.records import StudyRecord
 from trackers.tracker import Tracker
 
 UPLOAD_TIMEOUT_S = 120.0  # for the tracker to take the rest
@@ -295,16 +297,28 @@ def _finish(
     # The tracker's thread may be importing pandas just now; Plotly would meet it half-made.
     import pandas  # noqa: F401
 
-    complete = for_report(record)
-    write_report(complete, report)
-    tracker.study(record, report=report, cited=cited_results(record))
+    is_written = _written(record, report, view)
+    tracker.study(record, report=report if is_written else None, cited=cited_results(record))
     is_uploaded = _wait_for_uploads(tracker, view)
     cells = with_runs(record.cells, workspace.study(spec.study))
-    if cells != record.cells:  # runs that were made meanwhile, which the report is to link to
-        write_report(replace(complete, cells=cells), report)
+    if is_written and cells != record.cells:  # made meanwhile, which the report is to link to
+        _written(replace(record, cells=cells), report, view)
     if end.is_finished:
         drop_weights(spec, desk.ledger, workspace.folder, record=record)
     return LaunchResult(end, report, is_uploaded)
+
+
+def _written(record: StudyRecord, report: Path, view: View) -> bool:
+    """Write the report; a defect in it costs nothing of what was trained, nor its upload."""
+    try:
+        write_report(for_report(record), report)
+    except Exception:  # noqa: BLE001
+        view.say(
+            f"the report could not be written; everything else is kept. `visionstudy report "
+            f"{record.name}` tries again\n{traceback.format_exc()}"
+        )
+        return False
+    return True
 
 
 def _wait_for_uploads(tracker: Tracker, view: View) -> bool:

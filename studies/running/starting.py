@@ -31,6 +31,7 @@ class _Found:
     group: str  # the class, of a network of one class; else ""
     file: Path
     class_names: tuple[str, ...] | None
+    data: tuple[str, str] | None = None  # dataset and root that a run learnt from
 
 
 @dataclass(slots=True)
@@ -54,9 +55,15 @@ class Starts:
         if _is_run(transfer.init_from) and name == study:
             return f"a study cannot start from itself; name another than '{study}'"
         try:
-            self._member(settings, transfer)
+            found = self._member(settings, transfer)
         except UnusableStartError as error:
             return str(error)
+        if settings.data.folds is not None and found.data == _place_of(settings):
+            return (
+                f"data.folds: {settings.data.folds} validates on every image of dataset "
+                f"'{settings.data.dataset}' that is not test, and '{transfer.init_from}' learnt "
+                "from some of them; start from other data, or remove data.folds"
+            )
         return None
 
     def find(self, settings: CellSettings) -> StartingWeights | None:
@@ -133,7 +140,12 @@ def _of_run(source: str, workspace: WorkspaceFolder) -> tuple[_Found, ...]:
 
 
 def _of_member(member: Member) -> _Found:
-    return _Found(member.group, member.weights, member.class_names)
+    return _Found(member.group, member.weights, member.class_names, _place_of(member.settings))
+
+
+def _place_of(settings: CellSettings) -> tuple[str, str]:
+    """Return what tells the data of two studies apart, however they are split."""
+    return settings.data.dataset, str(getattr(settings.data, "root", ""))
 
 
 def _of_file(settings: CellSettings) -> tuple[_Found, ...]:

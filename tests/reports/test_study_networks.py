@@ -9,7 +9,14 @@ import pytest
 from reports.network_section import network_section
 from reports.page import render
 from reports.tables.study_networks import study_networks
-from trackers.records import ConfigurationRecord, JsonValue, StageRecord, StudyRecord, TrialRecord
+from trackers.records import (
+    ConfigurationRecord,
+    JsonValue,
+    Outcome,
+    StageRecord,
+    StudyRecord,
+    TrialRecord,
+)
 
 # Stage 1 varies the network, stage 2 the learning rate of the winner.
 NETWORKS: dict[str, tuple[dict[str, JsonValue], float, float, float]] = {
@@ -97,6 +104,50 @@ def test_every_network_is_a_row_with_its_best_configuration(classified: StudyRec
     assert small.train_macs == pytest.approx(1.8e11)
     assert networks.rows[1].configuration == ""
     assert networks.device == "the CPU"
+
+
+def test_a_reference_is_no_network(classified: StudyRecord) -> None:
+    cells = {
+        name: replace(
+            cell,
+            trials=(
+                replace(
+                    cell.trials[0],
+                    effective={**cell.trials[0].effective, "parameters": 0, "macs_per_image": 0.0},
+                ),
+            ),
+        )
+        if name.startswith("xception")
+        else cell
+        for name, cell in classified.cells.items()
+    }
+    networks = study_networks(replace(classified, cells=cells))
+
+    assert networks is not None
+    assert [row.label for row in networks.rows] == ["resnet, depth 18", "resnet, depth 50"]
+
+
+def test_weights_that_were_only_scored_cost_no_training(classified: StudyRecord) -> None:
+    cells = {
+        name: replace(cell, train_macs=0.0) if name.startswith("xception") else cell
+        for name, cell in classified.cells.items()
+    }
+    section = network_section(replace(classified, cells=cells))
+
+    assert section is not None
+    assert [each.id for each in section.figures] == [
+        "choosing-ms-per-picture",
+        "choosing-gmac-per-picture",
+    ]
+
+
+def test_the_best_of_a_network_has_every_seed_where_one_has(classified: StudyRecord) -> None:
+    cells = dict(classified.cells)
+    cells["rate/0"] = replace(cells["rate/0"], outcome=Outcome.INFEASIBLE, metrics={})
+    networks = study_networks(replace(classified, cells=cells))
+
+    assert networks is not None
+    assert (networks.rows[0].configuration, networks.rows[0].cells) == ("", 2)
 
 
 def test_what_is_published_stands_beside_what_was_measured(classified: StudyRecord) -> None:

@@ -21,8 +21,10 @@ class Counted:
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
         self.writes = 0
+        self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
         if name.startswith(("log_", "create_", "set_", "update_", "delete_")):
             self.writes += 1
         return getattr(self._client, name)
@@ -65,6 +67,18 @@ def test_a_cell_that_went_on_is_sent(open_store: OpenStore, make_upload: MakeUpl
     assert writes_of(open_store, make_upload(trials=2)) > [0]
     again, running = writes_of(open_store, make_upload(trials=2), make_upload("b2", outcome=None))
     assert (again, running > 0) == (0, True)
+
+
+def test_what_is_known_is_not_asked_for_again(
+    open_store: OpenStore, make_upload: MakeUpload
+) -> None:
+    store, client = open_store()
+    store.store_cell("roads", make_upload("a1"))
+    client.calls.clear()
+    store.store_cell("roads", make_upload("b2"))
+    assert not {"get_experiment_by_name", "search_runs", "get_run"} & set(client.calls)
+    store.store_cell("roads", make_upload("b2", trials=2))
+    assert client.calls.count("search_runs") == 1  # it may have been changed meanwhile
 
 
 def test_weights_that_are_kept_at_the_end_are_sent_and_stay(

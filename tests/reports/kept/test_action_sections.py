@@ -269,8 +269,8 @@ def test_recalls_are_means_over_seeds_the_least_first(kept: StudyRecord) -> None
     assert [(each.name, each.samples) for each in panel.classes] == [("walk", 8), ("run", 12)]
     assert [each.recall for each in panel.classes] == pytest.approx([0.5, 0.8])
     assert recall_summary(panel) == (
-        "Validation split, 2 seeds, 20 videos: mean of 2 classes 0.650; least walk (0.500), most "
-        "run (0.800)."
+        "Validation split, 2 networks, each scored on at most 20 videos: mean of 2 classes 0.650; "
+        "least walk (0.500), most run (0.800)."
     )
     bars = recall_figure(panel).data[0]
     assert tuple(bars.x) == pytest.approx((0.5, 0.8))

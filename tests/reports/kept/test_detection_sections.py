@@ -90,7 +90,7 @@ def test_objects_have_a_confusion_of_their_own(detected: StudyRecord) -> None:
     (found,) = object_confusions(detected)
     assert found.matrix.tolist() == [[12, 4], [6, 0]]
     assert confusion_summary(found) == (
-        "Validation split, 2 seeds: 0.750 of the objects are right; mistaken most: car for "
+        "Validation split, 2 networks: 0.750 of the objects are right; mistaken most: car for "
         "background (0.250 of its objects)."
     )
 

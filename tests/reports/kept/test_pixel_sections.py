@@ -126,7 +126,7 @@ def test_matrices_of_the_seeds_are_added_up_of_the_test_split_if_there(
     heat = confusion_figure(found).data[0]
     assert (heat.type, list(heat.x)) == ("heatmap", ["cell", "membrane"])
     assert confusion_summary(found) == (
-        "Test split, 2 seeds: 0.850 of the pixels are right; mistaken most: cell for membrane "
+        "Test split, 2 networks: 0.850 of the pixels are right; mistaken most: cell for membrane "
         "(0.250 of its pixels)."
     )
 

@@ -75,7 +75,7 @@ def kept(study: StudyRecord, cells: list[str], keep: Keep) -> StudyRecord:
 
 def test_bins_of_seeds_are_put_together_and_their_errors_averaged(kept: StudyRecord) -> None:
     (panel,) = calibration_panels(kept)
-    assert (panel.split, panel.seeds) == ("val", 2)
+    assert (panel.split, panel.networks) == ("val", 2)
     assert [each.count for each in panel.bins] == [5, 15]
     assert panel.bins[1].confidence == pytest.approx((5 * 1.0 + 10 * 0.98) / 15)
     assert panel.bins[1].accuracy == pytest.approx((5 * 0.8 + 10 * 0.9) / 15)
@@ -103,7 +103,10 @@ def test_recalls_are_of_images(kept: StudyRecord) -> None:
     (panel,) = recall_panels(kept)
     assert panel.unit == "images"
     assert [(each.name, each.samples) for each in panel.classes] == [("bee", 8), ("ant", 12)]
-    assert "2 seeds, 20 images: mean of 2 classes 0.650" in recall_summary(panel)
+    assert (
+        "2 networks, each scored on at most 20 images: mean of 2 classes 0.650"
+        in recall_summary(panel)
+    )
     bars = recall_figure(panel).data[0]
     assert list(bars.customdata[0]) == [8, "\N{EN DASH}", "0.000"], "bee was never predicted"
 

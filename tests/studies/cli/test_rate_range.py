@@ -49,7 +49,7 @@ def test_a_page_and_a_table_are_written_and_no_ledger(
 
     assert done.exit_code == 0, done.output
     assert "Worth a try: " in done.output
-    assert "as a stage: vary: {training.learning_rate: " in done.output
+    assert "as a stage: {stage: learning rate, vary: {training.learning_rate: " in done.output
     assert "step 6 of 60: rate 3.2e-05, loss" in done.output
     rows = list(csv.DictReader(StringIO((folder / "lr_range.csv").read_text())))
     assert 20 < len(rows) <= 60

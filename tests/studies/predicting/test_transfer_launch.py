@@ -76,6 +76,14 @@ class TestFinding:
         assert message is not None
         assert message.startswith("unknown study 'scene'; did you mean 'scenes'?")
 
+    def test_folds_do_not_start_from_what_saw_their_validation(self, starts: Starts) -> None:
+        wanted = settings(["car"])
+        folded = wanted.model_copy(update={"data": wanted.data.model_copy(update={"folds": 5})})
+        message = starts.complaint(folded, "more")
+        assert message is not None
+        assert message.startswith("data.folds: 5 validates on every image of dataset")
+        assert starts.complaint(wanted, "more") is None
+
     def test_a_study_does_not_start_from_itself(self, starts: Starts) -> None:
         assert starts.complaint(settings(["car"]), "scenes") == (
             "a study cannot start from itself; name another than 'scenes'"

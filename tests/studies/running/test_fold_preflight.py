@@ -56,8 +56,18 @@ def test_every_class_needs_something_to_validate_its_own_network_on(
 def test_a_recording_is_not_cut_to_fill_a_fold(make_spec: MakeSpec, real_data: Path) -> None:
     data = {"dataset": "camvid", "root": str(real_data / "camvid_mini"), "image_size": 32}
     whole = {**data, "split": {"policy": "grouped"}, "folds": 20}
-    with pytest.raises(MissingDataError, match="groups stay whole"):
+    with pytest.raises(MissingDataError, match="too few groups, which stay whole"):
         check_folds(make_spec(STAGE, data=whole))
+
+
+def test_what_a_stage_makes_of_the_cut_is_looked_at_too(
+    make_spec: MakeSpec, real_data: Path
+) -> None:
+    data = {"dataset": "camvid", "root": str(real_data / "camvid_mini"), "image_size": 32}
+    policies = {"stage": "cut", "vary": {"data.split.policy": ["random", "grouped"]}}
+    spec = make_spec(policies, data={**data, "split": {"policy": "random"}, "folds": 3})
+    with pytest.raises(MissingDataError, match="split 'grouped'"):
+        check_folds(spec)
 
 
 def test_a_study_without_data_has_no_fold_to_look_at(make_spec: MakeSpec) -> None:
