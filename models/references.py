@@ -27,7 +27,7 @@ from torch import nn
 from models.best_weights import best_name, save_best
 from models.catalog import TASKS
 from models.effective import describe_clips
-from models.loss_settings import SOFTMAX_LOSSES
+from models.loss_settings import SOFTMAX_LOSSES, USUAL_IMAGE_LOSS
 from models.reference_boxes import ConstantBoxes, build_constant_boxes, fit_boxes
 from models.reference_classes import ConstantClasses, build_constant_classes, fit_shares
 from models.reference_networks import (
@@ -48,6 +48,7 @@ from models.session import (
     TrainingResult,
     TrainingSession,
 )
+from models.settings import TrainingSettings
 from models.tasks.task import Task
 from models.workbench import load_weights
 
@@ -178,11 +179,19 @@ def score_test(session: TrainingSession, weights: Path) -> TrainingResult:
 def _set_up(session: TrainingSession) -> Stand:
     data, entry = session.data(), TASKS[session.task]
     names = data.class_names
-    task: Task[Any] = resolve(entry.builder)(session.training, session.evaluation, names)
+    training = _without_triplets(session.training)
+    task: Task[Any] = resolve(entry.builder)(training, session.evaluation, names)
     task.prepare(data)
-    channels = entry.output_channels(session.training, names)
+    channels = entry.output_channels(training, names)
     network = REFERENCES[session.task, session.model.name].build(session.model, channels)
     return Stand(data, task, network, torch.device("cpu"))
+
+
+def _without_triplets(training: TrainingSettings) -> TrainingSettings:
+    """Return the settings with a loss of each image by itself: a reference embeds nothing."""
+    if training.loss != "triplet":
+        return training
+    return training.model_copy(update={"loss": USUAL_IMAGE_LOSS})
 
 
 def _batches(session: TrainingSession, stand: Stand, source: BatchSource) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from data_pipeline.datasets.settings.pictures import ImageFolderData
 from data_pipeline.samples import ClassificationBatch
 from data_pipeline.source import DataSource, open_data
 from models.classification.small_cnn_settings import SmallCNNSettings
+from models.loss_settings import IMAGE_LOSSES
 from models.reference_settings import ConstantSettings
 from models.references import score_test
 from models.references import train as count
@@ -179,6 +180,17 @@ class TestConstant:
         assert result.metrics["val/top1"] == pytest.approx(1 / 3)
         assert result.metrics["val/auc"] == 0.5
         assert result.metrics["val/ece"] == pytest.approx(0.4 - 1 / 3)
+
+    @pytest.mark.parametrize("loss", IMAGE_LOSSES)
+    def test_is_scored_with_every_loss(self, cell: Cell, loss: str) -> None:
+        made = cell(ConstantSettings(), loss=loss)
+        metrics = count(made.session()).metrics
+        own = "cross_entropy" if loss == "triplet" else loss  # triplets need an embedding
+        assert (
+            metrics["val/loss"]
+            == count(cell(ConstantSettings(), loss=own).session()).metrics["val/loss"]
+        )
+        assert "train/loss" in made.reports[0].metrics
 
     def test_winner_is_scored_on_the_test_split_as_in_training(self, cell: Cell) -> None:
         made = cell(ConstantSettings())
