@@ -1,6 +1,6 @@
 """What a network returns that names one class, where more than one of its parts has a say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,6 +19,23 @@ class Votes(NamedTuple):
     logits: Tensor  # (b, voters, classes) float
     loss_weights: tuple[float, ...]  # (voters,) or (1,); 0: a voter that does not learn
     weights: tuple[float, ...]  # (voters,) or (1,), not all 0; of the probabilities
+
+
+def deciding(outputs: Tensor | Votes) -> Tensor | Votes:
+    """Return what those voters say whose probabilities count."""
+    if not isinstance(outputs, Votes) or len(outputs.weights) == 1:
+        return outputs
+    return _of_voters(outputs, [voter for voter, weight in enumerate(outputs.weights) if weight])
+
+
+def helping(outputs: Tensor | Votes) -> Votes | None:
+    """Return what voters say that learn and have no say, as auxiliary classifiers; None: none do.
+
+    Their weights are those of losses alone.
+    """
+    if not isinstance(outputs, Votes) or all(outputs.weights):
+        return None
+    return _of_voters(outputs, [v for v, weight in enumerate(outputs.weights) if not weight])
 
 
 def class_losses(outputs: Tensor | Votes, labels: Tensor) -> Tensor:
@@ -55,6 +72,15 @@ def class_probabilities(outputs: Tensor | Votes) -> Tensor:
     probabilities = outputs.logits.float().softmax(dim=2)
     weights = _shares(outputs.weights, probabilities[..., 0])
     return torch.einsum("bvc,v->bc", probabilities, weights / weights.sum())
+
+
+def _of_voters(votes: Votes, voters: Sequence[int]) -> Votes:
+    shares = _shares(votes.loss_weights, votes.logits[..., 0]).tolist()
+    return Votes(
+        votes.logits[:, list(voters)],
+        tuple(shares[voter] for voter in voters),
+        tuple(votes.weights[voter] for voter in voters),
+    )
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

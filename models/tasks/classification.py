@@ -1,8 +1,8 @@
 """Image classification: one class for a whole image.
 
-The loss is what `training.loss` says; where a network has several voters, as GoogLeNet's
-auxiliary classifiers, theirs weighed as it says. Triplets are mined among the images of a
-micro-batch, in training alone.
+The loss is what `training.loss` says. Voters without a say in the class, as GoogLeNet's auxiliary
+classifiers, learn beside it by the weights of their losses, and triplets are mined among the
+images of a micro-batch: both in training alone, and logged apart from the loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from models.tasks.classified_images import ImageBatch
 from models.tasks.micro_batches import on_device, pieces
 from models.tasks.segmentation import scaled
 from models.tasks.task import StepResult
-from models.votes import Votes, class_probabilities
+from models.votes import Votes, class_probabilities, deciding, helping
 
 
 class ClassificationTask:
@@ -54,38 +54,47 @@ class ClassificationTask:
         return {} if weights is None else {"class_weights": dict(weights)}
 
     def decide(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor, Tensor]:
-        """Run the model; return losses (b,) and detached probabilities (b, classes), float32."""
-        outputs: Tensor | Votes = model(scaled(batch.images))
-        losses = self.loss(outputs, batch.labels)
-        with torch.no_grad():
-            return losses, class_probabilities(outputs)
+        """Run the model; return losses (b,) and detached probabilities (b, classes), float32.
+
+        Voters that have no say in the probabilities have none in the losses.
+        """
+        return self._judge(model(scaled(batch.images)), batch)
 
     def training_step(self, model: nn.Module, batch: ImageBatch) -> StepResult:
-        """Return the mean loss of the images, and how many are right."""
-        losses, probabilities, mined = self._decide_and_mine(model, batch)
+        """Return the mean of what is minimised, and how many images are right."""
+        outputs, mined = self._run(model, batch)
+        losses, probabilities = self._judge(outputs, batch)
+        images, minimised = len(batch.image_ids), losses.mean()
         sums = {
             "loss": losses.detach().sum(dtype=torch.float64),
-            "images": torch.tensor(len(batch.image_ids)),
+            "images": torch.tensor(images),
             "top1": credit(probabilities, batch.labels, 1).sum(),
         }
         if len(self.class_names) > TOP:
             sums["top5"] = credit(probabilities, batch.labels, TOP).sum()
-        if mined is None:
-            return StepResult(losses.mean(), len(batch.image_ids), sums)
-        sums["triplet_loss"] = mined.loss.detach().double() * len(batch.image_ids)
-        sums["triplets"] = mined.triplets
-        return StepResult(losses.mean() + mined.loss, len(batch.image_ids), sums)
+        helpers = helping(outputs)
+        if helpers is not None:
+            auxiliary = self.loss(helpers, batch.labels)
+            sums["auxiliary_loss"] = auxiliary.detach().sum(dtype=torch.float64)
+            minimised = minimised + auxiliary.mean()
+        if mined is not None:
+            sums["triplet_loss"] = mined.loss.detach().double() * images
+            sums["triplets"] = mined.triplets
+            minimised = minimised + mined.loss
+        return StepResult(minimised, images, sums)
 
-    def _decide_and_mine(
-        self, model: nn.Module, batch: ImageBatch
-    ) -> tuple[Tensor, Tensor, Mined | None]:
-        """Decide, and return the triplets of the batch where the loss has any."""
+    def _judge(self, outputs: Tensor | Votes, batch: ImageBatch) -> tuple[Tensor, Tensor]:
+        losses = self.loss(deciding(outputs), batch.labels)
+        with torch.no_grad():
+            return losses, class_probabilities(outputs)
+
+    def _run(self, model: nn.Module, batch: ImageBatch) -> tuple[Tensor | Votes, Mined | None]:
+        """Return outputs, and the triplets of the batch where the loss has any."""
         if not self.loss.needs_embedding:
-            return *self.decide(model, batch), None
+            return model(scaled(batch.images)), None
         with watched(model) as embedding:
-            losses, probabilities = self.decide(model, batch)
-        mined = self.loss.of_embedding(embedding.of_images(), batch.labels)
-        return losses, probabilities, mined
+            outputs: Tensor | Votes = model(scaled(batch.images))
+        return outputs, self.loss.of_embedding(embedding.of_images(), batch.labels)
 
     def summarise(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         """Return means over the epoch's images."""

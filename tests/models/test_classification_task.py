@@ -99,18 +99,26 @@ def test_sums_of_parts_are_those_of_the_batch(task: ClassificationTask) -> None:
     assert task.summarise(added) == pytest.approx(task.summarise(whole.sums))
 
 
-def test_voters_are_trained_and_scored_by_their_weights(task: ClassificationTask) -> None:
+def test_loss_of_auxiliary_classifiers_is_minimised_and_logged_apart(
+    task: ClassificationTask,
+) -> None:
     class WithAuxiliary(nn.Module):
         def forward(self, images: Tensor) -> Votes:
             once = Brightness()(images)
             return Votes(torch.stack([once, -once], dim=1), (1.0, 0.3), (1.0, 0.0))
 
     images = batch(IMAGES)
-    losses, probabilities = task.decide(WithAuxiliary(), images)
     logits = Brightness()(scaled(images.images))
-    expected = nn.functional.cross_entropy(logits, images.labels, reduction="none")
-    expected += 0.3 * nn.functional.cross_entropy(-logits, images.labels, reduction="none")
-    torch.testing.assert_close(losses, expected)
+    main = nn.functional.cross_entropy(logits, images.labels)
+    auxiliary = 0.3 * nn.functional.cross_entropy(-logits, images.labels)
+    step = task.training_step(WithAuxiliary(), images)
+    torch.testing.assert_close(step.loss, main + auxiliary)
+    train = task.summarise(step.sums)
+    assert train["loss"] == pytest.approx(float(main))
+    assert train["loss"] == pytest.approx(scored(task, [images]).compute()["loss"])
+    assert train["auxiliary_loss"] == pytest.approx(float(auxiliary))
+    losses, probabilities = task.decide(WithAuxiliary(), images)
+    torch.testing.assert_close(losses.mean(), main)
     torch.testing.assert_close(probabilities, logits.softmax(dim=1))
 
 

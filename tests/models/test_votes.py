@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from models.votes import Votes, class_losses, class_probabilities
+from models.votes import Votes, class_losses, class_probabilities, deciding, helping
 
 LABELS = torch.tensor([2, 0, 1])
 
@@ -74,3 +74,29 @@ def test_half_precision_is_scored_in_full() -> None:
     votes = Votes(values, (1.0,), (1.0,))
     assert class_losses(votes, LABELS).dtype == torch.float32
     assert class_probabilities(votes).dtype == torch.float32
+
+
+def test_those_that_decide_and_those_that_help_share_the_whole_loss() -> None:
+    votes = Votes(logits(3), (1.0, 0.3, 0.2), (1.0, 0.0, 0.0))
+    others = helping(votes)
+    assert others is not None
+    first, *rest = (cross_entropy(logits(3)[:, v], LABELS, reduction="none") for v in range(3))
+    torch.testing.assert_close(class_losses(deciding(votes), LABELS), first)
+    torch.testing.assert_close(class_losses(others, LABELS), 0.3 * rest[0] + 0.2 * rest[1])
+    torch.testing.assert_close(class_probabilities(deciding(votes)), class_probabilities(votes))
+
+
+def test_one_loss_weight_is_shared_by_those_that_decide_and_those_that_help() -> None:
+    votes = Votes(logits(2), (1.0,), (1.0, 0.0))
+    others = helping(votes)
+    assert others is not None
+    parts = class_losses(deciding(votes), LABELS) + class_losses(others, LABELS)
+    torch.testing.assert_close(parts, class_losses(votes, LABELS))
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.5)])
+def test_nobody_helps_where_all_decide(weights: tuple[float, ...]) -> None:
+    votes = Votes(logits(2), (1.0, 0.3), weights)
+    assert helping(votes) is None
+    assert helping(logits(2)[:, 0]) is None
+    torch.testing.assert_close(class_losses(deciding(votes), LABELS), class_losses(votes, LABELS))
