@@ -23,6 +23,7 @@ class ClassRows:
     per_class: int = 1  # e.g. 4 of a box regression for each class
     has_background: bool = False  # the first class is the background
     reads_classes: bool = False  # its inputs are classes too, as of a transposed convolution
+    are_codes: bool = False  # fixed rows that tell classes apart: no two may be the same
 
 
 @runtime_checkable

@@ -89,6 +89,12 @@ def _frozen(network: nn.Module, transfer: TransferSettings) -> list[nn.Module]:
                 f"got {type(network).__name__}; use mode fine_tuning with freeze_to"
             )
         learning = [rows.layer for rows in network.class_rows]
+        if not any([*network.get_submodule(layer).parameters()] for layer in learning):
+            raise TransferError(
+                "mode feature_extractor needs layers of classes with weights, which alone would "
+                f"learn, but {', '.join(learning)} of {type(network).__name__} has none; use mode "
+                "fine_tuning"
+            )
         return [
             module
             for name, module in modules.items()

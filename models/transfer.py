@@ -81,12 +81,16 @@ def copy_over(
     """
     fit = fit_weights(network, weights, start, class_names)
     own = network.state_dict()
+    codes = {rows.layer for rows in class_rows_of(network) if rows.are_codes}
     with torch.no_grad():
         for name in fit.whole:
             own[name].copy_(weights[name])
         for name, pairs in fit.by_class.items():
             both = name in fit.reads_classes and own[name].ndim > 1
+            drawn = own[name].clone()
             _copy_rows(own[name], weights[name].to(own[name]), pairs, both=both)
+            if name.rpartition(".")[0] in codes:
+                _give_free_codes(own[name], drawn, pairs)
     return fit
 
 
@@ -250,6 +254,17 @@ def _copy_rows(own: Tensor, theirs: Tensor, pairs: Pairs, *, both: bool) -> None
         own[new[:, None], new] = theirs[old[:, None], old]
     else:
         own[new] = theirs[old]
+
+
+def _give_free_codes(own: Tensor, drawn: Tensor, pairs: Pairs) -> None:
+    """Give new classes those of the drawn codes that no class brought along: there are enough."""
+    if own.is_meta:  # of a rehearsal, which has no values to compare
+        return
+    carried = [new for new, _ in pairs]
+    taken = {tuple(code) for code in own[carried].tolist()}
+    free = (code for code in drawn if tuple(code.tolist()) not in taken)
+    for row in sorted({*range(len(own))} - {*carried}):
+        own[row] = next(free)
 
 
 def _require_same_shapes(

@@ -145,7 +145,7 @@ class LeNet5(nn.Module):
     @property
     def class_rows(self) -> tuple[ClassRows, ...]:
         """Return where the logits are computed."""
-        return (ClassRows("output"),)
+        return (ClassRows("output", are_codes=isinstance(self.output, CodeDistances)),)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of images of 32 pixels."""

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from models.class_rows import ClassRows
+from models.classification.lenet5 import LeNet5
+from models.classification.lenet5_settings import LeNet5Settings
 from models.freezing import freeze, parameter_groups
 from models.named_layers import TransferError
 from models.optimizers import build_optimizer, read_learning_rate, set_learning_rate
@@ -103,6 +105,13 @@ def test_unknown_layer_is_told_with_what_was_meant() -> None:
 def test_freezing_before_the_first_layer_is_refused() -> None:
     with pytest.raises(TransferError, match="with weights before it, got 'first', the first one"):
         freeze(Small(), transfer(freeze_to="first"))
+
+
+def test_feature_extractor_needs_layers_of_classes_that_can_learn() -> None:
+    network = LeNet5(LeNet5Settings(form="paper"), 3)
+    with pytest.raises(TransferError, match="but output of LeNet5 has none; use mode fine_tuning"):
+        freeze(network, transfer(mode="feature_extractor"))
+    freeze(LeNet5(LeNet5Settings(form="dense"), 3), transfer(mode="feature_extractor"))
 
 
 def test_feature_extractor_needs_to_know_the_layers_of_classes() -> None:

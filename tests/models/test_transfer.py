@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.class_rows import ClassRows
+from models.classification.lenet5 import LeNet5, class_codes
+from models.classification.lenet5_settings import LeNet5Settings
 from models.detection.mask_rcnn import MaskRCNNNetwork, build_mask_rcnn
 from models.detection.settings import MaskRCNNSettings
 from models.fitted_linear import FittedLinear
@@ -169,6 +171,34 @@ def test_detector_with_added_classes_scores_regions_of_the_old_ones_alike(keep: 
             network(image)
     assert len(scores[0]) == 20
     assert torch.equal(scores[1][:, :4], scores[0])
+
+
+@pytest.mark.parametrize(
+    ("old_classes", "new_classes"),
+    [("ab", "ca"), ("ab", "ba"), ("abc", "cda"), ("abcd", "efghd"), ("abc", "c"), ("ab", "abc")],
+)
+def test_classes_keep_their_codes_and_new_ones_get_others(
+    old_classes: str, new_classes: str, keep: Keep
+) -> None:
+    old, new = (
+        LeNet5(LeNet5Settings(form="paper"), len(each)) for each in (old_classes, new_classes)
+    )
+    carry_over(new, keep(old, (*old_classes,)), (*new_classes,))
+    before = class_codes(len(old_classes)).tolist()
+    after = new.state_dict()["output.codes"].tolist()
+    for name, code in zip(new_classes, after, strict=True):
+        assert name not in old_classes or code == before[old_classes.index(name)]
+    assert len({*map(tuple, after)}) == len(new_classes)
+
+
+def test_codes_stay_apart_when_weights_go_on_from_training_to_training(keep: Keep) -> None:
+    first, second, third = (LeNet5(LeNet5Settings(form="paper"), 2) for _ in range(3))
+    carry_over(second, keep(first, ("a", "b")), ("c", "a"))
+    carry_over(third, keep(second, ("c", "a")), ("d", "c"))
+    assert torch.equal(
+        third.state_dict()["output.codes"][1], second.state_dict()["output.codes"][0]
+    )
+    assert not torch.equal(*third.state_dict()["output.codes"])
 
 
 def test_what_was_fitted_to_other_classes_is_to_be_fitted_anew(keep: Keep) -> None:
