@@ -1,7 +1,8 @@
 """What a study file may say of the rule by which weights change; torch-free.
 
 Parameters of a rule have flat names, so that each can be a stage. One that the chosen rule does
-not have is an error; one that is not given has the value of its paper, `USUAL`.
+not have is an error; one that is not given has the value of `USUAL`: those of Adam are of its
+paper (Kingma and Ba 2015), and `rms_decay` is torch's, where Hinton has 0.9.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,8 @@ class OptimizerSettings(FrozenSettings):
         None,
         ge=0,
         lt=1,
-        description="How much of the mean squared gradient rmsprop keeps in a step; null: 0.99.",
+        description="How much of the mean squared gradient rmsprop keeps in a step; null: 0.99, "
+        "torch's (Hinton has 0.9).",
         json_schema_extra=LATER,
     )
     centered: bool = Field(

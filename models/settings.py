@@ -10,7 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from models.frozen_settings import FrozenSettings
 from models.loss_settings import FEWEST_OF_TRIPLET, LossSettings
 from models.optimizer_settings import OptimizerSettings
-from models.schedule_settings import ConstantSchedule, OneCycleSchedule, Schedule, Warmup, spans
+from models.schedule_settings import (
+    ConstantSchedule,
+    CosineSchedule,
+    OneCycleSchedule,
+    Schedule,
+    Warmup,
+    spans,
+)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 # Counted to the nearest 0.001: nearer to 0 everything would be found.
@@ -156,8 +163,15 @@ class TrainingSettings(OptimizerSettings, LossSettings):
                     f"{span.name} must be below epochs {self.epochs}, or {span.lost}; "
                     f"got {span.epochs:g}"
                 )
-        if isinstance(self.schedule, OneCycleSchedule):
-            self._check_cycle(self.schedule)
+        match self.schedule:
+            case OneCycleSchedule():
+                self._check_cycle(self.schedule)
+            case CosineSchedule(final_learning_rate=final) if final > self.learning_rate:
+                raise ValueError(
+                    "schedule.final_learning_rate must be at most learning_rate "
+                    f"{self.learning_rate:g}, from which cosine falls; got {final:g}; lower it, "
+                    "or raise learning_rate"
+                )
         return self
 
     def _check_cycle(self, schedule: OneCycleSchedule) -> None:
@@ -172,6 +186,12 @@ class TrainingSettings(OptimizerSettings, LossSettings):
             raise ValueError(
                 f"schedule.lowest_momentum must be below {name} {highest:g}, from which it falls; "
                 f"got {lowest:g}; raise {name}, or write null"
+            )
+        if lowest == 0 and self.optimizer == "rmsprop":
+            # torch keeps no momentum of a weight whose first step comes while there is none.
+            raise ValueError(
+                "schedule.lowest_momentum must be above 0 with optimizer 'rmsprop', which cannot "
+                "take up momentum later; got 0; write 0.01, say, or null"
             )
 
     @model_validator(mode="after")

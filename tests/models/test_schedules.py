@@ -202,6 +202,10 @@ def test_warm_up_multiplies_a_schedule_that_goes_by_steps() -> None:
             "decay has no effect with shape 'triangular'; remove it or use 'exp_range'",
         ),
         (
+            {"name": "cosine", "final_learning_rate": 0.5},
+            "final_learning_rate must be at most learning_rate 0.4, from which .*; got 0.5; lower",
+        ),
+        (
             {"name": "one_cycle", "lowest_momentum": 0.9},
             "lowest_momentum must be below beta1 0.9, from which it falls; got 0.9; raise beta1",
         ),
@@ -216,3 +220,15 @@ def test_one_cycle_begins_with_no_other_warm_up() -> None:
     given = {"epochs": 9, "warmup": {"epochs": 1}, "schedule": {"name": "one_cycle"}}
     with pytest.raises(ValueError, match="warmup has no place before schedule one_cycle"):
         TrainingSettings.model_validate(given)
+
+
+def test_one_cycle_of_rmsprop_never_comes_to_no_momentum() -> None:
+    given = {
+        "epochs": 9,
+        "optimizer": "rmsprop",
+        "momentum": 0.9,
+        "schedule": {"name": "one_cycle", "lowest_momentum": 0.0},
+    }
+    with pytest.raises(ValueError, match=r"must be above 0 with optimizer 'rmsprop', .* got 0;"):
+        TrainingSettings.model_validate(given)
+    assert TrainingSettings.model_validate({**given, "optimizer": "sgd"}).momentum == 0.9
