@@ -46,6 +46,7 @@ UNREADABLE = (
     pickle.PickleError,
 )
 _REHEARSES = ContextVar("rehearses", default=False)
+_TAKES_CLASSES = ContextVar("takes_classes", default=False)
 BY_HAND = "put the file there by hand, or set model.pretrained: none"
 
 
@@ -92,6 +93,24 @@ def rehearsal() -> Iterator[None]:
 def is_rehearsal() -> bool:
     """Tell whether no file is read at the moment."""
     return _REHEARSES.get()
+
+
+@contextmanager
+def taking_classes() -> Iterator[None]:
+    """Have loaders fill layers of classes too, of a network for a file's classes in its order.
+
+    How many classes a network has does not tell: a study may have a thousand of its own.
+    """
+    token = _TAKES_CLASSES.set(True)
+    try:
+        yield
+    finally:
+        _TAKES_CLASSES.reset(token)
+
+
+def takes_classes() -> bool:
+    """Tell whether a network's classes are those of the file."""
+    return _TAKES_CLASSES.get()
 
 
 def as_they_are(name: str) -> str | None:

@@ -16,7 +16,7 @@ from models.class_synonyms import named_as
 from models.entries import TRAINING_LOOP, ModelEntry
 from models.freezing import frozen_weights
 from models.named_layers import TransferError
-from models.pretrained import is_rehearsal
+from models.pretrained import is_rehearsal, taking_classes
 from models.pretrained_settings import names_weights
 from models.resolve import resolve
 from models.session import StartingWeights, TrainingSession
@@ -115,7 +115,8 @@ def load_pretrained_classes(
     with torch.random.fork_rng(devices=[]):  # the network's own weights were drawn already
         whole: nn.Module = resolve(entry.builder)(settings, _channels(entry, known))
     since = write_counts(whole)
-    loaded = load_pretrained(whole, settings)
+    with taking_classes():
+        loaded = load_pretrained(whole, settings)
     untouched = set(untouched_layers(whole, since))
     if all(rows.layer in untouched for rows in class_rows_of(whole)):
         _warn_of_classes(name, class_names)

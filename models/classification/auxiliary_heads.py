@@ -122,7 +122,7 @@ def load_googlenet(
     network: VotingNetwork,
     settings: GoogLeNetSettings,  # noqa: ARG001  # there is one file
 ) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layers too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layers if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
@@ -135,7 +135,7 @@ def load_inception_v3(
     network: VotingNetwork,
     settings: InceptionV3Settings,  # noqa: ARG001  # there is one file
 ) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layers too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layers if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.

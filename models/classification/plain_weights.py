@@ -6,8 +6,7 @@ from torchvision import models  # type: ignore[import-untyped]
 
 from models.classification.plain import PlainNetwork
 from models.classification.plain_settings import AlexNetSettings, VGGSettings
-from models.classification.trunks import IMAGENET_CLASSES
-from models.pretrained import LoadedWeights, WeightsSource, load_into
+from models.pretrained import LoadedWeights, WeightsSource, load_into, takes_classes
 
 ALEXNET_WEIGHTS = models.AlexNet_Weights.IMAGENET1K_V1
 VGG_WEIGHTS: dict[tuple[int, bool], Any] = {  # by depth, and whether it normalises batches
@@ -26,7 +25,7 @@ def load_alexnet(
     network: PlainNetwork,
     settings: AlexNetSettings,  # noqa: ARG001  # there is one file
 ) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layer too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layer if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
@@ -36,7 +35,7 @@ def load_alexnet(
 
 
 def load_vgg(network: PlainNetwork, settings: VGGSettings) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layer too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layer if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
@@ -47,6 +46,5 @@ def load_vgg(network: PlainNetwork, settings: VGGSettings) -> tuple[LoadedWeight
 
 def _load(network: PlainNetwork, url: str) -> tuple[LoadedWeights, ...]:
     (rows,) = network.class_rows
-    is_whole = network.get_parameter(f"{rows.layer}.bias").numel() == IMAGENET_CLASSES
-    besides = () if is_whole else (rows.layer,)
+    besides = () if takes_classes() else (rows.layer,)
     return (load_into(network, WeightsSource.named_by_hash(url), besides=besides),)

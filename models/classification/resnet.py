@@ -23,7 +23,7 @@ def build_resnet(settings: ResNetSettings, out_channels: int) -> TrunkNetwork:
 
 
 def load_resnet(network: TrunkNetwork, settings: ResNetSettings) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layer too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layer if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.

@@ -47,7 +47,7 @@ def build_timm(settings: TimmSettings, out_channels: int) -> TrunkNetwork:
 
 
 def load_timm(network: TrunkNetwork, settings: TimmSettings) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layer too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layer if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.

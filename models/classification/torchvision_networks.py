@@ -73,7 +73,7 @@ def build_efficientnet(settings: EfficientNetSettings, out_channels: int) -> Tru
 def load_torchvision(
     network: TrunkNetwork, settings: TorchvisionSettings
 ) -> tuple[LoadedWeights, ...]:
-    """Give a network the weights of ImageNet; of the last layer too where it has its classes.
+    """Give a network the weights of ImageNet; of the last layer if `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.

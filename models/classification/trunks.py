@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from models.class_rows import ClassRows
 from models.classification.pixels import PixelUnits
-from models.pretrained import LoadedWeights, WeightsSource, load_into
-
-IMAGENET_CLASSES = 1000
+from models.pretrained import LoadedWeights, WeightsSource, load_into, takes_classes
 
 
 class PublishedNames(NamedTuple):
@@ -65,13 +63,13 @@ class TrunkNetwork(nn.Module):
 def load_trunk(
     network: nn.Module, source: WeightsSource, names: PublishedNames
 ) -> tuple[LoadedWeights, ...]:
-    """Give a network weights of ImageNet; the layers of classes too where it has as many.
+    """Give a network weights of ImageNet; the layers of classes where it is `taking_classes`.
 
     Raises:
         PretrainedWeightsError: they cannot be had.
         OSError: the disk is full.
     """
-    is_whole = network.get_parameter("output.bias").numel() == IMAGENET_CLASSES
+    is_whole = takes_classes()
     left_out = names.absent if is_whole else (*names.absent, *names.others)
     besides = ["pixels", *(f"features.{name}" for name in left_out)]
     besides += [] if is_whole else ["output"]

@@ -16,7 +16,12 @@ from models.classification.catalog import CLASSIFIERS
 from models.classification.pixels import pixels_in_unit_range
 from models.classification.pretrained_classes import imagenet
 from models.classification.torchvision_settings import MobileNetV3Settings
-from models.pretrained import LoadedWeights, PretrainedWeightsError, WeightsSource
+from models.pretrained import (
+    LoadedWeights,
+    PretrainedWeightsError,
+    WeightsSource,
+    taking_classes,
+)
 from models.resolve import resolve
 from models.settings import ModelSettings
 from models.starting import load_pretrained_classes
@@ -78,23 +83,25 @@ def on_meta() -> Iterator[None]:
 @pytest.mark.usefixtures("on_meta")
 @pytest.mark.parametrize(("name", "changes", "published"), FILES)
 class TestPlaces:
+    @pytest.mark.parametrize("classes", [5, 1000])
     def test_all_but_the_layers_of_classes_are_given_weights(
         self,
         name: str,
         changes: Mapping[str, Any],
         published: Callable[[], nn.Module],
         of_file: Callable[[nn.Module], None],
+        classes: int,
     ) -> None:
         of_file(published())
         settings = settings_of(name, changes)
-        network = build(settings, 5)
+        network = build(settings, classes)
         since = write_counts(network)
         resolve(str(CLASSIFIERS[name].pretrain))(network, settings)
         rows: Any = network.class_rows
         expected = {f"{each.layer}.{kind}" for each in rows for kind in ("weight", "bias")}
         assert set(never_written(network, since)) == expected
 
-    def test_a_network_of_a_thousand_classes_is_given_all(
+    def test_a_network_of_the_files_classes_is_given_all(
         self,
         name: str,
         changes: Mapping[str, Any],
@@ -105,7 +112,8 @@ class TestPlaces:
         settings = settings_of(name, changes)
         network = build(settings, 1000)
         since = write_counts(network)
-        resolve(str(CLASSIFIERS[name].pretrain))(network, settings)
+        with taking_classes():
+            resolve(str(CLASSIFIERS[name].pretrain))(network, settings)
         assert never_written(network, since) == []
 
 
@@ -138,6 +146,23 @@ class TestClasses:
             ours, expected = network.eval()(picture), theirs.eval()(picture)
         places = [imagenet().index(name) for name in ("bee", "ant")]
         torch.testing.assert_close(ours, expected[:, places], rtol=1e-4, atol=1e-5)
+
+    def test_a_thousand_other_classes_start_anew(
+        self, theirs: nn.Module, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        network = build(SMALL, 1000)
+        before = network.get_parameter("output.weight").detach().clone()
+        load_pretrained_classes(network, SMALL, [f"fungus {number}" for number in range(1000)])
+        first = "features.0.0.weight"
+        assert torch.equal(network.features.get_parameter(first), theirs.get_parameter(first))  # type: ignore[union-attr]
+        assert torch.equal(network.get_parameter("output.weight"), before)
+        assert "knows no class named fungus 0, fungus 1" in caplog.text
+
+    def test_imagenets_classes_take_their_rows_along_in_any_order(self, theirs: nn.Module) -> None:
+        network = build(SMALL, 1000)
+        load_pretrained_classes(network, SMALL, imagenet()[::-1])
+        rows = theirs.get_parameter("classifier.3.weight")
+        assert torch.equal(network.get_parameter("output.weight"), rows.flip(0))
 
     def test_all_classes_are_known_once(self) -> None:
         assert len(set(imagenet())) == 1000
