@@ -55,7 +55,8 @@ def parameter_groups(
     beside it is what `models.optimizers.set_learning_rate` multiplies every epoch's rate by.
 
     Raises:
-        TransferError: A layer with a factor is not there, or frozen.
+        TransferError: A layer with a factor is not there, or frozen; or all is that makes the
+            embedding which the loss needs.
     """
     if training.transfer is None:
         return network.parameters()
@@ -67,6 +68,8 @@ def parameter_groups(
             layer = next((each for each in layers if is_within(name, each)), "")
             members[layer].append(weights)
     _require_members(network, members)
+    if training.loss == "triplet":
+        _require_embedding(network)
     rate = training.learning_rate
     return [
         {
@@ -129,6 +132,21 @@ def _require_members(network: nn.Module, members: dict[str, list[nn.Parameter]])
             f"learning_rate_factors has no effect on '{layer}', whose weights are all frozen or "
             "have a factor of their own; remove it"
         )
+
+
+def _require_embedding(network: nn.Module) -> None:
+    """Refuse triplets of embeddings that never change."""
+    logits = (
+        [rows.layer for rows in network.class_rows] if isinstance(network, HasClassRows) else []
+    )
+    for name, weights in network.named_parameters():
+        if weights.requires_grad and not any(is_within(name, layer) for layer in logits):
+            return
+    raise TransferError(
+        "loss 'triplet' needs weights that learn before the layer of the logits "
+        f"({', '.join(logits)}), but all are frozen; name an earlier layer in freeze_to, or use "
+        "loss 'cross_entropy'"
+    )
 
 
 def _keep_statistics(module: nn.Module, _given: object) -> None:

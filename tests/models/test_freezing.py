@@ -8,6 +8,7 @@ from models.class_rows import ClassRows
 from models.classification.lenet5 import LeNet5
 from models.classification.lenet5_settings import LeNet5Settings
 from models.freezing import freeze, parameter_groups
+from models.loss_settings import Loss
 from models.named_layers import TransferError
 from models.optimizers import build_optimizer, read_learning_rate, set_learning_rate
 from models.settings import TrainingSettings, TransferSettings
@@ -112,6 +113,21 @@ def test_feature_extractor_needs_layers_of_classes_that_can_learn() -> None:
     with pytest.raises(TransferError, match="but output of LeNet5 has none; use mode fine_tuning"):
         freeze(network, transfer(mode="feature_extractor"))
     freeze(LeNet5(LeNet5Settings(form="dense"), 3), transfer(mode="feature_extractor"))
+
+
+def test_triplets_need_a_layer_that_learns_before_that_of_the_logits() -> None:
+    cases: tuple[tuple[str, Loss], ...] = (("classify", "cross_entropy"), ("second", "triplet"))
+    for layer, loss in cases:
+        settings = TrainingSettings(loss=loss, transfer=transfer(freeze_to=layer))
+        network = Small()
+        freeze(network, settings.transfer)
+        parameter_groups(network, settings)
+    settings = TrainingSettings(loss="triplet", transfer=transfer(freeze_to="classify"))
+    network = Small()
+    freeze(network, settings.transfer)
+    message = r"learn before the layer of the logits \(classify\), but all are frozen; name"
+    with pytest.raises(TransferError, match=message):
+        parameter_groups(network, settings)
 
 
 def test_feature_extractor_needs_to_know_the_layers_of_classes() -> None:
