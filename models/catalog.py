@@ -17,6 +17,8 @@ from models.loss_settings import (
     OF_PIXELS,
     SIGMOID_LOSSES,
     SOFTMAX_LOSSES,
+    USUAL_IMAGE_LOSS,
+    USUAL_LOSS,
 )
 from models.metrics.names import (
     ACTION_METRICS,
@@ -152,6 +154,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             predictor="models.tasks.action_predictor:build_predictor",
             idle_settings=IDLE_WITH_ACTIONS,
             losses=("cross_entropy",),
+            usual_loss="cross_entropy",
             has_single_classes=False,
             image_statistic="models.metrics.resampled_classes:image_statistic",
             resampled=("top1", "top5", "class_recall"),
@@ -165,6 +168,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             predictor="models.tasks.classification_predictor:build_predictor",
             idle_settings=IDLE_WITH_IMAGES,
             losses=IMAGE_LOSSES,
+            usual_loss=USUAL_IMAGE_LOSS,
             has_single_classes=False,
             image_statistic="models.metrics.resampled_classes:image_statistic",
             resampled=("top1", "top5", "class_recall"),
@@ -178,6 +182,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             predictor="models.tasks.segmentation_predictor:build_predictor",
             idle_settings=("training.label_smoothing",),
             losses=SIGMOID_LOSSES + SOFTMAX_LOSSES,
+            usual_loss=USUAL_LOSS,
             image_statistic="models.metrics.resampled_pixels:image_statistic",
             resampled=("iou", "iou_image_mean", "dice", "class_accuracy", "pixel_accuracy"),
         ),

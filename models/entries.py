@@ -70,6 +70,7 @@ class TaskEntry:
     idle_settings: tuple[str, ...] = ()  # dotted; those that it makes nothing of
     has_one_size: bool = True  # all images of a batch have the sides of `data.image_size`
     losses: tuple[Loss, ...] | None = None  # that `training.loss` may name; None: any
+    usual_loss: Loss | None = None  # what `training.loss: null` means; None: its networks' own
     has_single_classes: bool = True  # `data.one_model_per_class` means something
     # (predictions file, metric, EvaluationSettings) -> models.metrics.resampling.ImageStatistic
     image_statistic: str | None = None

@@ -4,7 +4,7 @@ Which losses a task takes is in its entry of the catalog; which of them a settin
 is in `LOSSES_OF_SETTINGS`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -50,8 +50,8 @@ PIXEL_LOSSES: tuple[Loss, ...] = (
     "cross_entropy",
     *FOCAL_LOSSES,
 )  # a sum over pixels, which can be weighted
-USUAL_LOSS = "bce"  # of segmentation
-USUAL_IMAGE_LOSS = "cross_entropy"
+USUAL_LOSS: Loss = "bce"  # of segmentation
+USUAL_IMAGE_LOSS: Loss = "cross_entropy"
 USUAL_TRIPLET_WEIGHT, USUAL_TRIPLET_MARGIN = 1.0, 0.2  # the margin is Schroff et al.'s
 USUAL_HUBER_DELTA = 0.5
 MOST_WEIGHT = 1e6  # of a pixel or an image
@@ -205,14 +205,21 @@ class LossSettings(FrozenSettings):
 
     @model_validator(mode="after")
     def _settings_of_the_loss_take_effect(self) -> "LossSettings":
-        loss = self.loss or USUAL_LOSS
-        for name, losses in LOSSES_OF_SETTINGS.items():
-            if getattr(self, name) is not None and loss not in losses:
-                raise ValueError(
-                    f"{name} has no effect with loss '{loss}'; remove it or use loss "
-                    f"{_either(_of_the_same_kind(loss, losses))}"
-                )
+        # What null means is the task's: `studies.spec.idle_settings` knows it.
+        for _, message in idle_with(self, self.loss) if self.loss else ():
+            raise ValueError(message)
         return self
+
+
+def idle_with(given: LossSettings, loss: Loss) -> Iterator[tuple[str, str]]:
+    """Yield each setting that is given and that a loss makes nothing of, and what to do."""
+    for name, losses in LOSSES_OF_SETTINGS.items():
+        if getattr(given, name) is not None and loss not in losses:
+            yield (
+                name,
+                f"{name} has no effect with loss '{loss}'; remove it or use loss "
+                f"{_either(_of_the_same_kind(loss, losses))}",
+            )
 
 
 def _of_the_same_kind(loss: str, losses: tuple[Loss, ...]) -> tuple[Loss, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from models.catalog import TASKS
 from models.frozen_settings import FrozenSettings
+from models.loss_settings import idle_with
 from models.settings import EvaluationSettings, TrainingSettings
 
 DEFAULTS: dict[str, FrozenSettings] = {
@@ -32,3 +33,7 @@ def idle_settings(
         is_single = len(entry.losses) == 1
         one, remedy = (known, "use that") if is_single else (f"one of {known}", "use one of these")
         yield LOSS, f"loss must be {one} on task {task}, got '{training.loss}'; {remedy}"
+    if training.loss is None and entry.usual_loss is not None:
+        for name, message in idle_with(training, entry.usual_loss):
+            if f"training.{name}" not in entry.idle_settings:
+                yield f"training.{name}", message

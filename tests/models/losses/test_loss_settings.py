@@ -42,7 +42,7 @@ def test_refusal_names_the_losses_to_use() -> None:
         "'softmax_focal'"
     )
     with pytest.raises(ValidationError, match=message):
-        TrainingSettings(focal_gamma=2)
+        TrainingSettings(loss="bce", focal_gamma=2)
     message = "border_weight .* 'dice'; .* 'bce', 'cross_entropy', 'focal' or 'softmax_focal'"
     with pytest.raises(ValidationError, match=message):
         TrainingSettings.model_validate({"loss": "dice", "border_weight": {}})

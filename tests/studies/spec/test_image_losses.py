@@ -34,6 +34,7 @@ search:
     "training",
     [
         "{loss: cross_entropy, label_smoothing: 0.1, class_weights: {ant: 2}}",
+        "{label_smoothing: 0.1, class_weights: {ant: 2}}",
         "{loss: softmax_focal, focal_gamma: 1}",
         "{loss: huber, huber_delta: 0.2}",
         "{loss: mse}",
@@ -60,6 +61,20 @@ def test_losses_of_images_are_taken(training: str, load: Callable[..., object]) 
             "{loss: mse, huber_delta: 0.2}",
             "5:36: training.huber_delta: huber_delta has no effect with loss 'mse'; remove it or "
             "use loss 'huber'",
+        ),
+        (
+            IMAGES,
+            "{epochs: 2}",
+            "{huber_delta: 0.2}",
+            "5:12: training.huber_delta: huber_delta has no effect with loss 'cross_entropy'; "
+            "remove it or use loss 'huber'",
+        ),
+        (
+            PIXELS,
+            "{epochs: 2}",
+            "{focal_gamma: 1}",
+            "5:12: training.focal_gamma: focal_gamma has no effect with loss 'bce'; remove it or "
+            "use loss 'focal' or 'softmax_focal'",
         ),
         (
             IMAGES,
