@@ -7,7 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.explaining.layers import UnusableLayerError, first_convolution, named_layer
+from models.explaining.layers import (
+    UnusableLayerError,
+    filters_of,
+    first_convolution,
+    named_layer,
+)
 
 COLOURS = 3
 
@@ -53,17 +58,18 @@ def filters(network: nn.Module, layer: str, *, most: int) -> Channels:
         UnusableLayerError: The layer is no convolution, or none of several places.
     """
     convolution = named_layer(network, layer)
-    if not isinstance(convolution, nn.Conv2d):
+    found = filters_of(convolution)
+    if found is None:
         raise UnusableLayerError(
             f"filters are of convolutions, but layer '{layer}' is a "
             f"{type(convolution).__name__}; name a convolution by --layer"
         )
-    if convolution.kernel_size == (1, 1):
+    if found.shape[2:] == (1, 1):
         raise UnusableLayerError(
             f"filters of one place are single numbers and no pictures, but those of layer "
             f"'{layer}' are 1 x 1; name another convolution by --layer"
         )
-    weights = convolution.weight.detach().float()  # (n, inputs, h, w)
+    weights = found.float()  # (n, inputs, h, w)
     norms = weights.flatten(1).norm(dim=1)
     if weights.shape[1] == COLOURS and layer == first_convolution(network):
         return _strongest(weights.permute(0, 2, 3, 1), norms, most)

@@ -8,13 +8,20 @@ module that has as many places as the last convolution; pooling, which comes aft
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from models.named_layers import unknown_layer
 
-CONVOLUTIONS = (nn.Conv2d,)
+
+@runtime_checkable
+class SparseFilters(Protocol):
+    """A convolution that keeps only those weights that its table of connections has."""
+
+    def dense_weight(self) -> Tensor:
+        """Return weights (n, inputs, h, w), 0 where there is no connection."""
 
 
 class UnusableLayerError(ValueError):
@@ -50,7 +57,7 @@ def layer_calls(network: nn.Module, images: Tensor) -> list[LayerCall]:
 
             def note(module: nn.Module, _given: object, output: object, name: str = name) -> None:
                 shape = tuple(output.shape) if isinstance(output, Tensor) else ()
-                calls.append(LayerCall(name, shape, isinstance(module, CONVOLUTIONS)))
+                calls.append(LayerCall(name, shape, filters_of(module) is not None))
 
             handles.append(module.register_forward_hook(note))
     try:
@@ -122,6 +129,15 @@ def named_layer(network: nn.Module, layer: str) -> nn.Module:
     return modules[layer]
 
 
+def filters_of(module: nn.Module) -> Tensor | None:
+    """Return the filters (n, inputs, h, w) of a convolution, None of another layer."""
+    if isinstance(module, nn.Conv2d):
+        return module.weight.detach()
+    if isinstance(module, SparseFilters):
+        return module.dense_weight().detach()
+    return None
+
+
 def first_convolution(network: nn.Module) -> str:
     """Return the name of the first convolution, in the order in which layers were made.
 
@@ -130,7 +146,7 @@ def first_convolution(network: nn.Module) -> str:
     """
     name: str
     for name, module in network.named_modules():
-        if isinstance(module, CONVOLUTIONS):
+        if filters_of(module) is not None:
             return name
     raise UnusableLayerError(
         f"filters are of convolutions, and {type(network).__name__} has none; use the method "

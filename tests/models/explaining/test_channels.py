@@ -1,9 +1,13 @@
 """The strongest channels of a layer, and the filters of a convolution."""
 
+from typing import Any, Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from models.classification.lenet5 import LeNet5, SparseConvolution
+from models.classification.lenet5_settings import LeNet5Settings
 from models.explaining.channels import feature_maps, filters
 from models.explaining.layers import UnusableLayerError
 
@@ -51,6 +55,18 @@ def test_deeper_filters_are_norms_over_what_they_look_at(network: nn.Sequential)
     assert found.numbers == (1,)
     assert found.of == 2
     assert found.values.tolist() == [[[5.0, 0.0]]]  # of 3 and 4
+
+
+@pytest.mark.parametrize("form", ["paper", "dense"])
+def test_lenets_second_convolution_has_filters(form: Literal["paper", "dense"]) -> None:
+    network = LeNet5(LeNet5Settings(form=form), 2).eval()
+    found = filters(network, "features.c3", most=16)
+    assert found.of == 16
+    assert found.values.shape == (16, 5, 5)
+    layer: Any = network.features.get_submodule("c3")
+    weights = layer.dense_weight() if isinstance(layer, SparseConvolution) else layer.weight
+    strongest = weights[found.numbers[0]].detach()
+    assert found.values[0] == pytest.approx(strongest.norm(dim=0).numpy())
 
 
 @pytest.mark.parametrize(

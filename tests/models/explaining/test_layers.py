@@ -1,12 +1,15 @@
 """Which layer Grad-CAM takes, and what is said of layers that cannot be taken."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
 from torch import nn
 from torchvision import models as torchvision_models  # type: ignore[import-untyped]
 
+from models.classification.lenet5 import LeNet5
+from models.classification.lenet5_settings import LeNet5Settings
 from models.explaining.layers import (
     UnusableLayerError,
     first_convolution,
@@ -35,6 +38,14 @@ def test_the_last_map_is_that_of_the_last_convolutions_block(
 ) -> None:
     network = build(num_classes=2).eval()
     assert last_map_layer(network, torch.zeros(1, 3, 64, 64)) == layer
+
+
+@pytest.mark.parametrize("form", ["paper", "dense"])
+def test_lenets_last_map_is_that_of_its_second_convolution(
+    form: Literal["paper", "dense"],
+) -> None:
+    network = LeNet5(LeNet5Settings(form=form), 2).eval()
+    assert last_map_layer(network, torch.zeros(1, 3, 32, 32)) == "features.c3_tanh"
 
 
 def test_branches_are_taken_together() -> None:
