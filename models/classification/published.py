@@ -92,7 +92,8 @@ PUBLISHED: tuple[Published, ...] = (
         0.800,
         0.950,
         299,
-        "Szegedy et al. 2017, table 2: errors of 20.0 % and 5.0 %",
+        "Szegedy et al. 2017, table 2: errors of 20.0 % and 5.0 %, as we recall it of validation "
+        "images that are not blacklisted, of which there are fewer than 50,000",
         by="paper",
     ),
     _of_torchvision("resnet", {"depth": 18}, 69.758, 89.078),
