@@ -16,6 +16,7 @@ count, its mining:
 Without a triplet the loss is 0.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -26,6 +27,7 @@ from models.loss_settings import Mining
 from models.losses.pixels import at_least_single
 
 FAR = float("inf")
+MOST_AT_ONCE = 2**22  # triplets, of some tens of bytes each
 
 
 class Mined(NamedTuple):
@@ -49,13 +51,11 @@ def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float, mining: M
     positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     match mining:
         case "batch_all":
-            excess, counts = _all(distances, positive, ~same, margin)
+            total, triplets = _all(distances, positive, ~same, margin)
         case "batch_hard":
-            excess, counts = _hardest(distances, positive, ~same, margin)
+            total, triplets = _hardest(distances, positive, ~same, margin)
         case "semi_hard":
-            excess, counts = _semi_hard(distances, positive, ~same, margin)
-    triplets = counts.sum()
-    total = excess.relu().masked_fill(~counts, 0.0).sum()
+            total, triplets = _semi_hard(distances, positive, ~same, margin)
     return Mined(total / triplets.clamp(min=1), triplets)
 
 
@@ -68,26 +68,54 @@ def squared_distances(embeddings: Tensor) -> Tensor:
 def _all(
     distances: Tensor, positive: Tensor, negative: Tensor, margin: float
 ) -> tuple[Tensor, Tensor]:
-    """Return what each (anchor, positive, negative) lacks, and which count: (b, b, b)."""
-    excess = distances.unsqueeze(2) - distances.unsqueeze(1) + margin
-    return excess, positive.unsqueeze(2) & negative.unsqueeze(1) & (excess > 0)
+    """Return what all triplets lack together, and how many lack something.
+
+    The sum of D(a, p) - D(a, n) + margin over them holds each distance as often as it is in one:
+    so only that is counted of every triplet, and gradients need no more than the distances.
+    """
+    pulls, pushes = torch.zeros_like(distances), torch.zeros_like(distances)
+    for some in _anchors(len(distances)):
+        near, far = distances[some].detach().unsqueeze(2), distances[some].detach().unsqueeze(1)
+        counts = positive[some].unsqueeze(2) & negative[some].unsqueeze(1)
+        counts &= near - far + margin > 0
+        pulls[some], pushes[some] = counts.sum(dim=2), counts.sum(dim=1)
+    # The difference of two large sums: in single precision little would be left of it.
+    lacks = ((pulls - pushes) * distances).sum(dtype=torch.float64)
+    triplets = pulls.sum(dtype=torch.float64).long()
+    return (lacks + margin * triplets).to(distances.dtype), triplets
 
 
 def _hardest(
     distances: Tensor, positive: Tensor, negative: Tensor, margin: float
 ) -> tuple[Tensor, Tensor]:
-    """Return what the hardest triplet of each anchor lacks, and which anchors have one: (b,)."""
+    """Return what the hardest triplets of all anchors lack together, and how many have one."""
     counts = positive.any(dim=1) & negative.any(dim=1)
     farthest = distances.masked_fill(~positive, -FAR).amax(dim=1)
     nearest = distances.masked_fill(~negative, FAR).amin(dim=1)
-    return (farthest - nearest).masked_fill(~counts, 0.0) + margin, counts
+    return _sum(farthest, nearest, counts, margin), counts.sum()
 
 
 def _semi_hard(
     distances: Tensor, positive: Tensor, negative: Tensor, margin: float
 ) -> tuple[Tensor, Tensor]:
-    """Return what each (anchor, positive) lacks, and which have such a negative: (b, b)."""
-    farther = negative.unsqueeze(1) & (distances.unsqueeze(1) > distances.unsqueeze(2))
-    nearest = distances.unsqueeze(1).masked_fill(~farther, FAR).amin(dim=2)
-    counts = positive & (nearest < distances + margin)
-    return (distances - nearest).masked_fill(~counts, 0.0) + margin, counts
+    """Return what the (anchor, positive) with such a negative lack together, and their number."""
+    number = len(distances)
+    which = torch.zeros(number, number, dtype=torch.int64, device=distances.device)
+    counts = torch.zeros_like(positive)
+    for some in _anchors(number):
+        near, far = distances[some].detach().unsqueeze(2), distances[some].detach().unsqueeze(1)
+        farther = negative[some].unsqueeze(1) & (far > near)
+        nearest, which[some] = far.masked_fill(~farther, FAR).min(dim=2)
+        counts[some] = positive[some] & (nearest < near.squeeze(2) + margin)
+    return _sum(distances, distances.gather(1, which), counts, margin), counts.sum()
+
+
+def _sum(near: Tensor, far: Tensor, counts: Tensor, margin: float) -> Tensor:
+    return ((near - far).masked_fill(~counts, 0.0) + margin).relu().masked_fill(~counts, 0.0).sum()
+
+
+def _anchors(number: int) -> Iterator[slice]:
+    """Yield anchors of a batch, so few at once that their triplets fit into memory."""
+    several = max(1, MOST_AT_ONCE // max(1, number * number))
+    for first in range(0, number, several):
+        yield slice(first, first + several)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.loss_settings import Mining
+from models.losses import triplets
 from models.losses.triplets import squared_distances, triplet_loss
 
 MININGS = get_args(Mining)
@@ -29,6 +30,26 @@ def apart(degrees: float) -> float:
 
 def cost(positive: float, negative: float, margin: float) -> float:
     return max(0.0, apart(positive) - apart(negative) + margin)
+
+
+def written_out(
+    distances: Tensor, labels: list[int], mining: Mining, margin: float
+) -> list[Tensor]:
+    """Return the cost of each triplet that counts, one by one."""
+    costs = []
+    for a, row in enumerate(distances):
+        positives = [p for p, label in enumerate(labels) if label == labels[a] and p != a]
+        negatives = [n for n, label in enumerate(labels) if label != labels[a]]
+        if mining == "batch_hard":
+            pairs = [(max(positives, key=lambda p: row[p]), min(negatives, key=lambda n: row[n]))]
+        elif mining == "batch_all":
+            pairs = [(p, n) for p in positives for n in negatives if row[p] - row[n] + margin > 0]
+        else:
+            farther = {p: [n for n in negatives if row[n] > row[p]] for p in positives}
+            nearest = {p: min(all_, key=lambda n: row[n]) for p, all_ in farther.items() if all_}
+            pairs = [(p, n) for p, n in nearest.items() if row[n] < row[p] + margin]
+        costs += [(row[p] - row[n] + margin).relu() for p, n in pairs]
+    return costs
 
 
 def test_distance_is_of_embeddings_of_length_one() -> None:
@@ -71,6 +92,50 @@ def test_semi_hard_mining_takes_the_nearest_negative_beyond_the_positive() -> No
     value, triplets = triplet_loss(planted(), LABELS, margin=0.5, mining="semi_hard")
     assert value.item() == pytest.approx(expected)
     assert triplets.item() == 3
+
+
+@pytest.mark.parametrize("mining", MININGS)
+def test_batch_is_mined_alike_in_parts(mining: Mining, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.randint(0, 4, (30,), generator=generator)
+    embeddings = torch.randn(30, 5, generator=generator, requires_grad=True)
+    whole = triplet_loss(embeddings, labels, margin=0.5, mining=mining)
+    monkeypatch.setattr(triplets, "MOST_AT_ONCE", 7 * 30 * 30)  # seven anchors, and two at last
+    parts = triplet_loss(embeddings, labels, margin=0.5, mining=mining)
+    assert whole.triplets > 10
+    torch.testing.assert_close(parts, whole)
+    ours, theirs = (torch.autograd.grad(each.loss, embeddings) for each in (parts, whole))
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("mining", MININGS)
+def test_loss_and_gradient_are_those_of_every_triplet_written_out(mining: Mining) -> None:
+    generator = torch.Generator().manual_seed(4)
+    labels = torch.randint(0, 3, (14,), generator=generator)
+    embeddings = torch.randn(14, 3, generator=generator, requires_grad=True)
+    distances = squared_distances(embeddings)
+    costs = written_out(distances, labels.tolist(), mining, margin=0.4)
+    expected = torch.stack(costs).mean()
+    found = triplet_loss(embeddings, labels, margin=0.4, mining=mining)
+    assert found.triplets == len(costs)
+    torch.testing.assert_close(found.loss, expected)
+    ours, theirs = (torch.autograd.grad(each, embeddings) for each in (found.loss, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_gradient_of_a_large_batch_keeps_pairs_and_no_triplets() -> None:
+    kept: list[int] = []
+
+    def keep(values: Tensor) -> Tensor:
+        kept.append(values.numel())
+        return values
+
+    labels = torch.arange(100) % 4
+    embeddings = torch.randn(100, 5, requires_grad=True)
+    for mining in MININGS:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda values: values):
+            triplet_loss(embeddings, labels, margin=0.2, mining=mining)
+    assert max(kept) == 100 * 100
 
 
 @pytest.mark.parametrize("mining", MININGS)
