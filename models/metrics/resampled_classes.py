@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.metrics.names import TOP
 from models.metrics.ratios import FloatArray, mean, ratio
-from models.metrics.resampling import ImageStatistic
+from models.metrics.resampling import ImageStatistic, Score
 from models.metrics.top_k import credit
 from models.settings import EvaluationSettings
 
@@ -32,13 +33,21 @@ def image_statistic(
     shares: FloatArray = credit(
         torch.from_numpy(probabilities), torch.from_numpy(labels), places
     ).numpy()
-    is_of_class = (labels[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
+    if metric == "class_recall":
+        return ImageStatistic(ids, _class_recall(labels, shares, probabilities.shape[1]))
 
     def score(weights: FloatArray) -> FloatArray:
-        if metric != "class_recall":
-            return ratio(weights @ shares, weights.sum(axis=1))
-        return mean(
-            ratio(weights @ (is_of_class * shares[:, None]), weights @ is_of_class), axis=1
-        )
+        return ratio(weights @ shares, weights.sum(axis=1))
 
     return ImageStatistic(ids, score)
+
+
+def _class_recall(labels: NDArray[np.int64], shares: FloatArray, classes: int) -> Score:
+    """Return the mean over classes of the weighted shares of their samples."""
+    is_of_class = (labels[:, None] == np.arange(classes)).astype(np.float64)
+    of_class = is_of_class * shares[:, None]
+
+    def score(weights: FloatArray) -> FloatArray:
+        return mean(ratio(weights @ of_class, weights @ is_of_class), axis=1)
+
+    return score

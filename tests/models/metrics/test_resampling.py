@@ -1,5 +1,7 @@
 """Metrics of resampled images: against scipy on raw values, and against scoring them anew."""
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,24 @@ def test_classes_of_a_resample_score_as_if_they_were_the_split(
         of_class = [is_right[labels[own] == label].mean() for label in np.unique(labels[own])]
         expected = np.mean(of_class) if metric == "class_recall" else is_right.mean()
         assert value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("metric", "numbers"), [("top1", 1), ("top5", 1), ("class_recall", 2000)])
+def test_statistic_of_classes_keeps_no_more_of_an_image_than_it_needs(
+    metric: str, numbers: int, tmp_path: Path
+) -> None:
+    images, classes = 100, 1000
+    file = tmp_path / "predictions_val.npz"
+    probabilities = np.full((images, classes), 1 / classes, np.float32)
+    labels, ids = np.arange(images), np.array([str(number) for number in range(images)])
+    np.savez(file, image_ids=ids, labels=labels, probabilities=probabilities)
+    tracemalloc.start()
+    statistic = of_classes(file, metric, AT_HALF)
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    statistic.score(np.ones((1, images)))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert before < (numbers + 200) * images * 8
+    assert most - before < 200 * images * 8
