@@ -21,6 +21,9 @@ from models.tasks.classification_strips import (
 )
 from models.tasks.classified_images import ImageBatch
 from models.tasks.segmentation import scaled
+from models.tasks.strips import ByteArray
+
+NO_PICTURE: ByteArray = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(slots=True)
@@ -79,11 +82,25 @@ class ClassificationEvaluator:
     def _probes(
         self, model: nn.Module, batch: ImageBatch, probabilities: NDArray[np.float32]
     ) -> list[ImageProbe]:
-        """Return the images of a batch, those that would be drawn with their Grad-CAM."""
+        """Return those images of a batch that may be drawn, with their Grad-CAM.
+
+        They are chosen before a picture is made of any: that waits for the device.
+        """
         labels = batch.labels.tolist()
-        probes = list(map(probe_of, batch.images, labels, probabilities))
-        wanted = chosen([*self._seen.probes, *probes])
-        return with_maps(model, scaled(batch.images), probes, wanted=wanted)
+        unseen = [
+            ImageProbe(NO_PICTURE, label, each)
+            for label, each in zip(labels, probabilities, strict=True)
+        ]
+        wanted = {id(probe) for probe in chosen([*self._seen.probes, *unseen])}
+        rows = [row for row, probe in enumerate(unseen) if id(probe) in wanted]
+        if not rows:
+            return []
+        images = batch.images[rows]
+        probes = [
+            probe_of(image, labels[row], probabilities[row])
+            for image, row in zip(images, rows, strict=True)
+        ]
+        return with_maps(model, scaled(images), probes, wanted=probes)
 
     def state(self) -> ClassificationState:
         """Return all that was kept so far."""

@@ -16,10 +16,11 @@ from data_pipeline.samples import ClassificationBatch
 from models.predictions import ClassProbabilities
 from models.session import Diverged
 from models.settings import EvaluationSettings, TrainingSettings
+from models.tasks import classification_evaluator
 from models.tasks.classification import ClassificationTask, build_task
 from models.tasks.classification_evaluator import ClassificationEvaluator
 from models.tasks.classification_predictor import build_predictor
-from models.tasks.classification_strips import COLUMNS, ImageProbe, chosen
+from models.tasks.classification_strips import COLUMNS, ImageProbe, chosen, probe_of
 from models.tasks.segmentation import scaled
 from models.votes import Votes
 
@@ -131,6 +132,29 @@ def test_images_of_several_processes_score_as_those_of_one(task: ClassificationT
     assert merged.images().image_ids == whole.images().image_ids
     pairs = zip(merged.state().probes, whole.state().probes, strict=True)
     assert all(ours.confidence == theirs.confidence for ours, theirs in pairs)
+
+
+def test_pictures_are_made_of_images_that_may_be_drawn_alone(
+    task: ClassificationTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(image: Tensor, label: int, probabilities: Any) -> ImageProbe:
+        made.append(label)
+        return probe_of(image, label, probabilities)
+
+    monkeypatch.setattr(classification_evaluator, "probe_of", counted)
+    random = np.random.default_rng(2)
+    guesses = [tuple(map(int, row)) for row in random.integers(0, (7, 7, 200), (60, 3))]
+    parts = [batch(guesses[first : first + 20], first) for first in (0, 20, 40)]  # type: ignore[arg-type]
+    kept = scored(task, parts, is_saved=True).state().probes
+    assert len(made) < 60 / 2
+    whole = batch(guesses)  # type: ignore[arg-type]
+    _, probabilities = task.decide(Brightness(), whole)
+    every = map(probe_of, whole.images, whole.labels.tolist(), probabilities.numpy())
+    for ours, theirs in zip(kept, chosen(list(every)), strict=True):
+        assert np.array_equal(ours.image, theirs.image)
+        assert np.array_equal(ours.probabilities, theirs.probabilities)
 
 
 def test_metrics_have_no_name_that_was_not_announced(task: ClassificationTask) -> None:
