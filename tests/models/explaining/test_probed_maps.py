@@ -22,13 +22,13 @@ COLOURS = ("red", "green", "blue")
 def probes(toy: Any) -> list[ImageProbe]:
     """Return every fresh picture of the toy, with what the network says of it."""
     with torch.no_grad():
-        probabilities = toy.network(toy.fresh.images).softmax(dim=1).numpy()
+        probabilities = toy.trained(toy.fresh.images).softmax(dim=1).numpy()
     labels = toy.fresh.labels.tolist()
     return list(map(probe_of, toy.fresh.images, labels, probabilities))
 
 
 def test_the_corner_is_bright_and_the_rest_is_not(toy: Any, probes: list[ImageProbe]) -> None:
-    drawn = with_maps(toy.network, toy.fresh.images, probes, wanted=probes)
+    drawn = with_maps(toy.trained, toy.fresh.images, probes, wanted=probes)
     for probe in drawn:
         assert probe.grad_cam is not None
         colours = probe.grad_cam.astype(int) - (probe.image.mean(axis=2, keepdims=True) / 2)
@@ -37,7 +37,7 @@ def test_the_corner_is_bright_and_the_rest_is_not(toy: Any, probes: list[ImagePr
 
 
 def test_only_those_that_are_drawn_are_asked_about(toy: Any, probes: list[ImageProbe]) -> None:
-    drawn = with_maps(toy.network, toy.fresh.images, probes, wanted=[probes[3], probes[5]])
+    drawn = with_maps(toy.trained, toy.fresh.images, probes, wanted=[probes[3], probes[5]])
     asked = [row for row, probe in enumerate(drawn) if probe.grad_cam is not None]
     assert asked == [3, 5]
     assert [probe.label for probe in drawn] == [probe.label for probe in probes]
@@ -64,10 +64,10 @@ class WithoutLayers(nn.Module):
 
 def test_a_strip_has_a_row_of_maps_below_its_images(toy: Any, tmp_path: Path) -> None:
     task = build_task(TrainingSettings(), EvaluationSettings(), COLOURS)
-    pixels = ((toy.fresh.images + 1) * 127.5).round().to(torch.uint8)
+    pixels = ((toy.fresh.images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     ids = tuple(f"image {row}" for row in range(len(pixels)))
     strips = []
-    for network in (toy.network, WithoutLayers(toy.network).eval()):
+    for network in (toy.trained, WithoutLayers(toy.trained).eval()):
         evaluator = task.evaluator(is_saved=True)
         with torch.no_grad():
             evaluator.update(network, ClassificationBatch(ids, pixels, toy.fresh.labels))
