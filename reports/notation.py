@@ -12,6 +12,7 @@ MINUS = "\N{MINUS SIGN}"
 # Last parts of a dotted path that say nothing without the part before them.
 EMPTY_NAMES = frozenset({"name", "policy"})
 TRANSFER = "training.transfer"  # what a training starts from, and what of it learns
+PRETRAINED = "model.pretrained"
 METRIC_WORDS = {
     "iou": "IoU",
     "iou_image_mean": "image-mean IoU",
@@ -120,12 +121,20 @@ def _mapping_text(value: Mapping[str, JsonValue]) -> str:
     return f"{name} ({', '.join(rest)})" if name and rest else name or ", ".join(rest) or "none"
 
 
-def setting_text(path: str, value: JsonValue) -> str:
-    """Write the value of a setting, in words where it has its own."""
+def setting_text(
+    path: str, value: JsonValue, *, beside: Mapping[str, JsonValue] | None = None
+) -> str:
+    """Write the value of a setting, in words where it has its own.
+
+    Args:
+        path: Of the setting, dotted.
+        value: Of the setting.
+        beside: Other settings that are known, by path.
+    """
     if path != TRANSFER:
         return value_text(value)
     if not isinstance(value, Mapping):
-        return "from scratch"
+        return _without_transfer(beside or {})
     source = value.get("init_from")
     rest = [str(value.get("mode", "fine_tuning")).replace("_", " ")]
     if value.get("freeze_to"):
@@ -139,9 +148,18 @@ def setting_text(path: str, value: JsonValue) -> str:
     return ", ".join([f"from {start}", *rest])
 
 
-def _with_name(path: str, value: JsonValue) -> str:
+def _without_transfer(beside: Mapping[str, JsonValue]) -> str:
+    """Write what a training is that no `transfer` changes; only the model says what it is from."""
+    model = beside.get("model")
+    given = model.get("pretrained") if isinstance(model, Mapping) else beside.get(PRETRAINED)
+    if given is None:
+        return "no transfer"
+    return "from scratch" if given == "none" else "fine tuning"
+
+
+def _with_name(path: str, value: JsonValue, varied: Mapping[str, JsonValue]) -> str:
     """Put the setting's name before its value, but where the value says what it is."""
-    text = setting_text(path, value)
+    text = setting_text(path, value, beside=varied)
     return text if path == TRANSFER else f"{setting_name(path)} {text}"
 
 
@@ -157,7 +175,7 @@ def configuration_label(varied: Mapping[str, JsonValue]) -> str:
     """Name a configuration by what its stage varied: "learning rate 1e-3, batch size 8"."""
     if not varied:
         return "base settings"
-    return ", ".join(_with_name(path, value) for path, value in varied.items())
+    return ", ".join(_with_name(path, value, varied) for path, value in varied.items())
 
 
 def brief_settings(
@@ -189,7 +207,8 @@ def _brief(value: JsonValue, choices: Sequence[JsonValue]) -> JsonValue:
 
 def short_label(varied: Mapping[str, JsonValue]) -> str:
     """Name a configuration by its values alone, where the stage names the settings."""
-    return " · ".join(setting_text(path, value) for path, value in varied.items()) or "base"
+    texts = [setting_text(path, value, beside=varied) for path, value in varied.items()]
+    return " · ".join(texts) or "base"
 
 
 def short_labels(choices: Sequence[Mapping[str, JsonValue]]) -> list[str]:

@@ -45,7 +45,7 @@ def test_settings_are_named_by_what_tells_them_apart(path: str, words: str) -> N
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "from scratch"),
+        (None, "no transfer"),
         ({"init_from": "study:first"}, "from first, fine tuning"),
         (
             {"init_from": "study:first/3f2a", "mode": "feature_extractor"},
@@ -66,6 +66,30 @@ def test_transfers_are_written_as_what_a_training_starts_from(value: JsonValue, 
     path = "training.transfer"
     assert notation.configuration_label({path: value}) == text
     assert notation.short_label({path: value, "training.epochs": 3}) == f"{text} · 3"
+
+
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [
+        ({"model.pretrained": "none"}, "pretrained none, from scratch"),
+        ({"model.pretrained": "imagenet"}, "pretrained imagenet, fine tuning"),
+        (
+            {"model": {"name": "resnet", "pretrained": "none"}},
+            "model resnet (pretrained none), from scratch",
+        ),
+        (
+            {"model": {"name": "resnet", "pretrained": "imagenet"}},
+            "model resnet (pretrained imagenet), fine tuning",
+        ),
+        ({"training.epochs": 3}, "epochs 3, no transfer"),
+    ],
+)
+def test_from_scratch_is_only_what_is_known_not_to_be_pretrained(
+    beside: dict[str, JsonValue], text: str
+) -> None:
+    varied = {**beside, "training.transfer": None}
+    assert notation.configuration_label(varied) == text
+    assert notation.short_label(varied).endswith(f" · {text.rpartition(', ')[2]}")
 
 
 def test_models_are_called_by_their_names_alone_where_these_differ() -> None:

@@ -82,7 +82,7 @@ def test_the_base_of_a_part_that_a_winner_does_without_is_what_it_was(build: Bui
     [setting] = (
         summarise(replace(study, base=base, cells=cells, stages=stages)).winners[0].settings
     )
-    assert (setting.base, setting.chosen) == ("from a, feature extractor", "from scratch")
+    assert (setting.base, setting.chosen) == ("from a, feature extractor", "no transfer")
 
 
 def test_each_class_has_its_own_winner_and_the_mean_is_over_classes(

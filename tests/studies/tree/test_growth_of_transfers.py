@@ -35,7 +35,7 @@ def test_other_weights_make_other_cells_of_those_that_start_from_them(make_spec:
 def test_configurations_are_named_by_what_they_start_from(make_spec: MakeSpec) -> None:
     (stage,) = grown(make_spec(START), "abc").stages
     assert [each.label for each in stage.configurations] == [
-        "from scratch",
+        "no transfer",
         "from first, fine tuning",
     ]
 
