@@ -3,7 +3,7 @@
 Its weights are random: what it takes does not depend on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -45,12 +45,17 @@ def count_network(network: nn.Module, image_size: int) -> NetworkCost:
         network: On any device.
         image_size: Sides of its pictures, pixels.
     """
-    weights = sum(each.numel() * each.element_size() for each in network.state_dict().values())
     return NetworkCost(
         parameters=count_parameters(network),
-        weights_mb=weights / BYTES_PER_MB,
+        weights_mb=weights_mb(network),
         macs=count_macs(network, torch.empty(1, 3, image_size, image_size, device="meta")),
     )
+
+
+def weights_mb(network: nn.Module) -> float:
+    """Return the size of parameters and buffers as they are kept, 2^20 bytes."""
+    kept: Iterable[Tensor] = network.state_dict().values()
+    return sum(each.numel() * each.element_size() for each in kept) / BYTES_PER_MB
 
 
 def time_network(network: nn.Module, batches: Sequence[Tensor], device: torch.device) -> Latency:

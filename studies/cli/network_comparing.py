@@ -79,10 +79,12 @@ def compare_models(
 ) -> None:
     """Compare what networks take on this machine with what they are published to score.
 
-    Weights in MB (2^20 bytes), top-1 and top-5 on ImageNet as published, parameters,
-    multiply-accumulates of a forward pass, and milliseconds for each picture: the median of
-    passes of up to a second. Nothing is trained or downloaded, and no accuracy is measured:
-    the weights are random. One network at a time is in memory; Ctrl-C prints what there is.
+    Weights in MB (2^20 bytes) as they are kept and downloaded, top-1 and top-5 on ImageNet as
+    published, parameters that predict (of GoogLeNet and Inception-v3 without the heads that only
+    help it to learn, which the MB have), multiply-accumulates of a forward pass, and milliseconds
+    for each picture: the median of passes of up to a second. Nothing is trained or downloaded,
+    and no accuracy is measured: the weights are random. One network at a time is in memory;
+    Ctrl-C prints what there is.
 
     --json prints {"task", "classes", "batch_size", "pictures", "cpu", "gpu", "versions", "load"
     (processes that wanted each core when it began), "left_out", "networks"}; networks have the

@@ -5,7 +5,7 @@ as dropout, has no say in what it takes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args, get_origin
 
@@ -19,6 +19,7 @@ from models.settings import ModelSettings
 from studies.spec.problems import unknown_entry
 
 STRUCTURE = ("form", "depth", "version", "batch_norm", "backbone", "encoder")
+HEADS = "auxiliary_weight"  # setting of heads that only help to learn; 0: none
 USUAL_SIZE = 224  # pixels, where nothing is published
 MADE_FOR = {"alexnet": 227, "resnet_cifar": 32, "small_cnn": 64, "attention_cnn": 64}  # pixels
 LARGEST_SIZE = 1024
@@ -40,6 +41,18 @@ class Candidate:
     def entry(self) -> ModelEntry:
         """Return its family."""
         return MODELS[self.settings.name]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all of it predicts: no heads that only help it to learn."""
+        return self.predicting == self
+
+    @property
+    def predicting(self) -> "Candidate":
+        """Return the network without the heads that only help it to learn."""
+        if HEADS not in type(self.settings).model_fields:
+            return self
+        return replace(self, settings=self.settings.model_copy(update={HEADS: 0.0}))
 
 
 def families(task: str) -> tuple[str, ...]:

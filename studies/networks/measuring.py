@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.catalog import TASKS
 from models.classification.published import published_of
-from models.network_costs import Latency, count_network, time_network
+from models.network_costs import Latency, count_network, time_network, weights_mb
 from models.resolve import resolve
 from models.session import OutOfMemory
 from models.settings import ModelSettings, TrainingSettings
@@ -75,9 +75,10 @@ def _row(candidate: Candidate, order: MeasuringOrder) -> NetworkRow:
     if fault is not None:
         return replace(row, fault=fault)
     try:
-        network = _network(candidate, order)
+        network = _network(candidate.predicting, order)
         cost = count_network(network, size)
-        row = replace(row, parameters=cost.parameters, weights_mb=cost.weights_mb, macs=cost.macs)
+        kept = weights_mb(network if candidate.is_whole else _network(candidate, order))
+        row = replace(row, parameters=cost.parameters, weights_mb=kept, macs=cost.macs)
         batches = order.pictures.batches(size, order.batch_size)
         for device in order.devices:
             row = _timed(row, network, batches, device)

@@ -24,8 +24,8 @@ COUNTS = {
     "vgg:depth=11:batch_norm=false": (132_863_336, 7.61),
     "vgg:depth=16:batch_norm=false": (138_357_544, 15.47),
     "vgg:depth=19:batch_norm=true": (143_678_248, None),
-    "googlenet": (13_004_888, 1.498),  # with its two auxiliary classifiers
-    "inception_v3": (27_161_264, 5.713),  # with its auxiliary classifier
+    "googlenet": (6_624_904, 1.498),  # without its two auxiliary classifiers
+    "inception_v3": (23_834_568, 5.713),  # without its auxiliary classifier
     "inception_v4": (42_679_816, None),
     "resnet:depth=18": (11_689_512, 1.81),
     "resnet:depth=50": (25_557_032, 4.09),
@@ -45,7 +45,7 @@ QUICK = ("vgg:depth=16:batch_norm=false", "resnet:depth=50", "mobilenet_v3:versi
 def built(candidate: Candidate) -> torch.nn.Module:
     with torch.device("meta"):
         network: torch.nn.Module = resolve(candidate.entry.builder or "")(
-            candidate.settings, CLASSES
+            candidate.predicting.settings, CLASSES
         )
     return network
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision.models import GoogLeNet_Weights  # type: ignore[import-untyped]
 
 from models.network_costs import time_network
 from models.session import OutOfMemory
@@ -119,3 +120,12 @@ def test_a_gpu_is_timed_beside_the_cpu() -> None:
     assert row.cpu is not None
     assert row.gpu is not None
     assert networks_record([row], order(devices=devices), left_out=0).gpu
+
+
+def test_parameters_are_of_what_predicts_and_megabytes_of_what_is_kept() -> None:
+    (row,) = rows_of("googlenet")
+
+    assert row.parameters == 6_624_904
+    # The published file has its two heads.
+    stated = GoogLeNet_Weights.IMAGENET1K_V1.meta["_file_size"]
+    assert row.weights_mb == pytest.approx(stated, rel=3e-3)
