@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,28 +164,58 @@ def test_what_cannot_be_decoded_is_not_balanced_with(unequal: Path) -> None:
     assert training(unequal, "over_sampling").images == 10
 
 
-def test_videos_are_balanced_and_cut_anew_for_each_turn(real_data: Path) -> None:
+@pytest.fixture
+def unequal_videos(real_data: Path, tmp_path: Path) -> Path:
+    """Four videos of juggling and one of punching, of which one is validated on; two to test."""
+    real, root = real_data / "ucf101_mini" / "UCF-101", tmp_path / "videos"
+    files = {"Punch": ("g03",), "SoccerJuggling": ("g23", "g24")}
+    groups = {"Punch": ("g20", "g01"), "SoccerJuggling": ("g20", "g21", "g22", "g23", "g01")}
+    lists = root / "ucfTrainTestlist"
+    lists.mkdir(parents=True)
+    lines: dict[str, list[str]] = {"train": [], "test": []}
+    for number, (name, given) in enumerate(files.items(), start=1):
+        folder = root / "UCF-101" / name
+        folder.mkdir(parents=True)
+        for place, group in enumerate(groups[name]):
+            source = real / name / f"v_{name}_{given[place % len(given)]}_c01.avi"
+            shutil.copy(source, folder / f"v_{name}_{group}_c01.avi")
+            is_test, video = group == "g01", f"{name}/v_{name}_{group}_c01.avi"
+            lines["test" if is_test else "train"].append(video if is_test else f"{video} {number}")
+    (lists / "classInd.txt").write_text("1 Punch\n2 SoccerJuggling\n")
+    (lists / "trainlist01.txt").write_text("\n".join(lines["train"]))
+    (lists / "testlist01.txt").write_text("\n".join(lines["test"]))
+    return root
+
+
+@pytest.mark.parametrize("cache", ["auto", "off"])
+def test_videos_are_balanced_and_cut_anew_for_each_turn(unequal_videos: Path, cache: str) -> None:
     settings = UCF101Data.model_validate(
         {
-            "root": real_data / "ucf101_mini",
+            "root": unequal_videos,
             "split_list": 1,
             "image_size": 16,
             "clip": {"frames": 4},
             "balance": "over_sampling",
             "workers": 0,
-            "limit": {"train": 4},
+            "cache": cache,
         }
     )
     source = open_data(settings, "action_recognition", seed=1)
-    classes = Counter(item.classes[0] for item in source.dataset("train").items)
+    shown_classes = Counter(item.classes[0] for item in source.dataset("train").items)
+    assert shown_classes == {"Punch": 1, "SoccerJuggling": 3}
     loader = source.training(3)
-    batches = list(loader.epoch(1))
     labels: list[int] = []
-    for batch in batches:
+    turns: list[torch.Tensor] = []
+    for batch in loader.epoch(1):
         assert isinstance(batch, ClipBatch)
         labels += batch.labels.tolist()
-    assert set(Counter(labels).values()) == {max(classes.values())}
-    assert len(labels) == loader.images
+        turns += [
+            clip for clip, label in zip(batch.clips, batch.labels, strict=True) if label == 0
+        ]
+    assert Counter(labels) == {0: 3, 1: 3}
+    assert loader.images == 6
+    for one, other in combinations(turns, 2):
+        assert not torch.equal(one, other)
 
 
 def test_a_task_whose_samples_have_several_classes_is_refused(real_data: Path) -> None:
