@@ -97,7 +97,7 @@ class TransferSettings(FrozenSettings):
         return self
 
 
-class TrainingSettings(OptimizerSettings, LossSettings):
+class TrainingSettings(LossSettings, OptimizerSettings):
     """How a model is trained."""
 
     schedule: Schedule = Field(
