@@ -35,6 +35,7 @@ from reports.tables.side_by_side import SideBySide, side_by_side
 from reports.tables.stages import StageTable, stage_tables
 from reports.tables.summary import Summary, summarise
 from reports.tables.training import TrainingTable, training_tables
+from trackers.folds import fold_count
 from trackers.records import StudyRecord
 
 
@@ -56,6 +57,7 @@ class Contents:
 
     study: StudyRecord
     metric: str
+    replicates: str  # what means are over
     commit: str | None
     summary: Summary
     trees: tuple[Panel, ...]
@@ -86,6 +88,7 @@ def contents(study: StudyRecord) -> Contents:
     return Contents(
         study=study,
         metric=metric_name(study.metric),
+        replicates="seeds" if fold_count(study) is None else "folds and seeds",
         commit=commit_of(study),
         summary=summarise(study),
         trees=_trees(study),

@@ -10,9 +10,10 @@ An epoch that a crash between two batches has cut is thus sent again whole, and 
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import requests
 from mlflow import MlflowClient
@@ -49,6 +50,9 @@ HTTP_BAD_REQUEST = 400
 STORED_TAG = f"{TAG}stored"  # the stamp of the settled cell that a run holds whole
 WITH_WEIGHTS = " with weights"
 RUNS_PER_PAGE = 1000
+MOST_IN_A_BATCH = 1000  # points, params and tags together, as MLflow cuts them
+MOST_OF_A_KIND = 100  # params or tags in a batch
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 
 class MlflowStore:
@@ -123,24 +127,26 @@ class MlflowStore:
                 else self._run(experiment, "cell", cell, facts=facts)
             )
             self._note(study, cell, run)
-            self._log(run, facts)
             if is_settled:
-                self._store_files_of(run, upload, facts=facts, stamp=stamp)
+                self._store_whole(run, upload, facts=facts, stamp=stamp)
+            else:
+                self._log(run, facts)
             if study in self._stories and cell in self._stories[study][1].marks:
                 self._tell(experiment, study)  # it came after the study, which was told without it
 
         self._in_experiment(study, store)
 
-    def _store_files_of(
-        self, run: Run, upload: CellUpload, *, facts: RunFacts, stamp: str
-    ) -> None:
-        """Store the files of a settled cell, and mark its run as holding all of it."""
+    def _store_whole(self, run: Run, upload: CellUpload, *, facts: RunFacts, stamp: str) -> None:
+        """Store a settled cell, and mark its run as holding all of it, in this order."""
         files = files_stamp(upload)
-        store_files(self._client, run, cell_files(upload), stamp=files)
-        store_weights(self._client, run, upload, facts=facts)
+        try:
+            store_files(self._client, run, cell_files(upload), stamp=files)
+            store_weights(self._client, run, upload, facts=facts)
+        except UploadRefusedError:  # a file is gone; what it scored is stored all the same
+            self._log(run, facts)
+            raise
         whole = stamp + (WITH_WEIGHTS if upload.weights is not None else "")
-        marks = [RunTag(FILES_TAG, files), RunTag(STORED_TAG, whole)]
-        self._client.log_batch(run.info.run_id, tags=marks, synchronous=True)
+        self._log(run, facts, marks={FILES_TAG: files, STORED_TAG: whole})
 
     def _in_experiment(self, study: str, store: Callable[[str], None]) -> None:
         """Store something in a study's experiment, which is looked up once while all goes well.
@@ -250,19 +256,32 @@ class MlflowStore:
     def _create_run(self, experiment: str, facts: RunFacts) -> Run:
         return self._client.create_run(experiment, facts.started_ms, dict(facts.tags), facts.name)
 
-    def _log(self, run: Run, facts: RunFacts) -> None:
-        """Write what the run lacks, and its status."""
+    def _log(self, run: Run, facts: RunFacts, *, marks: Mapping[str, str] = NO_MARKS) -> None:
+        """Write the run's status and what it lacks, and last the marks that say so."""
         run_id = run.info.run_id
         metrics = _missing_metrics(run, facts)
-        params, tags = _missing_params(run, facts), _changed_tags(run, facts)
-        self._client.log_batch(run_id, metrics, params, tags, synchronous=True)
+        params, tags = _missing_params(run, facts), _changed_tags(run, facts.tags)
+        last = _changed_tags(run, marks)
         ended_ms = facts.ended_ms or run.info.end_time
-        if (facts.status, ended_ms) == (run.info.status, run.info.end_time):
-            return
-        if facts.status == "RUNNING":
-            self._client.update_run(run_id, facts.status)
-        else:
-            self._client.set_terminated(run_id, facts.status, ended_ms)
+        if (facts.status, ended_ms) != (run.info.status, run.info.end_time):
+            if facts.status == "RUNNING":
+                self._client.update_run(run_id, facts.status)
+            else:
+                self._client.set_terminated(run_id, facts.status, ended_ms)
+        if _is_one_batch(metrics, params, [*tags, *last]):
+            tags, last = [*tags, *last], []
+        self._client.log_batch(run_id, metrics, params, tags, synchronous=True)
+        self._client.log_batch(run_id, tags=last, synchronous=True)  # of nothing it does nothing
+
+
+def _is_one_batch(
+    metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> bool:
+    """Whether MLflow writes all of this in one batch, of which it writes the tags last."""
+    return (
+        len(metrics) + len(params) + len(tags) <= MOST_IN_A_BATCH
+        and max(len(params), len(tags)) <= MOST_OF_A_KIND
+    )
 
 
 def _holds(held: str, stamp: str, upload: CellUpload) -> bool:
@@ -305,9 +324,9 @@ def _missing_params(run: Run, facts: RunFacts) -> list[Param]:
     return [Param(name, value) for name, value in facts.params.items() if name not in stored]
 
 
-def _changed_tags(run: Run, facts: RunFacts) -> list[RunTag]:
+def _changed_tags(run: Run, tags: Mapping[str, str]) -> list[RunTag]:
     stored = run.data.tags
-    return [RunTag(key, value) for key, value in facts.tags.items() if stored.get(key) != value]
+    return [RunTag(key, value) for key, value in tags.items() if stored.get(key) != value]
 
 
 def _missing_metrics(run: Run, facts: RunFacts) -> list[Metric]:

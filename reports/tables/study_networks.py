@@ -16,7 +16,7 @@ from trackers.records import CellRecord, ConfigurationRecord, JsonValue, Outcome
 TASK = "image_classification"
 LEAST = 2  # networks: of one there is nothing to choose
 TOP1 = "val/top1"
-MODEL = "model."
+MODEL, SIZE = "model.", "data.image_size"  # what makes a network cost what it does
 Network = tuple[str, float, float]  # name, parameters, multiply-accumulates for a picture
 
 
@@ -66,7 +66,7 @@ def study_networks(study: StudyRecord) -> StudyNetworks | None:
         for network, members in found.items()
     }
     rows = [
-        _row(study, members, label=_label(network, settings), has_latency=bool(device))
+        _row(study, members, telling=_telling(network, settings), has_latency=bool(device))
         for network, members in found.items()
     ]
     if all(row.latency_ms is None for row in rows):
@@ -107,7 +107,7 @@ def _row(
     study: StudyRecord,
     members: Sequence[ConfigurationRecord],
     *,
-    label: str,
+    telling: Mapping[str, JsonValue],
     has_latency: bool,
 ) -> StudyNetwork:
     means = [mean(value_of(c, study.metric) for c in _complete(study, each)) for each in members]
@@ -116,10 +116,16 @@ def _row(
     judged = [m if w or not any(whole) else None for m, w in zip(means, whole, strict=True)]
     best = members[rank(judged, study.direction)[0]]
     cells = _complete(study, best)
-    _, parameters, macs = _network(cells[0])
-    others = {path: v for path, v in best.shown.items() if not f"{path}.".startswith(MODEL)}
+    name, parameters, macs = _network(cells[0])
+    others = {
+        path: value
+        for path, value in best.shown.items()
+        if path not in telling and not f"{path}.".startswith(MODEL)
+    }
     return StudyNetwork(
-        label=label,
+        label=", ".join(
+            [name, *(f"{setting_name(p)} {value_text(v)}" for p, v in telling.items())]
+        ),
         configuration=configuration_label(others) if others else "",
         tried=sum(value is not None for value in means),
         cells=len(cells),
@@ -142,16 +148,19 @@ def _model(cell: CellRecord) -> tuple[str, dict[str, JsonValue]]:
     return str(settings.pop("name", "")), settings
 
 
-def _label(network: Network, settings: Mapping[Network, Sequence[Mapping[str, JsonValue]]]) -> str:
-    """Write the name, and the settings of the model that tell it from others of the name."""
+def _telling(
+    network: Network, settings: Mapping[Network, Sequence[Mapping[str, JsonValue]]]
+) -> dict[str, JsonValue]:
+    """Return what tells a network from others of its name: settings of the model, image size."""
     alike = [each for each in settings if each[0] == network[0]]
-    telling = []
+    telling = {}
     for path in sorted({path for each in alike for s in settings[each] for path in s}):
-        own = [value_text(s.get(path)) for s in settings[network]]
+        own = {value_text(s.get(path)): s.get(path) for s in settings[network]}
         every = {value_text(s.get(path)) for each in alike for s in settings[each]}
-        if path.startswith(MODEL) and len(set(own)) == 1 and len(every) > 1:
-            telling.append(f"{setting_name(path)} {own[0]}")
-    return ", ".join([network[0], *telling])
+        costs = path.startswith(MODEL) or path == SIZE
+        if costs and len(own) == 1 and len(every) > 1:
+            telling[path] = next(iter(own.values()))
+    return telling
 
 
 def _device(study: StudyRecord, members: Sequence[ConfigurationRecord]) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from studies.cli.options import AsJson
 from studies.cli.reading import fail
+from studies.cli.result_file import make_place_of
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +96,9 @@ def compare_models(
     Exit status: 0 all were tried; 1 it was stopped before; 2 it was refused.
     """
     _refuse_contradictions(models, every=every, task=task)
+    for option, file in (("--html", html), ("--csv", csv)):
+        if file is not None:
+            make_place_of(option, file)
     # Lazy: they load torch, Plotly and rich, which `visionstudy --help` must not wait for.
     from studies.cli.network_comparing_output import networks_json, print_networks
     from studies.networks.measuring import MeasuringOrder, load_per_core

@@ -9,6 +9,7 @@ import typer
 
 from studies.cli.options import DEFAULT_WORKSPACE, AsJson, Overrides, StudyFile, Workspace
 from studies.cli.reading import fail, read_study
+from studies.cli.result_file import make_place_of
 from studies.running.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def lr_range(
     table = page.with_suffix(".csv")
     if table == page:
         raise fail(f"-o names the page, beside which the table is written as .csv; got {page}")
+    if output is not None:
+        make_place_of("-o", page)
     wanted = RateRange(low=low, high=high, steps=steps)
     record = _record(spec, stage, wanted, place=place, seed=seed, quiet=as_json)
     # Lazy: it loads plotly.

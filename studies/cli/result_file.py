@@ -28,6 +28,19 @@ def check_result_file(option: str, file: Path) -> None:
         raise fail(f"{option} {file} must be in a place that may be written to; name another")
 
 
+def make_place_of(option: str, file: Path) -> None:
+    """Make the folder that a file is to be in, and look whether the file can be written there.
+
+    Raises:
+        typer.Exit: It cannot; why is on stderr.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(option, file, error) from error
+    check_result_file(option, file)
+
+
 def write_result_file(option: str, file: Path, content: bytes) -> None:
     """Write a file, whole or not at all; a device or what a link names is written straight.
 

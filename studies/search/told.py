@@ -58,7 +58,6 @@ def configuration_result(
     }
     cells = [cell.id for cell in configuration.cells]
     facts = {cell: measured(cell).facts for cell in cells} if _needs_facts(rules) else {}
-    outcomes = {name: str(result.outcome) for name, result in ended.items()}
     is_pruned = Outcome.PRUNED in (each.outcome for each in ended.values())
     excess = _constraints(rules, facts)
     is_ended = is_pruned and any(each > 0 for each in excess.values())
@@ -73,12 +72,20 @@ def configuration_result(
         work=_work(configuration, measured) if counts_work else 0.0,
         attributes={
             "configuration": configuration.id,
-            "values": values,
-            "outcomes": outcomes,
-            "cells": cells,
+            # One attribute for them all: each that Optuna writes is two queries.
+            "replicates": _replicates(ended, cells, values),
             **({"facts": _worst_of_all(facts)} if facts else {}),
         },
     )
+
+
+def _replicates(
+    ended: Mapping[str, CellResult], cells: Sequence[str], values: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"cell": cell, "outcome": str(result.outcome), "value": values.get(name)}
+        for (name, result), cell in zip(ended.items(), cells, strict=True)
+    }
 
 
 def _last_scores(cells: Sequence[str], measured: Callable[[str], Measured]) -> list[float]:

@@ -58,7 +58,8 @@ class WilcoxonPruner(FrozenSettings):
         2,
         ge=2,
         description="Seeds that are trained in any case; as many more as a p-value below "
-        "p_threshold takes, which is never below 1 / 2^seeds.",
+        "p_threshold takes, which is never below 1 / 2^seeds. With data.folds, a network of each "
+        "fold and seed counts as a seed here.",
     )
 
 

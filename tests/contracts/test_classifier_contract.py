@@ -1,7 +1,5 @@
 """What every network of pictures that show one class must hold to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,7 +12,8 @@ from models.cost import count_macs, count_parameters
 from models.recomputing import stages_of
 from models.resolve import resolve
 from models.settings import ModelSettings
-from models.votes import Votes, class_losses, class_probabilities
+from models.votes import Votes
+from tests.contracts.first_step import CLASSES, FirstStep, FirstStepContract, first_step
 
 NETWORKS = sorted(CLASSIFIERS)
 SMALL: dict[str, dict[str, Any]] = {
@@ -27,8 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnet_cifar": {"depth": 8},
 }
 LARGE = ("inception_v3", "inception_v4", "xception")  # without small forms
-CLASSES = 3
-LABELS = torch.tensor([0, 2])
+pytestmark = pytest.mark.usefixtures("deterministic")
 
 
 def settings_of(name: str) -> ModelSettings:
@@ -57,59 +55,17 @@ def on_meta(name: str, settings: ModelSettings, classes: int) -> nn.Module:
     return network
 
 
-@dataclass(frozen=True)
-class Step:
-    """A forward and a backward pass of a new network in training mode."""
-
-    name: str
-    outputs: Tensor | Votes
-    gradients: dict[str, Tensor]
-
-
-def step(name: str) -> Step:
-    network = build(name, seed=4).train()
-    outputs = network(pictures(name))
-    class_losses(outputs, LABELS).mean().backward()  # type: ignore[no-untyped-call]
-    gradients = {
-        key: torch.zeros_like(weights) if weights.grad is None else weights.grad
-        for key, weights in network.named_parameters()
-    }
-    return Step(name, outputs, gradients)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _deterministic() -> Iterator[None]:
-    """Refuse what training would refuse; networks are so small that threads would only wait."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
-
-
 EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in NETWORKS]
 
 
 @pytest.fixture(scope="module", params=EACH)
-def trained(request: pytest.FixtureRequest) -> Step:
-    return step(request.param)
+def trained(request: pytest.FixtureRequest) -> FirstStep:
+    name: str = request.param
+    return first_step(lambda: build(name, seed=4), pictures(name))
 
 
-class TestTraining:
-    def test_each_picture_has_probabilities_of_all_classes(self, trained: Step) -> None:
-        probabilities = class_probabilities(trained.outputs)
-        assert probabilities.shape == (2, CLASSES)
-        assert probabilities.dtype == torch.float32
-        torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
-
-    def test_gradients_reach_every_parameter(self, trained: Step) -> None:
-        unmoved = [key for key, value in trained.gradients.items() if not value.abs().sum() > 0]
-        assert unmoved == []
-
-    def test_same_seed_gives_the_same_step(self, trained: Step) -> None:
-        again = step(trained.name).gradients
-        assert all(torch.equal(again[key], value) for key, value in trained.gradients.items())
+class TestTraining(FirstStepContract):
+    """Of each network that is small enough to run here."""
 
 
 @pytest.mark.parametrize("name", EACH)

@@ -1,7 +1,5 @@
 """What every network of clips must hold to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,7 +13,8 @@ from models.resolve import resolve
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 from models.tasks.actions import build_task
 from models.video.catalog import VIDEO_NETWORKS
-from models.votes import Votes, class_losses, class_probabilities
+from models.votes import class_probabilities
+from tests.contracts.first_step import CLASSES, FirstStep, FirstStepContract, first_step
 
 NETWORKS = sorted(VIDEO_NETWORKS)
 SMALL: dict[str, dict[str, Any]] = {
@@ -40,8 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     **{name: {"width": 0.0625} for name in ("c3d", "two_stream", "two_stream_fusion", "lrcn")},
 }
 LARGE = ("mvit", "swin3d")  # without small forms: their shapes are looked at alone
-CLASSES = 3
-LABELS = torch.tensor([0, 2])
+pytestmark = pytest.mark.usefixtures("deterministic")
 
 
 def settings_of(name: str) -> ModelSettings:
@@ -85,56 +83,14 @@ def on_meta(name: str, settings: ModelSettings, channels: int) -> nn.Module:
     return network
 
 
-@dataclass(frozen=True)
-class Step:
-    """A forward and a backward pass of a new network in training mode."""
-
-    name: str
-    outputs: Tensor | Votes
-    gradients: dict[str, Tensor]
-
-
-def step(name: str) -> Step:
-    network = build_awake(name, seed=4).train()
-    outputs = network(clips(name))
-    class_losses(outputs, LABELS).mean().backward()  # type: ignore[no-untyped-call]
-    gradients = {
-        key: torch.zeros_like(weights) if weights.grad is None else weights.grad
-        for key, weights in network.named_parameters()
-    }
-    return Step(name, outputs, gradients)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _deterministic() -> Iterator[None]:
-    """Refuse what training would refuse; networks are so small that threads would only wait."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module", params=[name for name in NETWORKS if name not in LARGE])
-def trained(request: pytest.FixtureRequest) -> Step:
-    return step(request.param)
+def trained(request: pytest.FixtureRequest) -> FirstStep:
+    name: str = request.param
+    return first_step(lambda: build_awake(name, seed=4), clips(name))
 
 
-class TestTraining:
-    def test_each_clip_has_probabilities_of_all_classes(self, trained: Step) -> None:
-        probabilities = class_probabilities(trained.outputs)
-        assert probabilities.shape == (2, CLASSES)
-        assert probabilities.dtype == torch.float32
-        torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
-
-    def test_gradients_reach_every_parameter(self, trained: Step) -> None:
-        unmoved = [key for key, value in trained.gradients.items() if not value.abs().sum() > 0]
-        assert unmoved == []
-
-    def test_same_seed_gives_the_same_step(self, trained: Step) -> None:
-        again = step(trained.name).gradients
-        assert all(torch.equal(again[key], value) for key, value in trained.gradients.items())
+class TestTraining(FirstStepContract):
+    """Of each network that is small enough to run here."""
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in LARGE])

@@ -13,6 +13,8 @@ from models.segmentation.settings import UNetSettings
 from models.session import EpochReport, TrainingSession, whole
 from models.settings import EvaluationSettings, ModelSettings, TrainingSettings
 
+pytest.register_assert_rewrite("tests.models.drawn_source")
+
 
 @pytest.fixture(autouse=True)
 def _kernels() -> Iterator[None]:

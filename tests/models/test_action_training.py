@@ -1,6 +1,6 @@
 """Networks of clips and their reference in the training loop, on drawn and on real videos."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,21 @@ from models.entries import ClipShape
 from models.reference_settings import ConstantSettings
 from models.references import score_test
 from models.references import train as count
-from models.session import Interrupted, whole
 from models.training import train
 from models.video.slowfast_settings import SlowFastSettings
+from tests.models.drawn_source import DrawnSource, stopped_anywhere_ends_bit_identical
 
 TASK = "action_recognition"
 SIZE = 32
 FRAMES = 4
 TINY = SlowFastSettings(depth=14, width=8, slow_frames=2, slow_stride=2, alpha=2)
-TIMES = {"images_per_s", "seconds", "peak_memory_mb"}
 Cell = Callable[..., Any]
 
 
 @dataclass
-class Moving:
+class Moving(DrawnSource[ClipBatch]):
     """A bright bar on noise that goes right, goes left or stays; two views when scored."""
 
-    count: int
-    batch_size: int
-    is_training: bool
     size: int = SIZE
     frames: int = FRAMES
 
@@ -43,36 +39,18 @@ class Moving:
     def images(self) -> int:
         return len(self._samples())
 
-    def __len__(self) -> int:
-        return -(-self.images // self.batch_size)
-
-    def prepare(self) -> None:
-        """Everything is made when it is asked for."""
-
     def _samples(self) -> list[tuple[int, int]]:
         views = 1 if self.is_training else 2
         return [(video, view) for video in range(self.count) for view in range(views)]
 
-    def epoch(
-        self,
-        number: int,
-        *,
-        first_batch: int = 0,
-        end_batch: int | None = None,
-        part: Callable[[int], slice] = whole,
-    ) -> Iterator[ClipBatch]:
-        samples = self._samples()
-        random = np.random.default_rng(number if self.is_training else 0)
-        order = random.permutation(len(samples)) if self.is_training else range(len(samples))
-        for start in range(0, len(samples), self.batch_size)[first_batch:end_batch]:
-            drawn = order[start : start + self.batch_size]
-            chosen = [samples[index] for index in drawn[part(len(drawn))]]
-            clips = torch.from_numpy(np.stack([self._clip(*sample) for sample in chosen]))
-            yield ClipBatch(
-                tuple(f"video-{video}" for video, _ in chosen),
-                clips.permute(0, 4, 1, 2, 3),
-                torch.tensor([video % 3 for video, _ in chosen]),
-            )
+    def batch(self, chosen: Sequence[int]) -> ClipBatch:
+        samples = [self._samples()[index] for index in chosen]
+        clips = torch.from_numpy(np.stack([self._clip(*sample) for sample in samples]))
+        return ClipBatch(
+            tuple(f"video-{video}" for video, _ in samples),
+            clips.permute(0, 4, 1, 2, 3),
+            torch.tensor([video % 3 for video, _ in samples]),
+        )
 
     def _clip(self, video: int, view: int) -> Any:
         random = np.random.default_rng((video, view, self.is_training))
@@ -122,29 +100,9 @@ def cell(attempts: Cell) -> Cell:
     return make
 
 
-def history(made: Any) -> dict[int, dict[str, float]]:
-    return {
-        report.epoch: {name: v for name, v in report.metrics.items() if name not in TIMES}
-        for report in made.reports
-    }
-
-
 def test_training_stopped_anywhere_ends_bit_identical(cell: Cell) -> None:
     settings = {"epochs": 2, "momentum": 0.9, "accumulate": 2}
-    whole, stopped = cell(**settings), cell(**settings)
-    expected = train(whole.session())
-    for moment in (1, 4):  # in an epoch, and while validating
-        with pytest.raises(Interrupted):
-            train(stopped.session(stop_at_poll=moment))
-    result = train(stopped.session())
-    assert stopped.effective[1]["resumed_from_step"] > 0
-    assert history(stopped) == history(whole)
-    assert result.metrics == expected.metrics
-    ours, theirs = (
-        torch.load(made.folders[-1] / each.files["weights"])
-        for made, each in ((stopped, result), (whole, expected))
-    )
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    stopped_anywhere_ends_bit_identical(cell(**settings), cell(**settings))
 
 
 def test_everything_is_logged_and_kept(cell: Cell) -> None:

@@ -1,6 +1,6 @@
 """Networks of whole images and their reference in the training loop, on drawn and real images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,53 +17,25 @@ from models.loss_settings import IMAGE_LOSSES
 from models.reference_settings import ConstantSettings
 from models.references import score_test
 from models.references import train as count
-from models.session import Interrupted, whole
 from models.training import train
+from tests.models.drawn_source import DrawnSource, history, stopped_anywhere_ends_bit_identical
 
 TASK = "image_classification"
 SIZE = 16
 TINY = SmallCNNSettings(filters=(8, 8), hidden_units=(16,))
-TIMES = {"images_per_s", "seconds", "peak_memory_mb"}
 Cell = Callable[..., Any]
 
 
-@dataclass
-class Bars:
+class Bars(DrawnSource[ClassificationBatch]):
     """A bright bar on noise: upright, lying, or both."""
 
-    count: int
-    batch_size: int
-    is_training: bool
-
-    @property
-    def images(self) -> int:
-        return self.count
-
-    def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def prepare(self) -> None:
-        """Everything is made when it is asked for."""
-
-    def epoch(
-        self,
-        number: int,
-        *,
-        first_batch: int = 0,
-        end_batch: int | None = None,
-        part: Callable[[int], slice] = whole,
-    ) -> Iterator[ClassificationBatch]:
-        random = np.random.default_rng(number if self.is_training else 0)
-        order = random.permutation(self.count) if self.is_training else np.arange(self.count)
-        for start in range(0, self.count, self.batch_size)[first_batch:end_batch]:
-            drawn = order[start : start + self.batch_size]
-            chosen = drawn[part(len(drawn))]
-            pixels = torch.from_numpy(np.stack([self._image(int(index)) for index in chosen]))
-            yield ClassificationBatch(
-                tuple(f"image-{index}" for index in chosen),
-                pixels.permute(0, 3, 1, 2),
-                torch.from_numpy(chosen % 3),
-            )
+    def batch(self, chosen: Sequence[int]) -> ClassificationBatch:
+        pixels = torch.from_numpy(np.stack([self._image(index) for index in chosen]))
+        return ClassificationBatch(
+            tuple(f"image-{index}" for index in chosen),
+            pixels.permute(0, 3, 1, 2),
+            torch.tensor(chosen) % 3,
+        )
 
     def _image(self, index: int) -> Any:
         random = np.random.default_rng((index, self.is_training))
@@ -111,29 +83,9 @@ def cell(attempts: Cell) -> Cell:
     return make
 
 
-def history(made: Any) -> dict[int, dict[str, float]]:
-    return {
-        report.epoch: {name: v for name, v in report.metrics.items() if name not in TIMES}
-        for report in made.reports
-    }
-
-
 def test_training_stopped_anywhere_ends_bit_identical(cell: Cell) -> None:
     settings = {"epochs": 2, "momentum": 0.9, "accumulate": 2}
-    whole, stopped = cell(**settings), cell(**settings)
-    expected = train(whole.session())
-    for moment in (1, 4):  # in an epoch, and while validating
-        with pytest.raises(Interrupted):
-            train(stopped.session(stop_at_poll=moment))
-    result = train(stopped.session())
-    assert stopped.effective[1]["resumed_from_step"] > 0
-    assert history(stopped) == history(whole)
-    assert result.metrics == expected.metrics
-    ours, theirs = (
-        torch.load(made.folders[-1] / each.files["weights"])
-        for made, each in ((stopped, result), (whole, expected))
-    )
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    stopped_anywhere_ends_bit_identical(cell(**settings), cell(**settings))
 
 
 def test_everything_is_logged_and_kept(cell: Cell) -> None:

@@ -106,6 +106,34 @@ def test_every_network_is_a_row_with_its_best_configuration(classified: StudyRec
     assert networks.device == "the CPU"
 
 
+def test_one_network_at_two_sizes_says_them(classified: StudyRecord) -> None:
+    stage = classified.stages[1]
+    facts = {"parameters": 11e6, "macs_per_image": 0.9e9, "top1": 0.7, "device": "cpu"}
+    settings: dict[str, JsonValue] = {
+        "model.name": "resnet",
+        "model.depth": 18,
+        "data.image_size": 128,
+    }
+    found = measured(classified, settings, key="size", **facts)
+    smaller = ConfigurationRecord(
+        "size", "resnet, depth 18", {"data.image_size": 128}, "", tuple(found)
+    )
+    study = replace(
+        classified,
+        stages=(*classified.stages, replace(stage, name="size", configurations=(smaller,))),
+        cells={**classified.cells, **found},
+    )
+
+    networks = study_networks(study)
+
+    assert networks is not None
+    labels = [row.label for row in networks.rows if row.label.startswith("resnet")]
+    assert len(set(labels)) == 3
+    small = next(row for row in networks.rows if row.macs == 0.9e9)
+    assert small.label == "resnet, image size 128, depth 18"
+    assert small.configuration == ""
+
+
 def test_a_reference_is_no_network(classified: StudyRecord) -> None:
     cells = {
         name: replace(

@@ -58,6 +58,7 @@ def printed(row: Protocol) -> tuple[object, ...]:
 
 def test_there_are_studies_of_actions() -> None:
     assert {
+        "thesis/input_size",
         "thesis/slowfast_ucf101",
         "papers/c3d_ucf101",
         "papers/lrcn_ucf101",

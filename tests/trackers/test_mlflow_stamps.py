@@ -1,16 +1,20 @@
 """A launch of a study with thousands of settled cells sends MLflow none of them again."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from trackers.mlflow_client import mlflow_client
 from trackers.mlflow_store import MlflowStore
-from trackers.records import Outcome
+from trackers.records import EpochRecord, Outcome
 from trackers.tracker import CellUpload
+from trackers.upload_queue import StoreUnavailableError
 
 MakeUpload = Callable[..., CellUpload]
 
@@ -67,6 +71,32 @@ def test_a_cell_that_went_on_is_sent(open_store: OpenStore, make_upload: MakeUpl
     assert writes_of(open_store, make_upload(trials=2)) > [0]
     again, running = writes_of(open_store, make_upload(trials=2), make_upload("b2", outcome=None))
     assert (again, running > 0) == (0, True)
+
+
+def test_a_long_cell_that_was_cut_between_two_batches_is_sent_again(
+    open_store: OpenStore, make_upload: MakeUpload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = {f"m{number}": float(number) for number in range(900)}  # two epochs: two batches
+    epochs = tuple(EpochRecord(each, wide, 1.0, 1, 1e9 + each) for each in (1, 2))
+    upload = make_upload()
+    upload = replace(upload, cell=replace(upload.cell, epochs=epochs))
+    store, _ = open_store()
+    database = import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore
+    log_batch, batches = database.log_batch, []
+
+    def cut(*given: Any, **named: Any) -> Any:
+        batches.append(named)
+        if len(batches) > 1:
+            raise MlflowException("the server is gone")
+        return log_batch(*given, **named)
+
+    monkeypatch.setattr(database, "log_batch", cut)
+    with pytest.raises(StoreUnavailableError):
+        store.store_cell("roads", upload)
+    monkeypatch.undo()
+
+    assert writes_of(open_store, upload) > [0]
+    assert writes_of(open_store, upload) == [0]
 
 
 def test_what_is_known_is_not_asked_for_again(

@@ -1,6 +1,6 @@
 """A small network learns drawn pictures by every loss, in the training loop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import torch
 from data_pipeline.samples import ClassificationBatch
 from models.classification.small_cnn_settings import SmallCNNSettings
 from models.loss_settings import IMAGE_LOSSES
-from models.session import whole
 from models.training import train
+from tests.models.drawn_source import DrawnSource
 
 SIZE = 12
 TINY = SmallCNNSettings(filters=(6, 8), hidden_units=(12,), grid=2, batch_norm=True)
@@ -25,40 +25,17 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @dataclass
-class Bars:
+class Bars(DrawnSource[ClassificationBatch]):
     """A bright bar that lies, stands or is slanted, on noise."""
 
-    count: int
-    batch_size: int
     seed: int
 
-    @property
-    def images(self) -> int:
-        return self.count
-
-    def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def prepare(self) -> None:
-        """Everything is made when it is asked for."""
-
-    def epoch(
-        self,
-        number: int,
-        *,
-        first_batch: int = 0,
-        end_batch: int | None = None,
-        part: Callable[[int], slice] = whole,
-    ) -> Iterator[ClassificationBatch]:
-        order = np.random.default_rng((self.seed, number)).permutation(self.count)
-        for start in range(0, self.count, self.batch_size)[first_batch:end_batch]:
-            chosen = order[start : start + self.batch_size]
-            chosen = chosen[part(len(chosen))]
-            yield ClassificationBatch(
-                tuple(f"bar-{index}" for index in chosen),
-                torch.from_numpy(np.stack([self._image(int(index)) for index in chosen])),
-                torch.tensor([int(index) % 3 for index in chosen]),
-            )
+    def batch(self, chosen: Sequence[int]) -> ClassificationBatch:
+        return ClassificationBatch(
+            tuple(f"bar-{index}" for index in chosen),
+            torch.from_numpy(np.stack([self._image(index) for index in chosen])),
+            torch.tensor(chosen) % 3,
+        )
 
     def _image(self, index: int) -> Any:
         random = np.random.default_rng((self.seed, index))
@@ -80,15 +57,15 @@ class BarData:
     size = SIZE
 
     def training(self, batch_size: int) -> Bars:
-        return Bars(48, batch_size, seed=0)
+        return Bars(48, batch_size, is_training=True, seed=0)
 
     training_images = training
 
     def validation(self, batch_size: int) -> Bars:
-        return Bars(12, batch_size, seed=1)
+        return Bars(12, batch_size, is_training=False, seed=1)
 
     def test(self, batch_size: int) -> Bars:
-        return Bars(12, batch_size, seed=2)
+        return Bars(12, batch_size, is_training=False, seed=2)
 
 
 @pytest.fixture
@@ -124,7 +101,7 @@ def test_triplets_stand_beside_the_loss_and_fall(cell: Callable[..., Any]) -> No
     train(made.session())
     first, last = made.reports[0].metrics, made.reports[-1].metrics
     assert last["train/triplet_loss"] < 0.5 * first["train/triplet_loss"]
-    assert first["train/triplets"] == 1  # for each image as an anchor
+    assert 0.9 < first["train/triplets"] <= 1  # an anchor each, but one alone of its class
     assert not {"val/triplet_loss", "val/triplets"} & set(last)
 
 

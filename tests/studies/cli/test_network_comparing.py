@@ -86,6 +86,18 @@ def test_page_and_csv_are_written(visionstudy: Visionstudy, tmp_path: Path) -> N
     assert [each["network"] for each in rows] == ["lraspp"]
 
 
+@pytest.mark.parametrize("option", ["--html", "--csv"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    visionstudy: Visionstudy, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").touch()
+    result = visionstudy(*SMALL, "--size", "64", option, str(tmp_path / "file" / "result"))
+
+    assert result.exit_code == 2
+    assert f"cannot write {option} " in result.stderr
+    assert result.stdout == ""
+
+
 def test_what_was_measured_is_printed_when_it_is_stopped(
     visionstudy: Visionstudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

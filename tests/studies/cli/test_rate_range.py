@@ -60,6 +60,17 @@ def test_a_page_and_a_table_are_written_and_no_ledger(
     assert {each.name for each in folder.iterdir()} == {"lr_range.csv", "lr_range.html"}
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_a_step(
+    visionstudy: Visionstudy, study: Path, tmp_path: Path
+) -> None:
+    page = study / "rates.html"  # the study is a file
+    done = visionstudy("lr-range", str(study), "-o", str(page), "--workspace", str(tmp_path))
+
+    assert done.exit_code == 2
+    assert f"cannot write -o {page}" in done.stderr
+    assert "step " not in done.output
+
+
 def test_what_is_found_can_be_read_by_a_program(
     visionstudy: Visionstudy, study: Path, tmp_path: Path
 ) -> None:

@@ -207,7 +207,7 @@ def test_cell_without_epochs_is_scored_and_reported(
     assert untrained.epochs == ()
     assert "val/iou" in untrained.metrics
     page = result.report.read_text(encoding="utf-8")
-    assert "from scratch" in page
+    assert "no transfer" in page
     assert ", feature extractor" in page
 
 

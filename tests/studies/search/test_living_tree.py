@@ -145,7 +145,9 @@ def test_every_stage_is_copied_into_optuna(
     bench.finish(lambda cell: Outcome.INFEASIBLE if cell.seed else nearness(cell))
     rate = bench.optuna_study("rate")
     assert [trial.value for trial in rate.trials] == pytest.approx([0.405, 0.505])
-    assert rate.trials[0].user_attrs["outcomes"] == {"seed 0": "complete", "seed 1": "infeasible"}
+    assert {
+        name: each["outcome"] for name, each in rate.trials[0].user_attrs["replicates"].items()
+    } == {"seed 0": "complete", "seed 1": "infeasible"}
     assert rate.trials[0].user_attrs["configuration"] == "1.1"
     assert [t.params for t in bench.optuna_study("threshold").trials] == [
         {"evaluation.threshold": 0.3}, {"evaluation.threshold": 0.5},

@@ -69,7 +69,10 @@ def test_the_mean_over_seeds_is_told_with_what_was_computed(
     result = told(candidate, [0.4, 0.6])
     assert result is not None
     assert result.values == pytest.approx((0.5,))
-    assert result.attributes["values"] == {"seed 0": 0.4, "seed 1": 0.6}
+    assert {
+        name: (each["outcome"], each["value"])
+        for name, each in result.attributes["replicates"].items()
+    } == {"seed 0": ("complete", 0.4), "seed 1": ("complete", 0.6)}
     assert result.work == (4 + 2) * 128**2, "epochs of both seeds, times pixels"
 
 
