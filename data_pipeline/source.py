@@ -1,5 +1,6 @@
 """Open the data a study file names: three splits, ready to load."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
@@ -97,6 +98,17 @@ class DataSource:
         if isinstance(split, VideoSplit):
             split = split.middles()
         return self._loader(split, batch_size, None)
+
+    def class_counts(self) -> tuple[int, ...]:
+        """Count the samples of the training split that can be used, by their one class.
+
+        The list of them says it, so that no picture is decoded for it.
+
+        Returns:
+            How many there are of each class, in label order.
+        """
+        counts = Counter(self._classes("train"))
+        return tuple(counts[name] for name in self.class_names)
 
     def validation(self, batch_size: int) -> EpochLoader:
         """Return the validation split in the order of its image ids.

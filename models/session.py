@@ -16,7 +16,7 @@ Errors a trainer ends with, besides those of bad data and code:
         └── Pruned    raised by `report`: others do better; the trainer lets it through
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,6 +101,9 @@ class DataSource(Protocol):
 
     def training_images(self, batch_size: int) -> BatchSource:
         """The training split as it is: in a fixed order and not augmented."""
+
+    def class_counts(self) -> Sequence[int]:
+        """Training samples of each class in label order, where a sample has one; decodes none."""
 
     def validation(self, batch_size: int) -> BatchSource:
         """In a fixed order."""

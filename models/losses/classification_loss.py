@@ -57,12 +57,7 @@ class ClassificationLoss:
         """Count the classes of the training images, where the weights come from those."""
         if self._training.class_weights != "median_frequency":
             return
-        source = data.training_images(self._training.batch_size)
-        source.prepare()
-        counts = torch.zeros(len(self._names), dtype=torch.int64)
-        for batch in source.epoch(1):
-            counts += torch.bincount(batch.labels.cpu(), minlength=len(self._names))
-        weights = median_share_weights(counts.tolist())
+        weights = median_share_weights(data.class_counts())
         self._weigh_classes(dict(zip(self._names, weights.tolist(), strict=True)))
 
     def __call__(self, outputs: Tensor | Votes, labels: Tensor) -> Tensor:

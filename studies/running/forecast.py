@@ -189,21 +189,28 @@ def time_one_batch(spec: StudySpec) -> TimedBatch | None:
     """Time one step of the base settings in a process of its own; None for scripted models.
 
     Raises:
-        RuntimeError: the step failed; the message is the process's last line.
+        RuntimeError: the step failed, then the message is the process's last line; or it takes
+            too long.
     """
     if MODELS[spec.model.name].builder is None:
         return None
     base, group = base_settings(spec), groups_of(spec)[0]
     settings = for_class(base, group) if group else base
     order = {"task": spec.task, "settings": settings.model_dump(mode="json")}
-    done = subprocess.run(
-        [sys.executable, "-m", "studies.running.timed_batch"],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        timeout=TIMING_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "studies.running.timed_batch"],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            timeout=TIMING_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(
+            f"timing one batch took more than {TIMING_TIMEOUT_S:g} s and was stopped; plan with "
+            "--no-estimate, or with a smaller training.batch_size or data.image_size"
+        ) from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise RuntimeError(f"timing one batch failed: {last}")

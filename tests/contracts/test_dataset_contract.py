@@ -22,6 +22,7 @@ from data_pipeline.catalog import (
     label_names,
 )
 from data_pipeline.errors import UnsupportedTaskError
+from data_pipeline.loading.class_balance import ONE_CLASS_TASKS
 from data_pipeline.samples import (
     IGNORE,
     Batch,
@@ -249,6 +250,14 @@ def test_labels_are_known(source: DataSource) -> None:
         for labels in _labels(batch):
             known = labels[labels != IGNORE]
             assert ((known >= 0) & (known <= highest)).all()
+
+
+def test_classes_are_counted_as_the_batches_have_them(source: DataSource, task: str) -> None:
+    if task not in ONE_CLASS_TASKS:
+        pytest.skip("a sample may have several classes")
+    labels = [label for batch in source.training_images(3).epoch(1) for label in _labels(batch)]
+    counts = torch.bincount(torch.cat(labels), minlength=len(source.class_names))
+    assert source.class_counts() == tuple(counts.tolist())
 
 
 def _labels(batch: Batch) -> tuple[Tensor, ...]:

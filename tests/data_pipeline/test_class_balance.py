@@ -164,6 +164,21 @@ def test_what_cannot_be_decoded_is_not_balanced_with(unequal: Path) -> None:
     assert training(unequal, "over_sampling").images == 10
 
 
+def test_classes_are_counted_where_no_picture_can_be_decoded(unequal: Path) -> None:
+    for file in unequal.glob("train/*/*"):
+        file.write_bytes(b"no picture")
+    settings = ImageFolderData.model_validate({"root": unequal})
+    source = open_data(settings, "image_classification", seed=1, examines=False)
+    assert source.class_counts() == (7, 3)
+
+
+def test_what_cannot_be_decoded_is_not_counted(unequal: Path) -> None:
+    for file in sorted((unequal / "train" / "ants").iterdir())[:2]:
+        file.write_bytes(b"no picture")
+    settings = ImageFolderData.model_validate({"root": unequal, "balance": "over_sampling"})
+    assert open_data(settings, "image_classification", seed=1).class_counts() == (5, 3)
+
+
 @pytest.fixture
 def unequal_videos(real_data: Path, tmp_path: Path) -> Path:
     """Four videos of juggling and one of punching, of which one is validated on; two to test."""

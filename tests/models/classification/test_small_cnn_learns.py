@@ -61,6 +61,9 @@ class BarData:
 
     training_images = training
 
+    def class_counts(self) -> tuple[int, ...]:
+        return (16, 16, 16)
+
     def validation(self, batch_size: int) -> Bars:
         return Bars(12, batch_size, is_training=False, seed=1)
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from data_pipeline.samples import ClassificationBatch
 from models.loss_settings import IMAGE_LOSSES
 from models.losses.class_scores import class_cross_entropy, class_focal, class_huber, class_mse
 from models.losses.classification_loss import ClassificationLoss
@@ -29,26 +28,11 @@ def logits() -> Tensor:
     return 2 * torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
 
-class Pictures:
-    """Four training pictures of the first class, one of the second, two of the third."""
+class Listed:
+    """Four training pictures of the first class, one of the second, two of the third, unread."""
 
-    class_names = NAMES
-    images = 7
-
-    def training_images(self, batch_size: int) -> "Pictures":
-        assert batch_size == 8
-        return self
-
-    def prepare(self) -> None:
-        """Everything is there."""
-
-    def epoch(self, number: int) -> Any:
-        assert number == 1
-        for labels in ([0, 0, 1, 2], [0, 0, 2]):
-            names = tuple("abcd"[: len(labels)])
-            yield ClassificationBatch(
-                names, torch.zeros(len(labels), 3, 1, 1), torch.tensor(labels)
-            )
+    def class_counts(self) -> tuple[int, ...]:
+        return (4, 1, 2)
 
 
 def test_loss_has_the_parameters_of_the_study(logits: Tensor) -> None:
@@ -108,48 +92,16 @@ def test_picture_weighs_what_its_class_weighs(name: str, logits: Tensor) -> None
     torch.testing.assert_close(weighted, expected)
 
 
-def test_frequent_classes_weigh_less_by_the_training_pictures() -> None:
+def test_frequent_classes_weigh_less_by_the_list_of_the_training_pictures() -> None:
     loss = loss_of("cross_entropy", class_weights="median_frequency")
-    loss.prepare(Pictures())  # type: ignore[arg-type]
+    loss.prepare(Listed())  # type: ignore[arg-type]
     assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}  # 2 over 4, 1 and 2
 
 
-class Fetched:
-    """Labels that lie on a device: `cpu` brings them here."""
-
-    def __init__(self, labels: Tensor) -> None:
-        self._labels = labels
-
-    def cpu(self) -> Tensor:
-        return self._labels
-
-
-class FarPictures(Pictures):
-    """The same, on a device."""
-
-    def epoch(self, number: int) -> Any:
-        for batch in super().epoch(number):
-            yield ClassificationBatch(batch.image_ids, batch.images, Fetched(batch.labels))  # type: ignore[arg-type]
-
-
-def test_classes_are_counted_wherever_the_labels_lie() -> None:
-    loss = loss_of("cross_entropy", class_weights="median_frequency")
-    loss.prepare(FarPictures())  # type: ignore[arg-type]
-    assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}
-
-
 @pytest.mark.gpu
-def test_classes_are_counted_and_weighed_on_a_gpu(logits: Tensor) -> None:
-    class OnGpu(Pictures):
-        def epoch(self, number: int) -> Any:
-            for batch in super().epoch(number):
-                yield ClassificationBatch(
-                    batch.image_ids, batch.images.cuda(), batch.labels.cuda()
-                )
-
+def test_classes_are_weighed_on_a_gpu(logits: Tensor) -> None:
     loss = loss_of("cross_entropy", class_weights="median_frequency")
-    loss.prepare(OnGpu())  # type: ignore[arg-type]
-    assert loss.class_weights == {"ant": 0.5, "bee": 2.0, "cat": 1.0}
+    loss.prepare(Listed())  # type: ignore[arg-type]
     torch.testing.assert_close(loss(logits.cuda(), LABELS.cuda()).cpu(), loss(logits, LABELS))
 
 

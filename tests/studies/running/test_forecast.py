@@ -323,3 +323,13 @@ def test_a_step_that_cannot_be_timed_says_why(
     interpreter(script)
     with pytest.raises(RuntimeError, match=f"^timing one batch failed: {message}$"):
         time_one_batch(make_spec(RATE, model={"name": "unet", "base_channels": 2}))
+
+
+def test_a_step_that_takes_too_long_is_given_up_with_a_remedy(
+    make_spec: MakeSpec, interpreter: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studies.running.forecast.TIMING_TIMEOUT_S", 0.2)
+    interpreter("exec sleep 5")
+    message = "^timing one batch took more than 0.2 s and was stopped; plan with --no-estimate"
+    with pytest.raises(RuntimeError, match=message):
+        time_one_batch(make_spec(RATE, model={"name": "unet", "base_channels": 2}))
