@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.named_layers import is_within
+
 
 @runtime_checkable
 class HasFixedCost(Protocol):
@@ -14,6 +16,15 @@ class HasFixedCost(Protocol):
 
     def forward_at_fixed_cost(self, image: Tensor) -> None:
         """Run every layer as often as a training image makes it at most, also on "meta"."""
+
+
+@runtime_checkable
+class HasHelpers(Protocol):
+    """A network some of whose layers help to learn, and are not run to predict."""
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Return their names, of the uppermost."""
 
 
 def count_macs(model: nn.Module, example: Tensor) -> float:
@@ -38,3 +49,13 @@ def count_macs(model: nn.Module, example: Tensor) -> float:
 def count_parameters(model: nn.Module) -> int:
     """Count trainable and fixed weights."""
     return sum(weights.numel() for weights in model.parameters())
+
+
+def count_predicting(model: nn.Module) -> int:
+    """Count the weights that predict: as above, without those of layers that help to learn."""
+    helpers = model.helpers if isinstance(model, HasHelpers) else ()
+    return sum(
+        weights.numel()
+        for name, weights in model.named_parameters()
+        if not any(is_within(name, layer) for layer in helpers)
+    )

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from models.catalog import TASKS
-from models.cost import count_parameters
+from models.cost import count_parameters, count_predicting
 from models.latency import forward_ms
 from models.named_layers import is_within
 from models.optimizers import read_learning_rate, read_rule
@@ -147,6 +147,7 @@ def describe(bench: Workbench) -> dict[str, Any]:
         "device": f"{device} {torch.cuda.get_device_name(device)}" if is_cuda else "cpu",
         "cpu_threads": torch.get_num_threads(),
         "parameters": count_parameters(bench.model),
+        "predicting_parameters": count_predicting(bench.model),
         "frozen_parameters": _count_frozen(bench.model),
         "macs_per_image": bench.macs_per_image,
         "classes": list(bench.data.class_names),

@@ -52,6 +52,11 @@ class VotingNetwork(TrunkNetwork):
         return (ClassRows("output"), *(ClassRows(f"features.{name}") for name in self.heads))
 
     @property
+    def helpers(self) -> tuple[str, ...]:
+        """Return the heads, which predictions do without."""
+        return tuple(f"features.{name.partition('.')[0]}" for name in self.heads)
+
+    @property
     def checkpointed_stages(self) -> tuple[str, ...]:
         """Return the inception modules."""
         names = [name for name, _ in self.features.named_children()]

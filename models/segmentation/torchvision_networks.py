@@ -66,6 +66,11 @@ class TorchvisionNetwork(nn.Module):
         last |= {"classifier.low_classifier", "classifier.high_classifier", "classifier.4"} & names
         return tuple(ClassRows(layer) for layer in sorted(last))
 
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """Return the auxiliary head, which predictions do without."""
+        return ("auxiliary",) if self.auxiliary is not None else ()
+
     def forward(self, images: Tensor) -> Tensor | WithAuxiliary:
         """Return logits of the images' size; in evaluation mode always a tensor."""
         features: dict[str, Tensor] = self.backbone(images)

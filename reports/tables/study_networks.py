@@ -17,7 +17,8 @@ TASK = "image_classification"
 LEAST = 2  # networks: of one there is nothing to choose
 TOP1 = "val/top1"
 MODEL, SIZE = "model.", "data.image_size"  # what makes a network cost what it does
-Network = tuple[str, float, float]  # name, parameters, multiply-accumulates for a picture
+# Name, parameters in training, multiply-accumulates for a picture.
+Network = tuple[str, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class StudyNetwork:
     cells: int  # complete ones of the best one, that the means are over
     top1: float | None  # validation, mean, as `train_macs` and `seconds`
     published: Published | None
-    parameters: int
+    parameters: int  # that predict: without heads that only help to learn
     macs: float
     latency_ms: float | None  # of one picture, as the trials measured it
     train_macs: float | None
@@ -116,7 +117,7 @@ def _row(
     judged = [m if w or not any(whole) else None for m, w in zip(means, whole, strict=True)]
     best = members[rank(judged, study.direction)[0]]
     cells = _complete(study, best)
-    name, parameters, macs = _network(cells[0])
+    name, trained, macs = _network(cells[0])
     others = {
         path: value
         for path, value in best.shown.items()
@@ -131,7 +132,8 @@ def _row(
         cells=len(cells),
         top1=mean(value_of(cell, TOP1) for cell in cells),
         published=published_network(*_model(cells[0])),
-        parameters=round(parameters),
+        # Trainings of before did not record it.
+        parameters=round(_fact(cells[0], "predicting_parameters") or trained),
         macs=macs,
         latency_ms=mean(_fact(cell, "latency_ms") for cell in cells) if has_latency else None,
         train_macs=finite(mean(cell.train_macs for cell in cells)),

@@ -134,6 +134,19 @@ def test_one_network_at_two_sizes_says_them(classified: StudyRecord) -> None:
     assert small.configuration == ""
 
 
+def test_parameters_are_those_that_predict(classified: StudyRecord) -> None:
+    cells = dict(classified.cells)
+    for name in ("xception/0", "xception/1"):
+        trial = cells[name].trials[0]
+        effective = {**trial.effective, "predicting_parameters": 6_624_904}
+        cells[name] = replace(cells[name], trials=(replace(trial, effective=effective),))
+
+    networks = study_networks(replace(classified, cells=cells))
+
+    assert networks is not None
+    assert [row.parameters for row in networks.rows] == [6_624_904, 11_000_000, 25_000_000]
+
+
 def test_a_reference_is_no_network(classified: StudyRecord) -> None:
     cells = {
         name: replace(

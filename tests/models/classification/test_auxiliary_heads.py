@@ -16,6 +16,7 @@ from models.classification.inception_settings import (
     InceptionV3Settings,
     inception_v3_size_rule,
 )
+from models.cost import count_parameters, count_predicting
 from models.recomputing import recompute_stages
 from models.votes import Votes, class_losses, class_probabilities
 
@@ -94,6 +95,26 @@ def test_without_heads_there_is_one_layer_of_classes(build: str) -> None:
         )
     assert [rows.layer for rows in network.class_rows] == ["output"]
     assert isinstance(network.train()(torch.empty(2, 3, 128, 128, device="meta")), Tensor)
+
+
+@pytest.mark.parametrize(
+    ("settings", "trained", "predicting"),
+    [
+        (GoogLeNetSettings(), 13_004_888, 6_624_904),
+        (GoogLeNetSettings(auxiliary_weight=0), 6_624_904, 6_624_904),
+        (InceptionV3Settings(), 27_161_264, 23_834_568),
+    ],
+)
+def test_parameters_that_predict_are_those_without_heads(
+    settings: GoogLeNetSettings | InceptionV3Settings, trained: int, predicting: int
+) -> None:
+    with torch.device("meta"):
+        network = (
+            build_googlenet(settings, 1000)
+            if isinstance(settings, GoogLeNetSettings)
+            else build_inception_v3(settings, 1000)
+        )
+    assert (count_parameters(network), count_predicting(network)) == (trained, predicting)
 
 
 def test_inception_modules_are_computed_again() -> None:

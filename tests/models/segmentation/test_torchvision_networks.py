@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.models import segmentation  # type: ignore[import-untyped]
 
 from models.catalog import MODELS
-from models.cost import count_macs, count_parameters
+from models.cost import count_macs, count_parameters, count_predicting
 from models.resolve import resolve
 from models.segmentation.outputs import WithAuxiliary
 from models.segmentation.pooled_norm import PooledBatchNorm
@@ -56,6 +56,7 @@ def test_parameter_counts_are_the_published_ones(
         if with_auxiliary is not None:
             network = built(name, channels, **settings, auxiliary_weight=0.5)
             assert count_parameters(network) == with_auxiliary
+            assert count_predicting(network) == plain
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,8 @@ def test_auxiliary_head_is_trained_along(
     for name in ("auxiliary.0.weight", "classifier.1.weight"):
         # Weights of another seed would differ by more than such small steps.
         assert 0 < (trained[name] - initial[name]).abs().max() < 0.01
+    effective = cell.effective[0]
+    assert effective["predicting_parameters"] == effective["parameters"] - sum(
+        initial[f"auxiliary.{name}"].numel()
+        for name in ("0.weight", "1.weight", "1.bias", "4.weight", "4.bias")
+    )
