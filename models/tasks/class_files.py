@@ -80,11 +80,13 @@ def save_rows(
     text = StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow([id_column, "true", "predicted", *columns])
-    names = guesses.class_names
+    names, predicted = guesses.class_names, guesses.predicted
     for row, sample_id in enumerate(sample_ids):
-        classes = names[guesses.labels[row]], names[guesses.predicted[row]]
+        classes = names[guesses.labels[row]], names[predicted[row]]
         lines.writerow([sample_id, *classes, *(repr(float(c[row])) for c in columns.values())])
-    write_atomically(file, lambda stream: stream.write(text.getvalue().encode()))
+    # Ids are names of files, which may not be UTF-8: their bytes are written as they are.
+    content = text.getvalue().encode(errors="surrogateescape")
+    write_atomically(file, lambda stream: stream.write(content))
 
 
 def plain(value: np.floating[Any] | float) -> float | None:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from data_pipeline.samples import ClassificationBatch
+from models.metrics.guesses import Guesses
 from models.predictions import ClassProbabilities
 from models.session import Diverged
 from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks import classification_evaluator
+from models.tasks.class_files import save_rows
 from models.tasks.classification import ClassificationTask, build_task
 from models.tasks.classification_evaluator import ClassificationEvaluator
+from models.tasks.classification_files import save_split
 from models.tasks.classification_predictor import build_predictor
 from models.tasks.classification_strips import COLUMNS, ImageProbe, chosen, probe_of
 from models.tasks.segmentation import scaled
@@ -247,6 +252,31 @@ class TestFiles:
         for name in ("top1", "top5", "loss", "log_loss"):
             mean = np.mean([float(line[name]) for line in lines])
             assert mean == pytest.approx(metrics[name])
+
+    def test_prediction_of_all_images_is_asked_for_once(
+        self, task: ClassificationTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        images = scored(task, [batch(IMAGES)], is_saved=True).images()
+        asked = []
+
+        def counted(guesses: Guesses) -> Any:
+            asked.append(len(guesses.labels))
+            return guesses.probabilities.argmax(axis=1)
+
+        monkeypatch.setattr(Guesses, "predicted", property(counted))
+        save_rows(tmp_path / "rows.csv", {"image_id": images.image_ids}, images, {})
+        assert asked == [6], "a line for each image, from one prediction of all"
+
+    def test_file_name_that_is_not_utf_8_keeps_its_bytes(
+        self, task: ClassificationTask, tmp_path: Path
+    ) -> None:
+        images = scored(task, [batch(IMAGES[:1])], is_saved=True).images()
+        named = replace(images, image_ids=(os.fsdecode(b"ant/caf\xe9.png"),))
+        files = save_split(tmp_path, "val", named)
+        _, line = (tmp_path / files["image_scores_val"]).read_bytes().splitlines()
+        assert line.startswith(b"ant/caf\xe9.png,class a,class a,")
+        with np.load(tmp_path / files["predictions_val"]) as saved:
+            assert tuple(saved["image_ids"]) == named.image_ids
 
     def test_picture_has_a_row_of_right_ones_and_one_of_mistakes(
         self, kept: dict[str, Path]
