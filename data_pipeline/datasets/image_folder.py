@@ -4,9 +4,10 @@
     root/<class>/…/*.jpg                                                     all in one pool
 
 Validation may also be called `valid` or `validation`. A pool counts as the training split.
-Classes are the folders' names in their order, over all splits. Pictures may lie deeper; links to
-folders are not followed, and links to files only inside the root. Hidden files and folders, and
-what macOS puts into archives, `__MACOSX`, are left out.
+Classes are the folders' names in their order, over all splits; they must be UTF-8, names of
+pictures need not. Pictures may lie deeper; links to folders are not followed, and links to files
+only inside the root. Hidden files and folders, and what macOS puts into archives, `__MACOSX`, are
+left out.
 """
 
 import os
@@ -76,7 +77,10 @@ def check(settings: ImageFolderData) -> list[str]:
         for split in FOLDERS
         if len(found := _split_folders(settings.root, split)) > 1
     ]
-    known = class_names(settings)
+    try:
+        known = class_names(settings)
+    except InvalidDataError as error:
+        return [*problems, str(error)]
     if not known:
         return [
             f"data.root {settings.root} must hold a folder of pictures per class, or train and "
@@ -86,9 +90,20 @@ def check(settings: ImageFolderData) -> list[str]:
 
 
 def class_names(settings: ImageFolderData) -> tuple[str, ...]:
-    """Return the names of the classes' folders, in their order; () where there is none."""
+    """Return the names of the classes' folders, in their order; () where there is none.
+
+    Raises:
+        InvalidDataError: A name cannot be written into the files and pictures of results.
+    """
     tops = [top for split in FOLDERS if (top := _top(settings.root, split)) is not None]
-    return tuple(sorted({folder.name for top in tops for folder in _subfolders(top)}))
+    folders = [folder for top in tops for folder in _subfolders(top)]
+    for folder in folders:
+        if not _is_text(folder.name):
+            # `repr` shows such bytes as escapes, which can be printed.
+            raise InvalidDataError(
+                f"folder {str(folder)!r} must have a name in UTF-8, as it names a class; rename it"
+            )
+    return tuple(sorted({folder.name for folder in folders}))
 
 
 def label_names(settings: ImageFolderData, task: str) -> tuple[str, ...]:  # noqa: ARG001
@@ -115,17 +130,18 @@ def build(settings: ImageFolderData, task: str, split: SplitName) -> Dataset | N
     """List a split's pictures; None where there is no folder of it.
 
     Raises:
-        DataError: There is no picture, or a chosen class is unknown.
+        DataError: There is no picture, a chosen class is unknown, or one has no name in UTF-8.
     """
     top = _top(settings.root, split)
     if top is None:
         return None
     names = label_names(settings, task)
+    labels = {name: label for label, name in enumerate(names)}
     pattern = re.compile(settings.group_pattern) if settings.group_pattern else None
     items: list[ClassifiedPicture] = []
     faults: list[Fault] = []
     for folder in _subfolders(top):
-        if folder.name not in names:
+        if (label := labels.get(folder.name)) is None:
             continue
         before = len(items)
         for file in _pictures(folder, settings.root):
@@ -134,7 +150,6 @@ def build(settings: ImageFolderData, task: str, split: SplitName) -> Dataset | N
                 continue
             image_id = file.relative_to(settings.root).as_posix()
             group = _group(pattern, file.name) or image_id
-            label = names.index(folder.name)
             items.append(ClassifiedPicture(image_id, group, file, folder.name, label))
         if len(items) == before:
             where = folder.relative_to(settings.root).as_posix()
@@ -193,6 +208,15 @@ def _pictures(folder: Path, root: Path) -> Iterator[Path | Fault]:
 def _other_format(file: Path, root: Path) -> Fault:
     message = f"picture {file} is of a kind that is not read; convert it ({', '.join(ENDINGS)})"
     return Fault("other_format", file.relative_to(root).as_posix(), message, "sample")
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a name has no bytes that are not UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_litter(name: str) -> bool:

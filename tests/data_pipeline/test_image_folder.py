@@ -1,5 +1,6 @@
 """Folders of pictures: their layouts, as torchvision reads them, and what leads out of them."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from data_pipeline.datasets import image_folder as reader
 from data_pipeline.datasets.dataset import Dataset
 from data_pipeline.datasets.image_folder import ClassifiedPicture
 from data_pipeline.datasets.settings.pictures import ImageFolderData
-from data_pipeline.errors import MissingDataError
+from data_pipeline.errors import InvalidDataError, MissingDataError
 from data_pipeline.splitting.splits import SplitName
 
 TASK = "image_classification"
@@ -119,6 +120,24 @@ def test_class_of_validation_alone_shifts_no_label(tmp_path: Path) -> None:
     assert class_names(settings) == ("a", "b")
     items = [built(settings, "train").items[0], built(settings, "val").items[1]]
     assert [i.label for i in items if isinstance(i, ClassifiedPicture)] == [1, 1]
+
+
+def test_class_whose_name_is_not_utf_8_is_refused(pool: ImageFolderData) -> None:
+    (pool.root / "dog").rename(pool.root / os.fsdecode(b"caf\xe9"))
+    [problem] = check_data(pool)
+    assert f"folder '{pool.root}/caf\\udce9' must have a name in UTF-8" in problem
+    problem.encode()  # it can be printed
+    with pytest.raises(InvalidDataError, match="as it names a class; rename it"):
+        built(pool)
+
+
+def test_picture_whose_name_is_not_utf_8_is_used(pool: ImageFolderData) -> None:
+    (pool.root / "cat/1.png").rename(pool.root / "cat" / os.fsdecode(b"\xe9.png"))
+    assert check_data(pool) == []
+    _, second, *_ = built(pool).items
+    assert os.fsencode(second.image_id) == b"cat/\xe9.png"
+    assert isinstance(second, ClassifiedPicture)
+    assert second.read().image.shape == (5, 7, 3)
 
 
 def test_chosen_classes_give_the_label_order(pool: ImageFolderData) -> None:
