@@ -1,7 +1,8 @@
 """How well images are told apart. `docs/metrics.md` has the formulas.
 
 A metric that is not defined for a class, because the split has no image of it or because it was
-never predicted, is left out of the mean over classes, and of the scores: it is never 0.
+never predicted, is left out of the scores: it is never 0. A class without an image is left out of
+the means over classes too; one that was never predicted counts there with a precision of 0.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ def classification_metrics(images: ClassifiedImages) -> dict[str, float]:
     metrics = {
         "top1": right.mean(),
         "class_recall": mean(by_class["recall"]),
-        "precision": mean(by_class["precision"]),
+        "precision": images.mean_precision(),
         "f1": mean(by_class["f1"]),
         "auc": mean(roc_auc_by_class(images)),
         "ece": calibration(images.confidence, right).error,

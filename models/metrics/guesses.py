@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.metrics.ratios import FloatArray, ratio
+from models.metrics.ratios import FloatArray, mean, ratio
 from models.metrics.top_k import credit
 
 SMALLEST = float(np.finfo(np.float32).eps)  # probabilities are clipped to before their logarithm
@@ -69,6 +69,14 @@ class Guesses:
         NaN of a class that has no sample, or was never predicted.
         """
         return self._where_known(self._right(), self._predictions())
+
+    def mean_precision(self) -> FloatArray:
+        """Average precision over the classes that have a sample, 0 of one never predicted.
+
+        Such a class counts, as in F1: else a network that says a single class would have that
+        class's precision, and one that says only classes without a sample would have none.
+        """
+        return mean(np.where(self.samples() > 0, np.nan_to_num(self.precision()), np.nan))
 
     def f1(self) -> FloatArray:
         """Return the harmonic mean of recall and precision, (classes,).

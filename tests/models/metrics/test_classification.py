@@ -122,7 +122,7 @@ def test_class_that_the_split_lacks_is_left_out() -> None:
         ("precision", reference.precision_score),
         ("f1", reference.f1_score),
     ):
-        expected = score(truth, predicted, labels=present, average="macro")
+        expected = score(truth, predicted, labels=present, average="macro", zero_division=0)
         assert found[name] == pytest.approx(expected, abs=1e-9)
 
 
@@ -130,9 +130,30 @@ def test_class_that_was_never_predicted_has_no_precision_and_no_f1_but_zero() ->
     shares = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]], np.float32)
     found = classification_metrics(classified(np.array([0, 0, 1]), shares, ("ant", "bee")))
     assert "precision_bee" not in found
-    assert found["precision"] == found["precision_ant"] == pytest.approx(2 / 3)
+    assert found["precision_ant"] == pytest.approx(2 / 3)
+    assert found["precision"] == pytest.approx((2 / 3 + 0) / 2)
     assert (found["recall_bee"], found["f1_bee"]) == (0, 0)
     assert found["f1"] == pytest.approx((2 * 2 / 5 + 0) / 2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mean_precision_is_scikit_learns_where_classes_are_never_predicted(seed: int) -> None:
+    whole = random_case(seed, classes=9, images=40)
+    is_there = whole.labels != 2
+    shares = whole.probabilities[is_there].copy()
+    shares[:, seed + 3] = 0  # there, and never predicted
+    found = classification_metrics(classified(whole.labels[is_there], shares))
+    truth, predicted = whole.labels[is_there], shares.argmax(axis=1)
+    expected = reference.precision_score(
+        truth, predicted, labels=np.unique(truth), average="macro", zero_division=0
+    )
+    assert f"precision_class_{seed + 3}" not in found
+    assert found["precision"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_mean_precision_is_zero_where_only_classes_without_an_image_are_predicted() -> None:
+    shares = np.array([[0.1, 0.2, 0.7], [0.2, 0.1, 0.7]], np.float32)
+    assert classification_metrics(classified(np.array([0, 1]), shares))["precision"] == 0
 
 
 def test_split_of_one_class_has_no_auc() -> None:
