@@ -34,7 +34,7 @@ def image_statistic(
         torch.from_numpy(probabilities), torch.from_numpy(labels), places
     ).numpy()
     if metric == "class_recall":
-        return ImageStatistic(ids, _class_recall(labels, shares, probabilities.shape[1]))
+        return ImageStatistic(ids, _class_recall(labels, shares))
 
     def score(weights: FloatArray) -> FloatArray:
         return ratio(weights @ shares, weights.sum(axis=1))
@@ -42,12 +42,17 @@ def image_statistic(
     return ImageStatistic(ids, score)
 
 
-def _class_recall(labels: NDArray[np.int64], shares: FloatArray, classes: int) -> Score:
+def _class_recall(labels: NDArray[np.int64], shares: FloatArray) -> Score:
     """Return the mean over classes of the weighted shares of their samples."""
-    is_of_class = (labels[:, None] == np.arange(classes)).astype(np.float64)
-    of_class = is_of_class * shares[:, None]
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))  # of each class that is there
+    right = shares[order]
 
     def score(weights: FloatArray) -> FloatArray:
-        return mean(ratio(weights @ of_class, weights @ is_of_class), axis=1)
+        # A sum over neighbours: a matrix of samples by classes would be hundreds of megabytes.
+        by_class = weights[:, order]
+        known = np.add.reduceat(by_class, starts, axis=1)
+        by_class *= right
+        return mean(ratio(np.add.reduceat(by_class, starts, axis=1), known), axis=1)
 
     return score

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from models.metrics.coco_ap import coco_scores
 from models.metrics.coco_files import save_scored_split
+from models.metrics.ratios import ratio
 from models.metrics.resampled_boxes import image_statistic as of_boxes
 from models.metrics.resampled_classes import image_statistic as of_classes
 from models.metrics.resampled_pixels import image_statistic as of_pixels
@@ -25,6 +27,7 @@ from models.metrics.resampling import (
 from models.metrics.scored_images import Objects, ScoredImage
 from models.metrics.scored_split import ScoredSplit
 from models.metrics.segmentation import PROBABILITY_BINS, SigmoidPredictions, SoftmaxPredictions
+from models.metrics.top_k import credit
 from models.settings import EvaluationSettings
 
 AT_HALF = EvaluationSettings()
@@ -229,9 +232,26 @@ def test_classes_of_a_resample_score_as_if_they_were_the_split(
         assert value == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("metric", "numbers"), [("top1", 1), ("top5", 1), ("class_recall", 2000)])
+@pytest.mark.parametrize("seed", range(5))
+def test_class_recall_is_that_of_a_matrix_of_samples_by_classes(seed: int, tmp_path: Path) -> None:
+    generator = np.random.default_rng(seed)
+    images, classes = 60, 9
+    labels = generator.integers(1, classes - 1, images)  # neither the first nor the last class
+    probabilities = generator.dirichlet(np.ones(classes), images).round(1).astype(np.float32)
+    file = tmp_path / "predictions_val.npz"
+    ids = np.array([str(number) for number in range(images)])
+    np.savez(file, image_ids=ids, labels=labels, probabilities=probabilities)
+    weights = counted(drawn(images), images)
+    is_of_class = labels[:, None] == np.arange(classes)
+    shares = credit(torch.from_numpy(probabilities), torch.from_numpy(labels), 1).numpy()
+    by_class = ratio(weights @ (is_of_class * shares[:, None]), weights @ is_of_class)
+    found = of_classes(file, "class_recall", AT_HALF).score(weights)
+    assert found == pytest.approx(np.nanmean(by_class, axis=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["top1", "top5", "class_recall"])
 def test_statistic_of_classes_keeps_no_more_of_an_image_than_it_needs(
-    metric: str, numbers: int, tmp_path: Path
+    metric: str, tmp_path: Path
 ) -> None:
     images, classes = 100, 1000
     file = tmp_path / "predictions_val.npz"
@@ -246,5 +266,5 @@ def test_statistic_of_classes_keeps_no_more_of_an_image_than_it_needs(
     statistic.score(np.ones((1, images)))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert before < (numbers + 200) * images * 8
+    assert before < 200 * images * 8
     assert most - before < 200 * images * 8
