@@ -23,7 +23,7 @@ EXAMPLES = """Methods:
 \b
   grad_cam               which places of a layer's map speak for the class
   saliency               which pixels, changed a little, move the class's score
-  integrated_gradients   each pixel's part of the score, from a black picture on
+  integrated_gradients   size of each pixel's part of the score, from a black picture on
   attention              the weights of a network with soft attention; white is most
   features               what the strongest channels of a layer answer to
   filters                what a convolution's filters look for; of no picture
@@ -32,7 +32,7 @@ Examples:
 
 \b
   visionstudy explain ants-bees photos/
-  visionstudy explain ants-bees photos/one.jpg --class ant --layer layer3
+  visionstudy explain ants-bees photos/one.jpg --class ant --layer features.layer3
   visionstudy explain ants-bees photos/one.jpg --method saliency -o looked
   visionstudy explain ants-bees/3f2a9c photos/one.jpg --method features
   visionstudy explain ants-bees --method filters
