@@ -104,7 +104,7 @@ def test_lenet_is_compared_in_both_its_forms_at_rates_that_each_of_them_wants() 
     rates: dict[int, list[float]] = {}
     for cell in cells_of(study("papers/lenet_mnist"), "form"):
         rates.setdefault(parameters(cell, 10), []).append(cell.training.learning_rate)
-    assert rates == dict.fromkeys((61_706, 60_000), [1e-3, 3e-3, 1e-2, 3e-2])
+    assert rates == {weights: [1e-3, 3e-3, 1e-2, 3e-2] for weights in (61_706, 60_000)}
 
 
 def test_digits_search_at_least_eight_settings_on_five_folds() -> None:
