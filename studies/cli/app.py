@@ -48,7 +48,8 @@ The order of work:
   report    one HTML file with the answer
   ui        browse every run
 
-A study trains cells: a cell is one configuration with one seed.
+A study trains cells: a cell is one configuration with one seed (and one fold, where the study is
+cross-validated; and one class, where each class has a network of its own).
 """
 EPILOG = """Examples:
 

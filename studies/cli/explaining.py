@@ -31,7 +31,8 @@ def status(
     """Print how far a study is, and what waits and why.
 
     Every cell is listed with its outcome: a cell is one configuration with one seed (and one
-    class, where each class has a network of its own), however often its training was tried.
+    fold, where the study is cross-validated; and one class, where each class has a network of its
+    own), however often its training was tried.
 
     --json prints {"study", "is_finished", "note", "runner", "waits", "stages", "cells": [...],
     "assemblies": [...]}; runner names the process that runs the study (null: none does), waits
@@ -81,8 +82,9 @@ def why(
 ) -> None:
     """Tell everything about one cell.
 
-    A cell is one configuration with one seed. Told are what it measures, every attempt to train
-    it, and why it waits or how it ended.
+    A cell is one configuration with one seed (and one fold, where the study is cross-validated;
+    and one class, where each class has a network of its own). Told are what it measures, every
+    attempt to train it, and why it waits or how it ended.
 
     --json prints {"study", "cell", "outcome", "reason", "metrics", "seed", "fold" (null where
     the data are cut once), "group", "settings", "changed" (path -> [base, this cell]), "uses":
