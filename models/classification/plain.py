@@ -7,7 +7,7 @@
 Images of another size than the papers' are taken too: a grid of the last map, of 6x6 or 7x7
 cells, is what the connected layers see, as torchvision does it; at the papers' size that is the
 map as it is. AlexNet's paper draws weights from N(0, 0.01) and sets some biases to 1; here all
-three are drawn as by He et al. 2015, so that they learn at any width.
+three are drawn as by He et al. 2015, so that they learn at any width, but for the last layer.
 """
 
 from collections.abc import Sequence

@@ -56,7 +56,8 @@ def compare_models(
             "--size",
             min=1,
             metavar="PIXELS",
-            help="Sides of the pictures, for all; default: those that each is published for.",
+            help="Sides of the pictures, for all; default: those that each is published for, or "
+            "made for where nothing is published.",
         ),
     ] = None,
     task: Annotated[str, typer.Option(help="Whose networks.")] = PICTURE_TASKS[0],
