@@ -57,7 +57,7 @@ def _find_start(place: WorkspaceFolder) -> "FindStart":
 
 
 def warn_of_data(spec: "StudySpec") -> None:
-    """Say on stderr how splits and clips that the study tries may mislead, if they do."""
+    """Say on stderr how splits, clips, losses or pruners of the study may mislead, if they do."""
     # Lazy: as above.
     from studies.spec.study_warnings import study_warnings
 

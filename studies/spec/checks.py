@@ -1,16 +1,18 @@
 """What the schema cannot say of a study: its parts must fit each other, the data and the task."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from data_pipeline.catalog import DATASETS, check_data, class_names
 from data_pipeline.errors import DataError
-from data_pipeline.loading.class_balance import balance_fault
 from data_pipeline.settings import DataSettings
 from data_pipeline.video.flow_weights import FLOW_WEIGHTS
 from models.catalog import MODELS, TASKS
 from models.metrics.names import ASKED_FOR, LOWER_IS_BETTER, TOP, TOP5_METRICS
 from models.pretrained_settings import pretrained_fault
+from models.settings import TrainingSettings
 from studies.spec.assembly_checks import assembly_findings
+from studies.spec.balance_checks import balance_faults
 from studies.spec.clip_checks import clip_fault
 from studies.spec.draft import Draft
 from studies.spec.idle_settings import idle_settings
@@ -118,12 +120,12 @@ def _shape_findings(draft: Draft) -> Iterator[Finding]:
 
 
 def _balance_findings(draft: Draft) -> Iterator[Finding]:
-    """Classes can be balanced where a sample has one."""
+    """Classes can be balanced where a sample has one, and are balanced once."""
     if draft.task is None or draft.data is None:
         return
-    message = balance_fault(draft.task, draft.data.balance)
-    if message:
-        yield Finding(("data", "balance"), message)
+    training = draft.training or TrainingSettings()
+    for path, message in islice(balance_faults(draft.task, draft.data.balance, training), 1):
+        yield Finding(tuple(path.split(".")), message)
 
 
 def _few_classes_findings(draft: Draft, classes: Sequence[str] | None) -> Iterator[Finding]:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from data_pipeline.loading.class_balance import balance_fault
 from models.catalog import MODELS
 from models.loss_settings import SOFTMAX_LOSSES
 from models.pretrained_settings import pretrained_fault
+from studies.spec.balance_checks import balance_faults
 from studies.spec.clip_checks import clip_fault
 from studies.spec.idle_settings import idle_settings
 from studies.spec.label_checks import NAMING, NetworkLabels, misnomers
@@ -303,5 +303,4 @@ def _listed(chosen: Mapping[str, Option]) -> str:
 def _unfit_for(task: str, settings: CellSettings) -> dict[str, str]:
     """Return what the task makes nothing of, by the setting's path."""
     unfit = dict(idle_settings(task, settings.training, settings.evaluation))
-    message = balance_fault(task, settings.data.balance)
-    return unfit | ({"data.balance": message} if message else {})
+    return unfit | dict(balance_faults(task, settings.data.balance, settings.training))

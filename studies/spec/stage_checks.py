@@ -8,6 +8,7 @@ from models.catalog import TASKS
 from studies.spec.branches import spots
 from studies.spec.draft import Draft
 from studies.spec.label_checks import NetworkLabels
+from studies.spec.loss_checks import mixed_losses, mixed_losses_message
 from studies.spec.problems import Finding, Loc, did_you_mean
 from studies.spec.sampling_checks import sampler_findings, sampling_findings
 from studies.spec.search_schema import StageSpec
@@ -49,6 +50,7 @@ def stage_findings(
         yield from _class_findings(stage, loc, draft, classes)
     yield from sampling_findings(draft)
     yield from _threshold_findings(draft)
+    yield from _loss_findings(draft)
     if draft.base is not None:
         make_trial = partial(
             SettingsTrial,
@@ -183,3 +185,15 @@ def _threshold_findings(draft: Draft) -> Iterator[Finding]:
                 f"choose by one of {', '.join(task.at_threshold)}, or remove it",
                 on_key=True,
             )
+
+
+def _loss_findings(draft: Draft) -> Iterator[Finding]:
+    """Losses of different kinds cannot be compared by the loss."""
+    task, objective = draft.task, draft.objective
+    if task is None or objective is None:
+        return
+    is_like_tree = draft.joint is not None and draft.joint.like is not None
+    joint = () if is_like_tree else _joint_parts(draft)  # the stages say it already
+    for part in (*_tree_parts(draft), *joint):
+        for tried in mixed_losses(task, objective, part.vary, (*part.loc, part.vary_key)):
+            yield Finding(tried.loc, mixed_losses_message(task, objective), on_key=True)

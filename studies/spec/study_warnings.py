@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from data_pipeline.video.looping import loops_by_settings
+from studies.spec.loss_checks import warnings_of_losses
 from studies.spec.schema import StudySpec
 from studies.spec.split_policies import warnings_of_splits
 from studies.spec.tried_data import tried_data
@@ -11,10 +12,10 @@ ENOUGH_FOR_HYPERBAND = 40
 
 
 def study_warnings(spec: StudySpec) -> list[str]:
-    """Return a sentence for each way in which splits, clips or pruners may mislead."""
+    """Return a sentence for each way in which splits, clips, losses or pruners may mislead."""
     loops = (loops_by_settings(data) for data in tried_data(spec))
     found = [*warnings_of_splits(spec), *dict.fromkeys(filter(None, loops))]
-    return [*found, *_warnings_of_pruners(spec)]
+    return [*found, *warnings_of_losses(spec), *_warnings_of_pruners(spec)]
 
 
 def _warnings_of_pruners(spec: StudySpec) -> Iterator[str]:

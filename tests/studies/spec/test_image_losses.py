@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from studies.spec.load import LoadedStudy
+from studies.spec.study_warnings import study_warnings
+
 IMAGES = """\
 study: demo
 task: image_classification
@@ -138,3 +141,109 @@ def test_joint_search_varies_the_small_network_by_numbers(load: Callable[..., ob
         "model.dropout: {low: 0, high: 0.5}}"
     )
     load(f"{before}search:\n  joint:\n    trials: 2\n    space: {space}\n")
+
+
+BY_LOSS = "{metric: val/loss, direction: minimize}"
+BY_SCORE = {"{metric: val/top1}": BY_LOSS, "{metric: val/iou}": BY_LOSS}
+
+
+def by_loss(study: str, vary: str) -> str:
+    """Return a study that chooses by the loss, with another stage."""
+    for old, new in BY_SCORE.items():
+        study = study.replace(old, new)
+    first = next(line for line in study.splitlines() if "vary:" in line)
+    return study.replace(first, f"      vary: {{{vary}}}")
+
+
+@pytest.mark.parametrize(
+    ("study", "vary", "instead"),
+    [
+        (
+            IMAGES,
+            "training.loss: [cross_entropy, mse]",
+            "choose by val/log_loss (direction: minimize) or val/top1 (direction: maximize)",
+        ),
+        (
+            PIXELS,
+            "training.loss: [null, dice]",
+            "choose by val/log_loss (direction: minimize) or val/iou (direction: maximize)",
+        ),
+        (
+            IMAGES,
+            "training: [{loss: mse}, {loss: huber}]",
+            "choose by val/log_loss (direction: minimize) or val/top1 (direction: maximize)",
+        ),
+    ],
+)
+def test_losses_are_not_compared_by_the_loss(
+    study: str, vary: str, instead: str, problems: Callable[..., list[str]]
+) -> None:
+    (found,) = problems(by_loss(study, vary))
+    assert "losses differ in scale, so that val/loss, by which the study chooses, is" in found
+    assert found.endswith(instead)
+
+
+def test_losses_are_not_compared_by_the_loss_in_a_joint_search(
+    problems: Callable[..., list[str]],
+) -> None:
+    study = by_loss(IMAGES, "model.hidden_units: [64, 128]")
+    joint = "  joint: {space: {training.loss: [mse, huber]}, sampler: random, trials: 2}\n"
+    (found,) = problems(study[: study.index("  tree:")] + joint)
+    assert "search.joint.space.training.loss: losses differ in scale" in found
+
+
+@pytest.mark.parametrize(
+    "vary", ["training.loss: [cross_entropy, triplet]", "training.loss: [null, cross_entropy]"]
+)
+def test_losses_of_one_scale_are_compared_by_the_loss(
+    vary: str, load: Callable[..., LoadedStudy]
+) -> None:
+    assert study_warnings(load(by_loss(IMAGES, vary)).spec) == []
+
+
+def test_losses_are_compared_by_what_is_the_same_for_all(
+    load: Callable[..., LoadedStudy],
+) -> None:
+    stage = "vary: {training.loss: [cross_entropy, mse]}"
+    study = IMAGES.replace("vary: {model.hidden_units: [64, 128]}", stage)
+    assert study_warnings(load(study).spec) == []
+
+
+@pytest.mark.parametrize(
+    ("study", "vary"),
+    [
+        (IMAGES, "training.label_smoothing: [null, 0.1]"),
+        (IMAGES, "training.class_weights: [null, {ant: 2}]"),
+        (PIXELS, "training.border_weight: [null, {}]"),
+    ],
+)
+def test_settings_that_scale_the_loss_that_decides_are_warned_of(
+    study: str, vary: str, load: Callable[..., LoadedStudy]
+) -> None:
+    (warning,) = study_warnings(load(by_loss(study, vary)).spec)
+    path = vary.partition(":")[0]
+    assert f"varies {path}, which changes the scale of the loss" in warning
+    assert "choose by val/log_loss (direction: minimize) or " in warning
+    assert study_warnings(load(study).spec) == []
+
+
+BOXES = """\
+study: demo
+task: object_detection
+data: {dataset: none, classes: [car], image_size: 128}
+model: {name: yolov2}
+training: {epochs: 2}
+objective: {metric: val/loss, direction: minimize}
+search:
+  tree:
+    - stage: weights
+      vary: {model.coordinate_weight: [1, 5]}
+"""
+
+
+def test_weights_in_the_loss_of_a_detector_are_warned_of(
+    load: Callable[..., LoadedStudy],
+) -> None:
+    (warning,) = study_warnings(load(BOXES).spec)
+    assert "stage 'weights' varies model.coordinate_weight, which changes the scale" in warning
+    assert warning.endswith("; choose by val/ap (direction: maximize)")
