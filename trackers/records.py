@@ -103,6 +103,8 @@ class CellRecord:
     is_running: bool = False
     tracking_url: str | None = None  # the cell's run in the MLflow UI
     warnings: tuple[str, ...] = ()  # what its trials warned of, each once
+    # Class -> its name in metrics, in label order: "traffic light" -> "traffic_light".
+    class_slugs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:

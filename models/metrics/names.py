@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -195,3 +195,20 @@ def classification_metric_names(class_names: Sequence[str]) -> tuple[str, ...]:
     names = [name for name in CLASSIFICATION_METRICS if has_top5 or name not in TOP5_METRICS]
     slugs = classification_slugs(class_names)
     return (*names, *(f"{own}_{slug}" for own in CLASSIFICATION_BY_CLASS for slug in slugs))
+
+
+_SLUGS: Mapping[str, Callable[[Sequence[str]], tuple[str, ...]]] = MappingProxyType(
+    {
+        "action_recognition": action_slugs,
+        "image_classification": classification_slugs,
+        "instance_segmentation": instance_slugs,
+        "object_detection": detection_slugs,
+        "semantic_segmentation": class_slugs,
+    }
+)
+
+
+def task_slugs(task: str, class_names: Sequence[str]) -> dict[str, str]:
+    """Return class -> its name in the metrics of a task, in label order without the background."""
+    names = [name for name in class_names if name != BACKGROUND]
+    return dict(zip(names, _SLUGS[task](names), strict=True))

@@ -19,7 +19,7 @@ from reports import theme
 from reports.figures.data_table import DataTable
 from reports.folds import by_fold, overlap_of
 from reports.lineage import Place, Placed, final_winners, places
-from reports.measurements import cells_of, trained_cell, value_of
+from reports.measurements import cells_of, value_of
 from reports.notation import (
     MISSING,
     configuration_label,
@@ -31,7 +31,6 @@ from reports.notation import (
     sentence_case,
     signed,
 )
-from reports.tables.protocols import class_slug, classes_known
 from trackers.folds import fold_count
 from trackers.records import CellRecord, StudyRecord
 
@@ -84,7 +83,7 @@ def class_bars(study: StudyRecord) -> tuple[ClassBars, ...]:
     winner = tuple(cell for placed in last for cell in cells_of(study, placed.configuration))
     label, base = _base(study, found, last)
     split = study.metric.split("/", 1)[0]
-    names = list(dict.fromkeys(name for cell in winner for name in _classes(study, cell)))
+    names = list(dict.fromkeys(name for cell in winner for name in cell.class_slugs))
     made = []
     for metric in (f"{split}/{name}" for name in BASES):
         of_winner, of_base = (_by_class(cells, metric, names) for cells in (winner, base))
@@ -93,15 +92,6 @@ def class_bars(study: StudyRecord) -> tuple[ClassBars, ...]:
             dice = (_dice(of_winner), _dice(of_base))
             made.append(_bars(study, f"{split}/{DICE}", *dice, base_name=label))
     return tuple(each for each in made if len(each.rows) > 1)
-
-
-def _classes(study: StudyRecord, cell: CellRecord) -> Sequence[str]:
-    """Return the classes of a cell; where its settings name none, those that its trial found."""
-    if known := classes_known(cell):
-        return known
-    trials = trained_cell(study, cell).trials
-    found = trials[-1].effective.get("classes") if trials else None
-    return [str(name) for name in found] if isinstance(found, list | tuple) else []
 
 
 def _base(
@@ -138,8 +128,8 @@ def _by_class(cells: Iterable[CellRecord], metric: str, names: Iterable[str]) ->
     members = list(cells)
     found = {}
     for name in names:
-        own = [cell for cell in members if cell.group in ("", name)]
-        values = [(cell, value_of(cell, f"{metric}_{class_slug(name)}")) for cell in own]
+        own = [c for c in members if c.group in ("", name) and name in c.class_slugs]
+        values = [(cell, value_of(cell, f"{metric}_{cell.class_slugs[name]}")) for cell in own]
         known = [(cell, value) for cell, value in values if value is not None]
         if known:
             found[name] = known

@@ -1,15 +1,14 @@
 """The test split's scores of stage winners, and how often it was looked at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reports.leaky_splits import OF_TEST, is_leaky
 from reports.lineage import places
 from reports.measurements import finite, mean
 from reports.notation import CLASS_METRICS, configuration_label, metric_name, plural
-from reports.tables.protocols import class_slug, classes_known
 from trackers.folds import fold_count, fold_of
-from trackers.records import CellRecord, JsonValue, StudyRecord, TestScoreRecord
+from trackers.records import StudyRecord, TestScoreRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +59,17 @@ def held_out_table(study: StudyRecord) -> HeldOutTable:
     """Tabulate the test scores, those of single classes apart."""
     names = dict.fromkeys(name for record in study.test_scores for name in record.metrics)
     slugs = _slugs(study)
-    by_class = {name: parts for name in names if (parts := _class_parts(name, slugs))}
+    known = {slug for of_cell in slugs.values() for slug in of_cell.values()}
+    by_class = {name: base for name in names if (base := _class_metric(name, known))}
     own = f"test/{study.metric.split('/', 1)[-1]}"
     metrics = tuple(sorted((n for n in names if n not in by_class), key=lambda name: name != own))
-    of_classes = tuple(dict.fromkeys(base for base, _ in by_class.values()))
+    of_classes = tuple(dict.fromkeys(by_class.values()))
     rows, class_rows = [], []
     labels = _labels(study)
     for record in study.test_scores:
         label = labels.get((record.stage, record.configuration), "")
         rows.append(_row(study, record, label, metrics))
-        for slug, class_name in slugs.items():
+        for class_name, slug in slugs.get(record.cell, {}).items():
             wanted = tuple(f"test/{base}_{slug}" for base in of_classes)
             if any(name in record.metrics for name in wanted):
                 class_rows.append(_row(study, record, label, wanted, class_name=class_name))
@@ -109,30 +109,20 @@ def _labels(study: StudyRecord) -> dict[tuple[str, str], str]:
     }
 
 
-def _slugs(study: StudyRecord) -> dict[str, str]:
-    """Return the classes' names in metrics -> their own, in label order."""
-    cells = [
-        study.cells[record.cell] for record in study.test_scores if record.cell in study.cells
-    ]
-    return {class_slug(name): name for cell in cells for name in _classes(cell)}
+def _slugs(study: StudyRecord) -> dict[str, Mapping[str, str]]:
+    """Return each scored cell's classes -> their names in metrics, in label order."""
+    return {
+        record.cell: study.cells[record.cell].class_slugs
+        for record in study.test_scores
+        if record.cell in study.cells
+    }
 
 
-def _classes(cell: CellRecord) -> tuple[str, ...]:
-    """Return a cell's classes: as the study names them, or those that its trials found."""
-    found = [name for trial in cell.trials for name in _found_classes(trial.effective)]
-    return classes_known(cell) or tuple(dict.fromkeys(found))
-
-
-def _found_classes(effective: Mapping[str, JsonValue]) -> list[str]:
-    classes = effective.get("classes")
-    return [str(name) for name in classes] if isinstance(classes, list | tuple) else []
-
-
-def _class_parts(name: str, slugs: Iterable[str]) -> tuple[str, str] | None:
-    """Cut "test/iou_car" into "iou" and "car"; None where a metric is of all classes."""
+def _class_metric(name: str, slugs: Collection[str]) -> str | None:
+    """Return "iou" of "test/iou_car"; None where a metric is of all classes."""
     plain = name.removeprefix("test/")
-    pairs = ((base, slug) for base in CLASS_METRICS for slug in slugs)
-    return next(((base, slug) for base, slug in pairs if plain == f"{base}_{slug}"), None)
+    bases = (base for base in CLASS_METRICS if plain.startswith(f"{base}_"))
+    return next((base for base in bases if plain.removeprefix(f"{base}_") in slugs), None)
 
 
 def _row(

@@ -1,6 +1,5 @@
 """How our own numbers were obtained: a cell's protocol and measurements, to compare by."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -87,7 +86,10 @@ def _find(
         epoch = scored_epoch(trained)
         value = finite(epoch.metrics.get(f"{split}/{metric}")) if epoch else None
         return (value, split) if value is not None and is_whole else None
-    name = metric if is_whole else f"{metric}_{class_slug(class_name)}"
+    slug = cell.class_slugs.get(class_name)
+    if not is_whole and slug is None:
+        return None
+    name = metric if is_whole else f"{metric}_{slug}"
     for where, values in _scores(study, cell):
         value = finite(values.get(f"{where}/{name}"))
         if value is not None:
@@ -98,11 +100,6 @@ def _find(
 def _scores(study: StudyRecord, cell: CellRecord) -> list[tuple[str, Mapping[str, float]]]:
     looks = [record.metrics for record in study.test_scores if record.cell == cell.id]
     return [("test", cell.metrics), *(("test", m) for m in looks), ("val", cell.metrics)]
-
-
-def class_slug(class_name: str) -> str:
-    """Return a class's name in metrics: "traffic_light"."""
-    return re.sub(r"[^a-z0-9]+", "_", class_name.lower()).strip("_")
 
 
 def dataset_of(settings: Mapping[str, JsonValue]) -> str:

@@ -13,7 +13,6 @@ from reports import theme
 from reports.kept_json import kept_json
 from reports.measurements import cells_of, finite, mean, rank, value_of
 from reports.notation import metric_name, short_labels
-from reports.tables.protocols import class_slug
 from trackers.records import CellRecord, ConfigurationRecord, Outcome, StageRecord, StudyRecord
 
 ROLE, SPEED = "probe_detections", "detection_speed"
@@ -153,11 +152,13 @@ def _metrics(
 ) -> dict[str, str]:
     """Return metrics and their headers: of the test split if all were scored on it."""
     cells = [cell for each in configurations for cell in _complete(study, each)]
+    slugs = {name: slug for cell in cells for name, slug in cell.class_slugs.items()}
     for split in ("test", "val"):
         headers = {f"{split}/{name}": metric_name(f"{split}/{name}") for name in GENERAL}
         headers |= {
-            f"{split}/ap50_{class_slug(name)}": f"{metric_name(f'{split}/ap50')}, {name}"
+            f"{split}/ap50_{slugs[name]}": f"{metric_name(f'{split}/ap50')}, {name}"
             for name in names
+            if name in slugs
         }
         found = {
             metric: header

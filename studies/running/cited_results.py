@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from reports.baselines import Baseline, load
-from reports.tables.protocols import class_slug
 from trackers.records import JsonValue, StudyRecord
 from trackers.tracker import CitedResult
 
@@ -34,20 +33,26 @@ def cited_results(study: StudyRecord) -> tuple[CitedResult, ...]:
     """
     known = {name for cell in study.cells.values() for name in cell.metrics}
     groups = {cell.group for cell in study.cells.values()} - {""}
+    slugs = {k: slug for cell in study.cells.values() for k, slug in cell.class_slugs.items()}
     rows: dict[str, list[tuple[str, Baseline]]] = {}
     for each in load(study.baselines, study.cited_files):
-        name = _metric(each, groups)
+        name = _metric(each, groups, slugs)
         if name in known:
             rows.setdefault(_key(each), []).append((name, each))
     return tuple(_result(key, named) for key, named in rows.items())
 
 
-def _metric(cited: Baseline, groups: Iterable[str]) -> str:
-    """Name a cited number as the cells name theirs; where each class has its model, by itself."""
+def _metric(cited: Baseline, groups: Collection[str], slugs: Mapping[str, str]) -> str:
+    """Name a cited number as the cells name theirs; where each class has its model, by itself.
+
+    "" of a class that no cell has.
+    """
     protocol = cited.protocol
     name = f"{protocol.split}/{protocol.metric}"
-    is_whole = protocol.class_name == ALL or protocol.class_name in groups
-    return name if is_whole else f"{name}_{class_slug(protocol.class_name)}"
+    if protocol.class_name == ALL or protocol.class_name in groups:
+        return name
+    slug = slugs.get(protocol.class_name)
+    return f"{name}_{slug}" if slug else ""
 
 
 def _key(cited: Baseline) -> str:

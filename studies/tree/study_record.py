@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 from sqlalchemy import RowMapping
 
 from models.catalog import TASKS
+from models.metrics.names import task_slugs
 from models.settings import EvaluationSettings
 from studies.spec.problems import did_you_mean
 from studies.spec.schema import CellSettings, StudySpec
@@ -61,7 +62,7 @@ def read_study(
             f"studies there: {', '.join(names) or 'none yet'}"
         )
     spec = StudySpec.model_validate(row["resolved"])
-    cells = _cells(ledger, workspace, name, keep_epochs=keep_epochs)
+    cells = with_slugs(_cells(ledger, workspace, name, keep_epochs=keep_epochs), spec.task)
     every_stage = ledger.stage_records(name)
     stages = tuple(each for each in every_stage if each.kind == "stage")
     scores = _test_scores(ledger, workspace, spec, stages=stages, cells=cells)
@@ -180,6 +181,28 @@ def with_runs(cells: Mapping[str, CellRecord], folder: Path) -> dict[str, CellRe
         name: replace(cell, tracking_url=addresses[name]) if name in addresses else cell
         for name, cell in cells.items()
     }
+
+
+def with_slugs(cells: Mapping[str, CellRecord], task: str) -> dict[str, CellRecord]:
+    """Return cells with what their classes are called in metrics: reports must not guess it."""
+    named: dict[tuple[str, ...], dict[str, str]] = {}  # cells of the same classes share them
+    found = {}
+    for name, cell in cells.items():
+        classes = _classes(cells.get(cell.source or "", cell))
+        if classes not in named:
+            named[classes] = task_slugs(task, classes)
+        found[name] = replace(cell, class_slugs=named[classes])
+    return found
+
+
+def _classes(cell: CellRecord) -> tuple[str, ...]:
+    """Return a trained cell's classes: as its settings name them, or as its trials found them."""
+    listed = cell.settings.get("data.classes")
+    found = [trial.effective.get("classes") for trial in reversed(cell.trials)]
+    known = next(
+        (each for each in (listed, *found) if isinstance(each, list | tuple) and each), ()
+    )
+    return tuple(str(name) for name in known)
 
 
 def _test_scores(

@@ -86,7 +86,10 @@ def make_cell(
     done = (trial(cell_id, 1, Outcome.COMPLETE),)
     cost = 3e6 * size**2 * images * count
     complete = (group, Outcome.COMPLETE, "", metrics, count, tuple(epochs), done, cost)
-    return CellRecord(cell_id, settings, seed, *complete)
+    classes = settings["data.classes"]
+    names = classes if isinstance(classes, list) else []
+    slugs = {name: name.replace(" ", "_") for name in names}
+    return CellRecord(cell_id, settings, seed, *complete, class_slugs=slugs)
 
 
 def candidate(

@@ -28,12 +28,11 @@ def with_classes(study: StudyRecord, names: tuple[str, ...], metric: str = "iou"
         if own is None:
             return cell
         values = {f"val/{metric}_{name}": own - 0.01 * at for at, name in enumerate(names)}
-        settings = {**cell.settings, "data.classes": list(names)}
-        return replace(cell, metrics={**cell.metrics, **values}, settings=settings)
+        slugs = {name: name for name in names}
+        return replace(cell, metrics={**cell.metrics, **values}, class_slugs=slugs)
 
-    base = {**study.base, "data.classes": list(names)}
     cells = {name: scored(cell) for name, cell in study.cells.items()}
-    return replace(study, cells=cells, base=base)
+    return replace(study, cells=cells)
 
 
 def test_an_interval_is_students_over_seeds() -> None:
@@ -92,16 +91,12 @@ def test_detectors_and_actions_have_bars_of_their_own_metrics(study: StudyRecord
         assert bars.metric == f"val/{metric}"
 
 
-def test_classes_that_no_setting_names_are_those_that_trials_found(study: StudyRecord) -> None:
-    known = with_classes(study, ("jump", "run"), "recall")
-
-    def unnamed(cell: CellRecord) -> CellRecord:
-        trials = [replace(each, effective={"classes": ["jump", "run"]}) for each in cell.trials]
-        return replace(cell, settings={**cell.settings, "data.classes": []}, trials=tuple(trials))
-
-    cells = {name: unnamed(cell) for name, cell in known.cells.items()}
-    (bars,) = class_bars(replace(known, cells=cells, base={**known.base, "data.classes": []}))
-    assert [row.name for row in bars.rows] == ["jump", "run"]
+def test_classes_have_the_values_of_their_names_in_metrics(study: StudyRecord) -> None:
+    slugs = {"\u732b": "class", "\u72ac": "class_1", "Caf\u00e9": "cafe"}
+    known = with_classes(study, tuple(slugs.values()), "recall")
+    cells = {name: replace(cell, class_slugs=slugs) for name, cell in known.cells.items()}
+    (bars,) = class_bars(replace(known, cells=cells))
+    assert [row.name for row in bars.rows] == list(slugs)
 
 
 def test_whiskers_are_cut_where_no_score_can_be(study: StudyRecord) -> None:

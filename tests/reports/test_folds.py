@@ -35,8 +35,9 @@ def with_classes(study: StudyRecord) -> StudyRecord:
 
     def cell(one: CellRecord) -> CellRecord:
         values = {f"val/iou_{name}": one.metrics.get("val/iou", 0.0) for name in ("person", "car")}
-        settings = {**one.settings, "data.classes": ["person", "car"]}
-        return replace(one, settings=settings, metrics=one.metrics and {**one.metrics, **values})
+        slugs = {"person": "person", "car": "car"}
+        metrics = one.metrics and {**one.metrics, **values}
+        return replace(one, class_slugs=slugs, metrics=metrics)
 
     return replace(study, cells={name: cell(one) for name, one in study.cells.items()})
 

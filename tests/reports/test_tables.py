@@ -199,6 +199,43 @@ def test_test_scores_list_each_look(study: StudyRecord) -> None:
     assert table.summary == "The test split was scored 4 times, for stage winners only."
 
 
+def test_test_scores_of_classes_follow_their_names_in_metrics(study: StudyRecord) -> None:
+    slugs = {"\u732b": "class", "\u72ac": "class_1", "a b": "a_b", "a_b": "a_b_3"}
+    cells = {name: replace(cell, class_slugs=slugs) for name, cell in study.cells.items()}
+    values = {f"test/recall_{slug}": 0.1 * place for place, slug in enumerate(slugs.values())}
+    metrics = {"test/class_recall": 0.5, **values}
+    scores = (replace(study.test_scores[0], metrics=metrics),)
+    table = held_out_table(replace(study, cells=cells, test_scores=scores))
+    assert table.metrics == ("test/class_recall",)
+    found = {row.class_name: row.values for row in table.class_rows}
+    assert found == {name: (0.1 * place,) for place, name in enumerate(slugs)}
+
+
+def test_test_scores_of_many_classes_are_not_compared_with_every_class(
+    study: StudyRecord,
+) -> None:
+    compared = []
+
+    class Counted(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return super().__eq__(other)
+
+        def removeprefix(self, prefix: str, /) -> str:
+            return Counted(super().removeprefix(prefix))
+
+    slugs = {f"class {number}": f"class_{number}" for number in range(200)}
+    cells = {name: replace(cell, class_slugs=slugs) for name, cell in study.cells.items()}
+    metrics = {Counted(f"test/recall_{slug}"): 0.5 for slug in slugs.values()}
+    scores = (replace(study.test_scores[0], metrics=metrics),)
+    table = held_out_table(replace(study, cells=cells, test_scores=scores))
+    assert len(table.class_rows) == 200
+    assert len(compared) < 200 * 20
+
+
 def test_a_strip_is_shown_once_and_only_if_it_is_a_picture(study: StudyRecord) -> None:
     (strip,) = prediction_strips(study)
     assert strip.source.startswith("data:image/png;base64,iVBOR")

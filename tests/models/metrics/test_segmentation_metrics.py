@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, jaccard_score, recall_score  # type: ignore[import-untyped]
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
+from models.catalog import TASKS
 from models.metrics.names import (
     ASKED_FOR,
     BY_CLASS,
     SEGMENTATION_METRICS,
     class_slugs,
     segmentation_metric_names,
+    task_slugs,
 )
 from models.metrics.segmentation import (
     PROBABILITY_BINS,
@@ -238,6 +240,19 @@ def test_class_names_become_names_of_metrics() -> None:
     by_class = [f"{own}_{slug}" for own in BY_CLASS for slug in slugs]
     assert not {*by_class} & {*SEGMENTATION_METRICS}
     assert len({*by_class}) == len(by_class)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_says_what_classes_are_called_in_its_metrics(task: str) -> None:
+    names = ["background", "traffic light", "\u732b", "Caf\u00e9", "a b", "a_b"]
+    slugs = task_slugs(task, names)
+    assert list(slugs) == names[1:]
+    assert list(slugs.values()) == ["traffic_light", "class", "cafe", "a_b", "a_b_4"]
+
+
+def test_names_of_classes_mind_the_metrics_of_their_task() -> None:
+    assert task_slugs("object_detection", ["small"]) == {"small": "small_0"}  # there is ap_small
+    assert task_slugs("image_classification", ["small"]) == {"small": "small"}
 
 
 def test_background_has_no_metric_of_its_own() -> None:

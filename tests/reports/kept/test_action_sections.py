@@ -75,6 +75,7 @@ def cell(policy: str, seed: int) -> CellRecord:
         epochs=tuple(EpochRecord(epoch, seen, 10.0 * epoch, 8 * epoch, 0) for epoch in (1, 2)),
         trials=(replace(trial, effective={"classes": CLASSES}),),
         train_macs=1e9,
+        class_slugs={name: name for name in CLASSES},
     )
 
 

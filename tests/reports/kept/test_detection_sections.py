@@ -105,10 +105,8 @@ def test_the_section_is_there_only_with_something_to_show(
 
 
 def test_test_scores_of_classes_have_a_table_of_their_own(study: StudyRecord) -> None:
-    cells = {
-        name: replace(cell, settings={**cell.settings, "data.classes": ["car", "traffic light"]})
-        for name, cell in study.cells.items()
-    }
+    slugs = {"car": "car", "traffic light": "traffic_light"}
+    cells = {name: replace(cell, class_slugs=slugs) for name, cell in study.cells.items()}
     metrics = {"test/ap": 0.3, "test/ap_small": 0.1, "test/ap_car": 0.4, "test/ap50_car": 0.6}
     scores = tuple(replace(each, metrics=metrics) for each in study.test_scores[:1])
     table = held_out_table(replace(study, cells=cells, test_scores=scores))

@@ -15,7 +15,10 @@ def make_study() -> Callable[..., StudyRecord]:
 
     def make(*metrics: str, group: str = "", baseline: str = "thesis/table-8") -> StudyRecord:
         values = dict.fromkeys(metrics, 0.5)
-        cell = CellRecord("a", {}, 0, group, Outcome.COMPLETE, "", values, 1, (), (), 0.0)
+        cell = CellRecord(
+            *("a", {}, 0, group, Outcome.COMPLETE, "", values, 1, (), (), 0.0),
+            class_slugs={"car": "car"},
+        )
         return StudyRecord(
             name="s",
             task="semantic_segmentation",

@@ -14,7 +14,7 @@ from studies.spec.schema import StudySpec
 from studies.tree.cells import CellResult, PlannedCell
 from studies.tree.grown import Tree
 from studies.tree.ledger import CellEnd, Ledger, TrialEnd, TrialStart
-from studies.tree.study_record import UnknownStudyError, read_study
+from studies.tree.study_record import UnknownStudyError, read_study, with_slugs
 from trackers.event_log import EventLog
 from trackers.records import Outcome, StudyRecord
 from trackers.run_register import RunRegister
@@ -141,6 +141,24 @@ def test_a_running_cell_shows_the_epochs_so_far(
     found = read_study(ledger, tmp_path, "demo").cells[cell]
     assert found.is_running
     assert (found.outcome, len(found.epochs)) == (None, 2)
+
+
+def test_cells_say_what_their_classes_are_called_in_metrics(
+    tmp_path: Path, ledger: Ledger, spec: StudySpec, plan_in: PlanIn
+) -> None:
+    cell = next(iter(plan_in(ledger, spec).cells()))
+    ledger.start_trial("demo", TrialStart(cell, 1, "cpu", "here", "trial", 1))
+    effective = {"classes": ["background", "a b", "a_b"]}
+    end = TrialEnd(cell, 1, Outcome.COMPLETE, "why", False, 0, 1, effective)
+    ledger.end_trial("demo", end)
+    trained = read_study(ledger, tmp_path, "demo").cells[cell]
+    assert trained.class_slugs == {"a b": "a_b", "a_b": "a_b_1"}
+    later = replace(trained, id="later", trials=(), source=cell)
+    chosen = {**trained.settings, "data.classes": ["small"]}
+    cells = {cell: trained, "later": later, "other": replace(trained, settings=chosen)}
+    found = with_slugs(cells, "object_detection")
+    assert found["later"].class_slugs == found[cell].class_slugs == trained.class_slugs
+    assert found["other"].class_slugs == {"small": "small_0"}  # there is an `ap_small`
 
 
 def test_what_a_complete_cell_kept_and_its_tracking_url_are_named(
