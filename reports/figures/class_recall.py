@@ -15,6 +15,7 @@ from trackers.records import StudyRecord
 
 IMAGES, VIDEOS = "images", "videos"
 ROW_HEIGHT = 18  # pixels of a class
+MOST_CLASSES = 40  # that are drawn: those that are recognised least
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,14 @@ def _class(name: str, unit: str, seeds: Sequence[Mapping[str, Any]]) -> ClassRec
 
 
 def recall_figure(panel: RecallPanel) -> go.Figure:
-    """Draw a bar per class, from none to all of its samples."""
+    """Draw a bar per class, from none to all of its samples; of many, of the worst alone."""
+    drawn = panel.classes[:MOST_CLASSES]
     trace = {
         "type": "bar",
         "orientation": "h",
-        "y": [each.name for each in panel.classes],
-        "x": [round(each.recall, 4) for each in panel.classes],
-        "customdata": [
-            [each.samples, score(each.precision), score(each.f1)] for each in panel.classes
-        ],
+        "y": [each.name for each in drawn],
+        "x": [round(each.recall, 4) for each in drawn],
+        "customdata": [[each.samples, score(each.precision), score(each.f1)] for each in drawn],
         "marker": {"color": theme.SERIES[4]},
         "hovertemplate": "%{y}: recall %{x:.3f} of %{customdata[0]:,} "
         f"{panel.unit}, precision %{{customdata[1]}}, F1 %{{customdata[2]}}<extra></extra>",
@@ -99,7 +99,7 @@ def recall_figure(panel: RecallPanel) -> go.Figure:
     return go.Figure(
         data=[trace],
         layout=theme.layout(
-            70 + ROW_HEIGHT * len(panel.classes),
+            70 + ROW_HEIGHT * len(drawn),
             bargap=0.25,
             xaxis=theme.axis("recall", range=[0, 1]),
             yaxis=names,
@@ -111,9 +111,15 @@ def recall_figure(panel: RecallPanel) -> go.Figure:
 def recall_summary(panel: RecallPanel) -> str:
     """Say in a sentence how many classes there are, and which are recognised least and most."""
     least, most = panel.classes[0], panel.classes[-1]
-    return (
+    text = (
         f"{sentence_case(SPLIT_WORDS[panel.split])} split, {plural(panel.networks, 'network')}, "
         f"each scored on at most {plural(panel.samples, panel.unit[:-1])}: mean of "
         f"{len(panel.classes)} classes {score(panel.mean)}; least {least.name} "
         f"({score(least.recall)}), most {most.name} ({score(most.recall)})."
     )
+    left_out = len(panel.classes) - MOST_CLASSES
+    if left_out == 1:
+        text += " 1 class that is recognised better is not drawn."
+    elif left_out > 1:
+        text += f" {left_out:,} classes that are recognised better are not drawn."
+    return text

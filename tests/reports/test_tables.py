@@ -229,7 +229,7 @@ def test_test_scores_of_many_classes_are_not_compared_with_every_class(
 
     slugs = {f"class {number}": f"class_{number}" for number in range(200)}
     cells = {name: replace(cell, class_slugs=slugs) for name, cell in study.cells.items()}
-    metrics = {Counted(f"test/recall_{slug}"): 0.5 for slug in slugs.values()}
+    metrics: dict[str, float] = {Counted(f"test/recall_{slug}"): 0.5 for slug in slugs.values()}
     scores = (replace(study.test_scores[0], metrics=metrics),)
     table = held_out_table(replace(study, cells=cells, test_scores=scores))
     assert len(table.class_rows) == 200

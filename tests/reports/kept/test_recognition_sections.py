@@ -13,7 +13,13 @@ from reports.figures.calibration import (
     calibration_panels,
     calibration_summary,
 )
-from reports.figures.class_recall import recall_figure, recall_panels, recall_summary
+from reports.figures.class_recall import (
+    MOST_CLASSES,
+    ClassRecall,
+    recall_figure,
+    recall_panels,
+    recall_summary,
+)
 from reports.notation import is_lower_better, metric_name
 from reports.page import render
 from reports.winners import winners
@@ -109,6 +115,29 @@ def test_recalls_are_of_images(kept: StudyRecord) -> None:
     )
     bars = recall_figure(panel).data[0]
     assert list(bars.customdata[0]) == [8, "\N{EN DASH}", "0.000"], "bee was never predicted"
+
+
+def test_of_many_classes_the_least_recognised_are_drawn(kept: StudyRecord) -> None:
+    (panel,) = recall_panels(kept)
+    classes = tuple(
+        ClassRecall(f"class {number:03d}", 4, number / 1000, 0.5, 0.5)
+        for number in range(MOST_CLASSES + 60)
+    )
+    many = replace(panel, classes=classes)
+    figure = recall_figure(many)
+    assert list(figure.data[0].y) == [each.name for each in classes[:MOST_CLASSES]]
+    assert figure.layout.height < 1000
+    summary = recall_summary(many)
+    assert f"mean of {MOST_CLASSES + 60} classes 0.050; least class 000" in summary
+    assert "most class 099 (0.099)" in summary
+    assert summary.endswith("60 classes that are recognised better are not drawn.")
+
+
+def test_of_few_classes_all_are_drawn(kept: StudyRecord) -> None:
+    (panel,) = recall_panels(kept)
+    assert "drawn" not in recall_summary(panel)
+    one_more = replace(panel, classes=panel.classes[:1] * (MOST_CLASSES + 1))
+    assert recall_summary(one_more).endswith("1 class that is recognised better is not drawn.")
 
 
 def test_section_has_bars_calibration_and_confused_pairs(kept: StudyRecord) -> None:
