@@ -1,7 +1,6 @@
 """Open the data a study file names: three splits, ready to load."""
 
 from collections import Counter
-from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
 
@@ -11,11 +10,12 @@ from data_pipeline.cache import cache_folder
 from data_pipeline.cache.bounds import check_bound
 from data_pipeline.cache.building import Decoder
 from data_pipeline.cache.sample_cache import Progress, SampleCache
-from data_pipeline.catalog import DATASETS, check_data, data_fingerprint, label_names, resolve
-from data_pipeline.datasets.dataset import Dataset, Item, VideoItem, pooled
+from data_pipeline.catalog import check_data, data_fingerprint, label_names
+from data_pipeline.datasets.dataset import Dataset, Item, VideoItem
 from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.errors import DataError, MissingDataError
 from data_pipeline.integrity.checking import sound
+from data_pipeline.listing import Listing
 from data_pipeline.loading.class_balance import balance_fault, class_turns
 from data_pipeline.loading.decoding import ImageDecoder, VideoDecoder
 from data_pipeline.loading.loaders import CPU, Delivery, EpochLoader, Shuffle
@@ -24,13 +24,7 @@ from data_pipeline.loading.prepared_videos import VideoSplit
 from data_pipeline.loading.resizing import placement
 from data_pipeline.loading.sample_key import VideoForm, sample_key
 from data_pipeline.settings import DataSettings
-from data_pipeline.splitting.splits import (
-    SPLITS,
-    SplitName,
-    cut,
-    limited,
-    validation_from_training,
-)
+from data_pipeline.splitting.splits import SplitName
 from data_pipeline.video.clips import shorter_side
 from data_pipeline.video.flow import ClipFlow
 
@@ -55,8 +49,7 @@ class DataSource:
         self._seed = seed
         self._delivery = delivery
         self._examines = examines
-        self._given: dict[SplitName, Dataset | None] = {}
-        self._cut: Mapping[SplitName, Dataset] | None = None  # where the policy is not "given"
+        self._listing = Listing(settings, task, self.class_names)
         self._datasets: dict[SplitName, Dataset] = {}
         self._usable: dict[SplitName, Dataset] = {}
         self._prepared: dict[SplitName, PreparedSplit] = {}
@@ -132,15 +125,12 @@ class DataSource:
             DataError: The dataset cannot be listed.
         """
         if name not in self._datasets:
-            listed = self._listed(name)
-            kept = limited(
-                listed.items,
-                name,
-                limit=self._settings.limit,
-                seed=self._settings.split.seed,
-            )
-            self._datasets[name] = listed.keep(kept)
+            self._datasets[name] = self._listing.dataset(name)
         return self._datasets[name]
+
+    def of_fold(self, name: SplitName, fold: int) -> Dataset:
+        """Return what `dataset` would with another fold, without listing and cutting anew."""
+        return self._listing.dataset(name, fold)
 
     def image_ids(self, name: SplitName) -> tuple[str, ...]:
         """Return which images are in a split, in order; () where there is no such split."""
@@ -230,26 +220,6 @@ class DataSource:
     @cached_property
     def _fingerprint(self) -> str:
         return data_fingerprint(self._settings)
-
-    def _listed(self, name: SplitName) -> Dataset:
-        split = self._settings.split
-        if split.policy != "given":
-            if self._cut is None:
-                pool = pooled(self._as_given(given) for given in SPLITS)
-                self._cut = {part: pool.keep(ids) for part, ids in cut(pool.items, split).items()}
-            return self._cut[name]
-        given = self._as_given(name)
-        if name == "test" or (self._as_given("val") is not None and split.folds is None):
-            return given or Dataset(self.class_names, ())
-        rest = pooled((self._as_given("train"), self._as_given("val")))
-        return rest.keep(validation_from_training(rest.items, split)[name])
-
-    def _as_given(self, name: SplitName) -> Dataset | None:
-        """List a split as the dataset has it on disk, once."""
-        if name not in self._given:
-            build = resolve(DATASETS[self._settings.dataset].builder)
-            self._given[name] = build(self._settings, self._task, name)
-        return self._given[name]
 
 
 def open_data(

@@ -7,6 +7,7 @@ one takes.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from data_pipeline.datasets.dataset import Listed
@@ -19,28 +20,44 @@ SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 NO_CLASS = ""  # images without an object of a chosen class are counted together, like a class
 
 
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Images, cut once, or once for each fold: the folds share a test split."""
+
+    test: frozenset[str]  # image ids
+    rest: frozenset[str]
+    validation: tuple[frozenset[str], ...]  # of the rest, by fold
+
+    def of(self, fold: int) -> Mapping[SplitName, frozenset[str]]:
+        """Return the image ids of each split of a fold; every image is in exactly one."""
+        val = self.validation[fold]
+        return {"train": self.rest - val, "val": val, "test": self.test}
+
+
 def cut(items: Iterable[Listed], split: Split) -> Mapping[SplitName, frozenset[str]]:
-    """Cut all images of a dataset into the three splits by the study's policy.
+    """Cut all images into the three splits as `cuts` does, for the fold that is named."""
+    return cuts(items, split).of(split.fold)
+
+
+def cuts(items: Iterable[Listed], split: Split) -> Cuts:
+    """Cut all images of a dataset by the study's policy, for every fold.
 
     First the test share is cut, then validation of the rest: so all folds share one test split.
 
     Args:
         items: All images there are, in any order.
         split: Its policy is `random`, `stratified` or `grouped`.
-
-    Returns:
-        Image ids per split; every image is in exactly one.
     """
     listed = list(items)
     if split.policy == "random" and split.folds is None:
         parts = random_cut((item.image_id for item in listed), split)
-        return {name: frozenset(ids) for name, ids in parts.items()}
+        train, val, test = (frozenset(parts[name]) for name in SPLITS)
+        return Cuts(test, train | val, (val,))
     test = _test_share(listed, split)
     rest = _without(listed, test)
     if split.policy == "stratified" and split.folds is None:
-        val = _stratified(rest, split.val, split.seed)
-        return {"test": test, "val": val, "train": _ids(rest) - val}
-    return {"test": test, **validation_from_training(rest, split)}
+        return Cuts(test, _ids(rest), (_stratified(rest, split.val, split.seed),))
+    return replace(validation_cuts(rest, split), test=test)
 
 
 def random_cut(image_ids: Iterable[str], split: Split) -> Mapping[SplitName, list[str]]:
@@ -51,27 +68,21 @@ def random_cut(image_ids: Iterable[str], split: Split) -> Mapping[SplitName, lis
     return {"test": ids[:test], "val": ids[test : test + val], "train": ids[test + val :]}
 
 
-def validation_from_training(
-    items: Iterable[Listed], split: Split
-) -> Mapping[SplitName, frozenset[str]]:
+def validation_cuts(items: Iterable[Listed], split: Split) -> Cuts:
     """Cut what is not for testing into training and validation; groups stay whole.
 
     It serves datasets that come without a validation list, whatever the policy, and k-fold:
-    with `split.folds` validation is fold number `split.fold` and `split.val` is not used.
-    Classes are spread evenly, as far as groups allow.
-
-    Returns:
-        Image ids of "train" and of "val".
+    with `split.folds` each fold validates in turn and `split.val` is not used. Classes are spread
+    evenly, as far as groups allow. None is for testing.
     """
     listed = list(items)
     if split.folds is None:
         parts: Sequence[Part] = (Part(split.val), Part(1 - split.val))
-        val, train = shared_out(listed, parts, seed=split.seed, purpose="validation")
-        return {"train": train, "val": val}
+        val, _ = shared_out(listed, parts, seed=split.seed, purpose="validation")
+        return Cuts(frozenset(), _ids(listed), (val,))
     parts = (Part(1 / split.folds),) * split.folds
     folds = shared_out(listed, parts, seed=split.seed, purpose="folds")
-    val = folds[split.fold]
-    return {"train": _ids(listed) - val, "val": val}
+    return Cuts(frozenset(), _ids(listed), tuple(folds))
 
 
 def limited(

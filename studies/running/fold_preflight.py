@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from data_pipeline.errors import MissingDataError
-from studies.running.data_preflight import NEEDED, NO_DATA, splits_of
+from studies.running.data_preflight import NEEDED, NO_DATA
 from studies.running.data_record import noun
 from studies.spec.schema import CellSettings, StudySpec
 from studies.spec.settings import base_settings, for_class, for_fold
@@ -48,9 +48,12 @@ def _cut_ways(spec: StudySpec) -> list[CellSettings]:
 
 def _empty(spec: StudySpec, settings: CellSettings, group: str) -> Iterator[str]:
     """Name the splits of folds without a sample; of a class's own network, without one of it."""
+    # Lazy: it loads torch, which a study without data must not wait for.
+    from data_pipeline.source import open_data
+
+    source = open_data(for_fold(settings, 0).data, spec.task, seed=0, examines=False)
     for fold in range(spec.data.folds or 1):
-        splits = splits_of(for_fold(settings, fold).data, spec.task)
         for name in NEEDED:
-            items = splits[name].items
+            items = source.of_fold(name, fold).items
             if not any(not group or group in item.classes for item in items):
                 yield f"split '{name}' of fold {fold}"

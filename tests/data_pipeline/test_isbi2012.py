@@ -15,7 +15,7 @@ from data_pipeline.datasets.settings.pictures import IsbiData
 from data_pipeline.errors import InvalidDataError
 from data_pipeline.samples import SegmentationSample
 from data_pipeline.settings import Split
-from data_pipeline.splitting.splits import validation_from_training
+from data_pipeline.splitting.splits import validation_cuts
 
 TASK = "semantic_segmentation"
 
@@ -86,7 +86,7 @@ def test_five_slices_in_a_row_are_a_group(made: IsbiData) -> None:
 
 def test_validation_is_cut_from_training_in_whole_groups(isbi: IsbiData) -> None:
     items = built(isbi).items
-    parts = validation_from_training(items, Split())
+    parts = validation_cuts(items, Split()).of(0)
     groups = [{i.group for i in items if i.image_id in part} for part in parts.values()]
     assert not groups[0] & groups[1]
     assert len(parts["val"]) in (4, 5)

@@ -29,7 +29,7 @@ from data_pipeline.splitting.splits import (
     cut,
     limited,
     random_cut,
-    validation_from_training,
+    validation_cuts,
 )
 
 
@@ -224,7 +224,7 @@ def test_folds_of_ucf101_are_as_balanced_as_scikit_learns(ucf101: list[ListedVid
     ours = []
     for fold in range(5):
         split = Split(policy="given", folds=5, fold=fold)
-        val = validation_from_training(ucf101, split)["val"]
+        val = validation_cuts(ucf101, split).of(0)["val"]
         ours.append(np.array([item.image_id in val for item in ucf101]).nonzero()[0])
     assert unevenness(ours) <= 1.01 * unevenness(theirs)
 
@@ -277,8 +277,12 @@ def test_test_split_is_the_same_with_and_without_folds() -> None:
 
 def test_validation_is_cut_from_training_by_groups_and_classes() -> None:
     items = [Named(f"{n}", f"{n // 5}", (f"{n // 100}",)) for n in range(500)]
-    parts = validation_from_training(items, Split(val=0.2))
-    assert {name: len(part) for name, part in parts.items()} == {"train": 400, "val": 100}
+    parts = validation_cuts(items, Split(val=0.2)).of(0)
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 400,
+        "val": 100,
+        "test": 0,
+    }
     assert classes_in(items, parts["val"]) == {f"{label}": 20 for label in range(5)}
     groups = [{i.group for i in items if i.image_id in part} for part in parts.values()]
     assert not groups[0] & groups[1]

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from data_pipeline.catalog import prepare_data
+from data_pipeline.datasets import street_scenes
 from data_pipeline.errors import MissingDataError
+from data_pipeline.splitting import splits
 from studies.running.fold_preflight import check_folds
 from studies.spec.schema import StudySpec
 
@@ -35,6 +37,29 @@ def prepared(make_spec: MakeSpec, scenes: dict[str, Any], **changes: object) -> 
 
 def test_folds_with_samples_are_in_order(make_spec: MakeSpec, scenes: dict[str, Any]) -> None:
     check_folds(prepared(make_spec, scenes, folds=5))
+
+
+def test_data_are_listed_and_cut_once_for_all_folds(
+    make_spec: MakeSpec, scenes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = prepared(make_spec, scenes, folds=5)
+    listed: list[object] = []
+    cut: list[object] = []
+    for noted, module, name in (
+        (listed, street_scenes, "build"),
+        (cut, splits, "shared_out"),
+    ):
+        function = getattr(module, name)
+        monkeypatch.setattr(
+            module,
+            name,
+            lambda *args, noted=noted, function=function, **kwargs: (
+                noted.append(args) or function(*args, **kwargs)
+            ),
+        )
+    check_folds(spec)
+    assert len(listed) == 2  # training and validation
+    assert len(cut) == 1
 
 
 def test_more_folds_than_images_are_refused(make_spec: MakeSpec, scenes: dict[str, Any]) -> None:
