@@ -55,6 +55,19 @@ class DatasetEntry:
     prepare: str | None = None  # (settings): make once what trials would make each; or None
 
 
+# What says nothing of what is on disk: fields of `data`, and of its `split`.
+NOT_ON_DISK = (
+    "augment",
+    "balance",
+    "cache",
+    "folds",
+    "image_size",
+    "limit",
+    "normalize",
+    "resize",
+    "workers",
+)
+NOT_ON_DISK_OF_SPLIT = ("fold", "folds", "seed", "test", "val")
 DETECTION = ("object_detection",)
 OUTLINES = ("object_detection", "instance_segmentation", "semantic_segmentation")
 SEGMENTATION = ("semantic_segmentation",)
@@ -176,3 +189,10 @@ def data_fingerprint(settings: DataSettings) -> str:
             f"cannot read {error.filename}: {error.strerror}; restore it or correct data.root"
         ) from error
     return listed if weights is None else hash_of([listed, weights_sha256(weights)])
+
+
+def fingerprint_key(settings: DataSettings) -> str:
+    """Name what `data_fingerprint` depends on: settings of one name have one fingerprint."""
+    left_out: dict[str, Any] = dict.fromkeys(NOT_ON_DISK, True)
+    left_out["split"] = set(NOT_ON_DISK_OF_SPLIT)
+    return settings.model_dump_json(exclude=left_out)

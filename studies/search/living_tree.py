@@ -8,6 +8,7 @@ than one more result or proposal happened; what is done between gives the same t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from data_pipeline.catalog import fingerprint_key
 from data_pipeline.settings import DataSettings
 from studies.search.measured import Measured
 from studies.search.open_stage import Added, Candidate, OpenStage
@@ -298,11 +299,14 @@ def configuration_record(configuration: Configuration) -> ConfigurationRecord:
 def data_fingerprints(
     read: Callable[[DataSettings], str],
 ) -> Callable[[DataSettings], str]:
-    """Return `read`, asked once per distinct setting: it reads the dataset's files."""
+    """Return `read`, asked once per dataset: it reads the dataset's files.
+
+    A dataset is the same however it is cut into folds, resized and augmented.
+    """
     known: dict[str, str] = {}
 
     def fingerprint(settings: DataSettings) -> str:
-        key = settings.model_dump_json()
+        key = fingerprint_key(settings)
         if key not in known:
             known[key] = read(settings)
         return known[key]

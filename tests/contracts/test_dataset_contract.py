@@ -19,6 +19,7 @@ from data_pipeline.catalog import (
     check_data,
     class_names,
     data_fingerprint,
+    fingerprint_key,
     label_names,
 )
 from data_pipeline.errors import UnsupportedTaskError
@@ -205,6 +206,25 @@ def test_dataset_is_ready(settings: DataSettings) -> None:
 def test_fingerprint_is_stable(settings: DataSettings) -> None:
     assert data_fingerprint(settings) == data_fingerprint(settings)
     assert len(data_fingerprint(settings)) == 64
+
+
+def test_fingerprint_is_of_what_is_on_disk_alone(settings: DataSettings, task: str) -> None:
+    fields = settings.model_dump()
+    split = fields["split"] | {"folds": 3, "fold": 2, "seed": 5, "test": 0.3}
+    changed = {
+        "split": split,
+        "augment": [],
+        "cache": "off",
+        "image_size": 2 * SIZE,
+        "limit": {"train": 3},
+        "normalize": "imagenet",
+        "workers": 1,
+    }
+    if task != "action_recognition":  # videos are not resized
+        changed["resize"] = "letterbox"
+    other = type(settings).model_validate(fields | changed)
+    assert fingerprint_key(other) == fingerprint_key(settings)
+    assert data_fingerprint(other) == data_fingerprint(settings)
 
 
 def test_a_chosen_class_is_a_label(settings: DataSettings, task: str) -> None:

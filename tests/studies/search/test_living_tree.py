@@ -300,7 +300,7 @@ def test_a_finished_study_grows_no_further(
     again.close()
 
 
-def test_data_is_fingerprinted_once_per_setting(make_spec: MakeSpec) -> None:
+def test_data_is_fingerprinted_once_however_it_is_cut_and_changed(make_spec: MakeSpec) -> None:
     asked: list[DataSettings] = []
 
     def read(settings: DataSettings) -> str:
@@ -308,10 +308,18 @@ def test_data_is_fingerprinted_once_per_setting(make_spec: MakeSpec) -> None:
         return str(len(asked))
 
     fingerprint = data_fingerprints(read)
-    small, large = (
-        make_spec(RATE, data={"dataset": "none", "image_size": n}).data for n in (8, 9)
-    )
-    assert [fingerprint(each) for each in (small, large, small)] == ["1", "2", "1"]
+    same: list[dict[str, object]] = [
+        {},
+        {"image_size": 9},
+        {"split": {"folds": 3, "fold": 1}},
+        {"split": {"folds": 3, "fold": 2}},
+        {"augment": ["horizontal_flip"]},
+    ]
+    for changes in same:
+        data = {"dataset": "street_scenes", "images": 12, **changes}
+        assert fingerprint(make_spec(RATE, data=data).data) == "1"
+    other = {"dataset": "street_scenes", "images": 13}
+    assert fingerprint(make_spec(RATE, data=other).data) == "2"
 
 
 @pytest.mark.parametrize("follows", [True, False], ids=["as it runs", "when it is opened"])
