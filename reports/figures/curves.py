@@ -2,11 +2,12 @@
 
 `stage_curves` computes; `curves_figure` draws: the mean over seeds as far as all of them ran, and
 a band from the lowest to the highest seed. Of many configurations the best have such lines, and
-all of them are drawn as a crowd behind.
+all of them are drawn as a crowd behind. A mark says where a line begins to overfit: of a few lines
+on each, for the one that lost may be the one that does; of more on the winner's alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,13 +19,21 @@ from reports.figures.decimation import decimated, packed
 from reports.figures.overfitting import TRAINING, VALIDATION, Overfitting, overfitting
 from reports.lineage import Placed, places
 from reports.measurements import cells_of, classes_of, mean, rank, value_of
-from reports.notation import configuration_label, metric_name, plural, score
+from reports.notation import (
+    configuration_label,
+    join_words,
+    metric_name,
+    plural,
+    score,
+    sentence_case,
+)
 from trackers.records import CellRecord, StageRecord, StudyRecord
 
 LOSSES = (VALIDATION, TRAINING)
 # What is drawn beside the objective, where a task has more than one way to be right.
 RIGHT = ("val/top1", "val/top5", "train/top1")
 BESIDE = {"action_recognition": RIGHT, "image_classification": RIGHT}
+MOST_MARKED = 6  # lines of which each may have a mark; of more, the winner's alone
 POINTS = 600  # most of a line: there are no more pixels
 TIME_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
@@ -37,7 +46,8 @@ class CurveSeries:
     style: int  # see `theme.series_style`
     lines: tuple[CurveLine, ...]  # one per cell that reported the metric
     mean: CurveLine
-    turns_at: int | None = None  # of the winner: the epoch from which on it overfits
+    is_winner: bool = False
+    turn: Overfitting | None = None  # where it is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class StageCurves:
     group: str
     metric: str
     series: tuple[CurveSeries, ...]
-    overfitting: Overfitting | None = None  # of the winner
+    turned: tuple[CurveSeries, ...] = ()  # those that overfit and are marked, the winner first
     crowd: Crowd | None = None  # all configurations, where `series` are only the best
 
     @property
@@ -89,21 +99,32 @@ def _curves(
     ]
     members = [(p, cells) for p, cells in members if cells]
     styles = _styles([mean(value_of(c, study.metric) for c in cs) for _, cs in members], study)
-    series, found = [], None
+    series, trained = [], []
     for (p, cells), style in zip(members, styles, strict=True):
         lines = tuple(line for cell in cells if (line := line_of(cell, metric)).epochs)
         if lines:
-            turn = _overfitting(cells) if p.rank == 0 else None
-            found = turn or found
             label = configuration_label(p.configuration.shown)
-            turns_at = turn.epoch if turn else None
-            series.append(CurveSeries(label, style, lines, mean_line(lines), turns_at))
+            series.append(CurveSeries(label, style, lines, mean_line(lines), p.rank == 0))
+            trained.append(cells)
+    series = _marked(series, trained)
+    turned = tuple(sorted((s for s in series if s.turn), key=lambda s: not s.is_winner))
     best = [each for each in series if each.style < len(theme.SERIES)]
     others = [each.mean for each in series if each.style >= len(theme.SERIES)]
     if len(series) <= MANY or not others:
-        return StageCurves(stage.name, group, metric, tuple(series), found)
+        return StageCurves(stage.name, group, metric, tuple(series), turned)
     behind = crowd([each.mean for each in best], others)
-    return StageCurves(stage.name, group, metric, tuple(best), found, behind)
+    return StageCurves(stage.name, group, metric, tuple(best), turned, behind)
+
+
+def _marked(
+    series: Sequence[CurveSeries], trained: Sequence[Sequence[CellRecord]]
+) -> list[CurveSeries]:
+    """Return series with where they turn, as far as that is marked; `trained` has their cells."""
+    marks_all = len(series) <= MOST_MARKED
+    return [
+        replace(each, turn=_overfitting(cells)) if marks_all or each.is_winner else each
+        for each, cells in zip(series, trained, strict=True)
+    ]
 
 
 def _overfitting(cells: Sequence[CellRecord]) -> Overfitting | None:
@@ -183,10 +204,19 @@ def _traces(series: CurveSeries, metric: str) -> list[tuple[dict[str, Any], Curv
     dot = {"color": style["color"], "symbol": style["marker"], "size": 6}
     scored = [point for line in series.lines if (point := line.at(line.scored_epoch))]
     pairs += [(_point(series, "scored epoch", point, dot), point) for point in scored]
-    if turn := series.mean.at(series.turns_at):
-        ring = {"color": theme.INK, "symbol": "diamond-open", "size": 12, "line": {"width": 2}}
-        pairs.append((_point(series, "overfits from here", turn, ring), turn))
+    if series.turn and (place := series.mean.at(series.turn.epoch)):
+        pairs.append((_turn(series, series.turn, place), place))
     return pairs
+
+
+def _turn(series: CurveSeries, turn: Overfitting, place: CurveLine) -> dict[str, Any]:
+    """Ring the epoch in the line's colour; grey ones are many, and theirs has to stand out."""
+    is_grey = series.style >= len(theme.SERIES)
+    colour = theme.INK if is_grey else theme.series_style(series.style)["color"]
+    ring = {"color": colour, "symbol": "diamond-open", "size": 12, "line": {"width": 2}}
+    text = f"%{{fullData.legendgroup}}<br>overfits after epoch {turn.epoch}<extra></extra>"
+    trace = _point(series, "overfits from here", place, ring)
+    return trace | {"hoverinfo": "all", "hovertemplate": text}
 
 
 def _band(series: CurveSeries, outline: CurveLine, colour: str) -> dict[str, Any]:
@@ -242,8 +272,19 @@ def curves_summary(curves: StageCurves) -> str:
             f"{plural(curves.crowd.count, 'configuration')}, the last median "
             f"{score(_last(curves.crowd.median))}. The best {len(curves.series)}: {text}"
         )
-    turns = curves.overfitting if curves.metric == VALIDATION else None
-    return f"{text} {turns.sentence}" if turns else text
+    turned = curves.turned if curves.metric == VALIDATION else ()
+    return f"{text} {_turns(turned)}" if turned else text
+
+
+def _turns(turned: Sequence[CurveSeries]) -> str:
+    """Say which lines overfit, the first of them in full."""
+    said = [(each, each.turn) for each in turned if each.turn]
+    (first, turn), *others = said
+    text = turn.sentence("The winner" if first.is_winner else sentence_case(first.label))
+    if others:
+        verb = "does" if len(others) == 1 else "do"
+        text += f" So {verb} {join_words(f'{s.label} {turn.brief}' for s, turn in others)}."
+    return text
 
 
 def _last(line: CurveLine) -> float | None:

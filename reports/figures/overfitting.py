@@ -1,4 +1,4 @@
-"""From which epoch on does the winner learn its training images by heart?
+"""From which epoch on does a configuration learn its training images by heart?
 
 The epoch where the mean validation loss is least, if from there on training loss goes on falling
 and validation loss ends clearly above: by more than `CLEAR_RISE` of its least value. Of a smaller
@@ -23,14 +23,18 @@ class Overfitting:
     least: float  # validation loss in `epoch`
     last: float  # validation loss in `last_epoch`
 
-    @property
-    def sentence(self) -> str:
-        """Say it in a sentence."""
+    def sentence(self, who: str) -> str:
+        """Say it in a sentence that begins with whose losses they are."""
         return (
-            f"The winner overfits after epoch {self.epoch}: until epoch {self.last_epoch} its "
+            f"{who} overfits after epoch {self.epoch}: until epoch {self.last_epoch} its "
             f"validation loss rises from {score(self.least)} to {score(self.last)} while its "
             "training loss goes on falling."
         )
+
+    @property
+    def brief(self) -> str:
+        """Say it of one more configuration: "after epoch 3 (0.600 to 0.750)"."""
+        return f"after epoch {self.epoch} ({score(self.least)} to {score(self.last)})"
 
 
 def overfitting(training: CurveLine, validation: CurveLine) -> Overfitting | None:

@@ -1,12 +1,17 @@
-"""Bands over seeds, and the epoch from which on a winner overfits."""
+"""Bands over seeds, and the epoch from which on a configuration overfits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from reports.figures.curve_lines import CurveLine, band_outline
-from reports.figures.curves import curves_figure, curves_summary, stage_curves
+from reports.figures.curves import (
+    MOST_MARKED,
+    curves_figure,
+    curves_summary,
+    stage_curves,
+)
 from reports.figures.overfitting import overfitting
 from trackers.records import EpochRecord, StudyRecord
 
@@ -24,7 +29,7 @@ def test_overfitting_begins_where_validation_is_least_and_training_falls_on() ->
     found = overfitting(line(FALLING), line(TURNING))
     assert found is not None
     assert (found.epoch, found.last_epoch, found.least, found.last) == (3, 6, 0.6, 0.75)
-    assert "after epoch 3" in found.sentence
+    assert found.sentence("This one").startswith("This one overfits after epoch 3: until")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,56 @@ def test_the_winners_turning_point_is_marked_and_said(study: StudyRecord) -> Non
     assert (mark.x, mark.legendgroup) == ((3,), "learning rate 1e-3")
 
 
-def turned(epoch: EpochRecord) -> EpochRecord:
-    """Give an epoch a validation loss that is least in epoch 3."""
-    return replace(epoch, metrics={**epoch.metrics, "val/loss": 0.5 + 0.1 * abs(epoch.epoch - 3)})
+def with_turns(study: StudyRecord, turns: Mapping[str, int]) -> StudyRecord:
+    """Let configurations of the first stage turn in some epoch."""
+    cells = dict(study.cells)
+    for configuration in study.stages[0].configurations:
+        for name in configuration.cells if configuration.id in turns else ():
+            at = turns[configuration.id]
+            epochs = tuple(turned(each, at) for each in cells[name].epochs)
+            cells[name] = replace(cells[name], epochs=epochs)
+    return replace(study, cells=cells)
+
+
+def test_a_loser_that_overfits_is_marked_in_its_own_colour_and_said(study: StudyRecord) -> None:
+    winner, loser = (study.stages[0].configurations[place].id for place in (1, 2))
+    both = with_turns(study, {winner: 3, loser: 2})
+    curves = {each.metric: each for each in stage_curves(both, 0)}["val/loss"]
+    marks = [t for t in curves_figure(curves).data if t.name == "overfits from here"]
+    named = {mark.legendgroup: mark for mark in marks}
+    assert {name: mark.x for name, mark in named.items()} == {
+        "learning rate 1e-3": (3,),
+        "learning rate 1e-4": (2,),
+    }
+    lines = {t.name: t for t in curves_figure(curves).data if t.hovertemplate}
+    for name, mark in named.items():
+        assert mark.marker.color == lines[name].line.color
+        assert "overfits after epoch" in mark.hovertemplate
+    summary = curves_summary(curves)
+    assert "The winner overfits after epoch 3" in summary
+    assert "So does learning rate 1e-4 after epoch 2 (0.500 to" in summary
+
+
+def test_a_loser_that_overfits_alone_is_named(study: StudyRecord) -> None:
+    loser = study.stages[0].configurations[2].id
+    curves = {each.metric: each for each in stage_curves(with_turns(study, {loser: 3}), 0)}
+    summary = curves_summary(curves["val/loss"])
+    assert "Learning rate 1e-4 overfits after epoch 3: until" in summary
+    assert "The winner" not in summary
+
+
+def test_of_many_lines_the_winners_turn_alone_is_marked(study: StudyRecord) -> None:
+    stage = study.stages[0]
+    more = tuple(replace(stage.configurations[2], id=f"more-{n}") for n in range(MOST_MARKED - 2))
+    stage = replace(stage, configurations=(*stage.configurations, *more))
+    winner, loser = (stage.configurations[place].id for place in (1, 2))
+    many = with_turns(replace(study, stages=(stage,)), {winner: 3, loser: 2})
+    curves = {each.metric: each for each in stage_curves(many, 0)}["val/loss"]
+    assert len(curves.series) == MOST_MARKED + 1
+    assert [each.is_winner for each in curves.turned] == [True]
+    assert "So do" not in curves_summary(curves)
+
+
+def turned(epoch: EpochRecord, at: int = 3) -> EpochRecord:
+    """Give an epoch a validation loss that is least in epoch `at`."""
+    return replace(epoch, metrics={**epoch.metrics, "val/loss": 0.5 + 0.1 * abs(epoch.epoch - at)})
