@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from data_pipeline.transforms.settings import Augmentation, Normalize
@@ -18,6 +25,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 NO_EFFECT: JsonDict = {"affects_result": False}  # left out of a cell's fingerprint
 FEWEST_FOLDS, MOST_FOLDS = 2, 100
 Folds = Annotated[int, Field(ge=FEWEST_FOLDS, le=MOST_FOLDS)]
+_FOLDS: TypeAdapter[int] = TypeAdapter(Folds)
 
 
 class FrozenSettings(BaseModel):
@@ -135,14 +143,14 @@ class DataSettings(FrozenSettings):
     @classmethod
     def _folds_cut_the_split(cls, given: object) -> object:
         """Cut by `folds`, so that whoever opens these data opens the first fold of them."""
-        if not isinstance(given, Mapping) or not _is_fold_count(given.get("folds")):
+        if not isinstance(given, Mapping) or (folds := _fold_count(given.get("folds"))) is None:
             return given
         split = given.get("split", {})
         if isinstance(split, Split):
             split = split.model_dump()
         if not isinstance(split, Mapping) or split.get("folds") is not None:
             return given
-        return {**given, "split": {**split, "folds": given["folds"]}}
+        return {**given, "split": {**split, "folds": folds}}
 
     @model_validator(mode="after")
     def _folds_agree(self) -> Self:
@@ -174,5 +182,9 @@ class RootedData(DataSettings):
     )
 
 
-def _is_fold_count(value: object) -> bool:
-    return type(value) is int and FEWEST_FOLDS <= value <= MOST_FOLDS
+def _fold_count(value: object) -> int | None:
+    """Return what the field `folds` makes of a value, such as 5.0; None where it refuses it."""
+    try:
+        return _FOLDS.validate_python(value)
+    except ValidationError:
+        return None

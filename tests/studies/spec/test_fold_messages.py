@@ -31,6 +31,12 @@ def test_folds_are_cut_as_the_data_are(load: Load) -> None:
     assert (data.folds, data.split.folds, data.split.fold) == (5, 5, 0)
 
 
+@pytest.mark.parametrize("written", ["5.0", "'5'"])
+def test_a_number_of_folds_may_be_written_in_other_ways(written: str, load: Load) -> None:
+    data = load(STUDY.replace("folds: 5", f"folds: {written}")).spec.data
+    assert (data.folds, data.split.folds) == (5, 5)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
