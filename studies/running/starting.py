@@ -17,6 +17,7 @@ from studies.running.workspace import WorkspaceFolder, open_ledger
 from studies.spec.schema import CellSettings
 from studies.spec.start_checks import missing_file
 from studies.tree.cell_history import read_history
+from studies.tree.learnt_data import LearntData, learnt_data
 from trackers.event_log import EventLogError
 
 
@@ -31,7 +32,7 @@ class _Found:
     group: str  # the class, of a network of one class; else ""
     file: Path
     class_names: tuple[str, ...] | None
-    data: tuple[str, str] | None = None  # dataset and root that a run learnt from
+    learnt: LearntData | None = None  # None: nobody says what from
 
 
 @dataclass(slots=True)
@@ -58,13 +59,7 @@ class Starts:
             found = self._member(settings, transfer)
         except UnusableStartError as error:
             return str(error)
-        if settings.data.folds is not None and found.data == _place_of(settings):
-            return (
-                f"data.folds: {settings.data.folds} validates on every image of dataset "
-                f"'{settings.data.dataset}' that is not test, and '{transfer.init_from}' learnt "
-                "from some of them; start from other data, or remove data.folds"
-            )
-        return None
+        return _leak(settings, transfer, found)
 
     def find(self, settings: CellSettings) -> StartingWeights | None:
         """Return what a cell starts from; None: from no earlier training.
@@ -140,28 +135,50 @@ def _of_run(source: str, workspace: WorkspaceFolder) -> tuple[_Found, ...]:
 
 
 def _of_member(member: Member) -> _Found:
-    return _Found(member.group, member.weights, member.class_names, _place_of(member.settings))
+    learnt = learnt_data(member.settings.data.model_dump(mode="json"))
+    return _Found(member.group, member.weights, member.class_names, learnt)
 
 
-def _place_of(settings: CellSettings) -> tuple[str, str]:
-    """Return what tells the data of two studies apart, however they are split."""
-    return settings.data.dataset, str(getattr(settings.data, "root", ""))
+def _leak(settings: CellSettings, transfer: TransferSettings, found: _Found) -> str | None:
+    """Say that folds are validated on what the weights learnt from, if they may be."""
+    data, learnt = settings.data, found.learnt
+    is_cut_once = data.folds is None and data.split.folds is None
+    if is_cut_once or learnt is None:
+        return None
+    own = learnt_data(data.model_dump(mode="json"))
+    if (own["dataset"], own["root"]) != (learnt["dataset"], learnt["root"]):
+        return None
+    if data.folds is not None:
+        return (
+            f"data.folds: {data.folds} validates on every image of dataset '{data.dataset}' that "
+            f"is not test, and '{transfer.init_from}' learnt from some of them; start from other "
+            "data, or remove data.folds"
+        )
+    if own["split"] == learnt["split"]:  # trained on the same images, and not on the others
+        return None
+    return (
+        f"data.split validates on fold {data.split.fold} of dataset '{data.dataset}', and "
+        f"'{transfer.init_from}' learnt from another cut of it, so maybe from those images; start "
+        "from other data, or from a training with the same data.split"
+    )
 
 
 def _of_file(settings: CellSettings) -> tuple[_Found, ...]:
-    """Return a file, with the classes that the log of its training names, if that is beside it."""
+    """Return a file, with what the log of its training says of it, if that is beside it."""
     if message := missing_file(settings, ""):
         raise UnusableStartError(message)
     transfer = settings.training.transfer
     file = Path(str(transfer.init_from if transfer else "")).expanduser().resolve()
     try:
-        names: Sequence[object] = read_history([file.parent]).effective.get("classes") or ()
+        history = read_history([file.parent])
     except EventLogError as error:
         raise UnusableStartError(
             f"the classes of {file} must be known, but the log beside it is damaged ({error}); "
             "name them in training.transfer.classes, with the file in a folder of its own"
         ) from error
-    return (_Found("", file, tuple(str(name) for name in names) if names else None),)
+    names: Sequence[object] = history.effective.get("classes") or ()
+    known = tuple(str(name) for name in names) if names else None
+    return (_Found("", file, known, history.learnt),)
 
 
 def _wanted(settings: CellSettings) -> str:

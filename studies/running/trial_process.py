@@ -36,6 +36,7 @@ from studies.running.trial_order import Slot, TrialOrder
 from studies.running.trial_session import Listener, make_session
 from studies.running.trial_warnings import noted_warnings
 from studies.tree.cell_history import EVENTS_FILE, read_history
+from studies.tree.learnt_data import learnt_data
 from trackers.event_log import EventLog
 from trackers.records import JsonValue
 from trackers.redaction import redact
@@ -63,6 +64,8 @@ def conduct(order: TrialOrder, slot: Slot, line: TrialLine) -> None:
     costs = AttemptCosts(order, slot)
     trial = _Trial(order, slot, log=log, line=line, costs=costs)
     started: dict[str, Any] = {"attempt": order.attempt, "device": slot.device}
+    if order.purpose == "train":
+        started["learnt"] = learnt_data(order.settings["data"])
     trial.note("started", pid=os.getpid(), **started, costs=costs.so_far())
     with noted_warnings(trial.note):
         name, fields = _outcome_of(trial.run)

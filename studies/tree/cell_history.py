@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studies.tree.learnt_data import LearntData
 from trackers.event_log import Event, read_events
 from trackers.records import EpochRecord
 
@@ -23,6 +24,7 @@ class CellHistory:
     resumed_from_epoch: int = 0  # of the newest attempt
     effective: dict[str, Any] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)  # topic -> the first one's message
+    learnt: LearntData | None = None  # None: the log does not say
     end: Event | None = None  # "finished" or "ended" of the newest attempt
     costs: dict[str, Any] = field(default_factory=dict)  # of the newest attempt, as it last said
     last_at: float | None = None  # unix seconds of the last event
@@ -36,6 +38,7 @@ class CellHistory:
                 self.end = None
                 self.resumed_from_epoch = 0
                 self.costs = event.fields.get("costs", {})
+                self.learnt = event.fields.get("learnt", self.learnt)
             elif event.name == "effective":
                 self.effective.update(event.fields)
                 self.resumed_from_epoch = int(event.fields.get("resumed_from_epoch", 0))

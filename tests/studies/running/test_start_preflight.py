@@ -12,7 +12,8 @@ from models.segmentation.unet import UNet
 from studies.running.start_preflight import check_starts, starting_facts, starting_settings
 from studies.running.starting import Starts, UnusableStartError
 from studies.running.workspace import WorkspaceFolder
-from studies.spec.schema import StudySpec
+from studies.spec.schema import CellSettings, StudySpec
+from studies.tree.learnt_data import learnt_data
 from trackers.event_log import EventLog
 
 MakeSpec = Callable[..., StudySpec]
@@ -41,6 +42,8 @@ def weights(tmp_path: Path) -> Path:
     """Weights of a network of one class, with the log of its training beside them."""
     file = tmp_path / "trial" / "best-4.pt"
     log = EventLog(file.parent / "events.jsonl")
+    learnt = {"dataset": "street_scenes", "split": {"folds": 5, "fold": 2}}
+    log.append("started", learnt=learnt_data(learnt))  # type: ignore[arg-type]  # JSON it is
     log.append("effective", classes=["background", "car"])
     log.close()
     network = UNet(UNetSettings.model_validate(SMALL), 1)
@@ -91,6 +94,48 @@ def test_classes_come_from_the_log_beside_a_file_or_from_the_study(
         assert start.class_names == names
         assert start.file == weights
     assert starts.fingerprint(known) != starts.fingerprint(named)
+
+
+def of_scenes(weights: Path, **data: Any) -> CellSettings:
+    content = {"data": {**SCENES, **data}, "model": SMALL, "evaluation": {}}
+    training = {"transfer": {"init_from": str(weights)}}
+    return CellSettings.model_validate({**content, "training": training})
+
+
+def test_folds_do_not_start_from_a_file_that_saw_their_validation(
+    starts: Starts, weights: Path
+) -> None:
+    message = starts.complaint(of_scenes(weights, folds=5), "more")
+    assert message is not None
+    assert message.startswith("data.folds: 5 validates on every image of dataset 'street_scenes'")
+
+
+def test_a_single_fold_starts_from_the_same_cut_alone(starts: Starts, weights: Path) -> None:
+    assert starts.complaint(of_scenes(weights, split={"folds": 5, "fold": 2}), "more") is None
+    message = starts.complaint(of_scenes(weights, split={"folds": 5, "fold": 3}), "more")
+    assert message is not None
+    assert message.startswith("data.split validates on fold 3 of dataset 'street_scenes', and '")
+
+
+def test_weights_of_unknown_or_other_data_serve_folds(starts: Starts, weights: Path) -> None:
+    other = {"dataset": "camvid", "root": "elsewhere", "folds": 5}
+    assert starts.complaint(of_scenes(weights, **other), "more") is None
+    (weights.parent / "events.jsonl").unlink()
+    again = Starts(starts.workspace)
+    assert again.complaint(of_scenes(weights, folds=5), "more") is None
+
+
+def test_a_folder_is_the_same_however_it_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    roots = {
+        learnt_data({"dataset": "camvid", "root": str(root)})["root"]
+        for root in ("data", "link", "./data/", tmp_path / "link")
+    }
+    assert roots == {str((tmp_path / "data").resolve())}
 
 
 @pytest.mark.parametrize(

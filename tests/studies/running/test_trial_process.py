@@ -8,6 +8,8 @@ import pytest
 
 from studies.running.trial_order import Slot, TrialOrder
 from studies.running.trial_process import run_trial
+from studies.tree.learnt_data import learnt_data
+from trackers.event_log import read_events
 
 
 @pytest.fixture
@@ -61,4 +63,6 @@ def test_process_that_is_told_to_go_trains(order: TrialOrder) -> None:
     process.join(60)
 
     assert process.exitcode == 0
-    assert '"event":"finished"' in (order.folder / "events.jsonl").read_text()
+    events, _ = read_events(order.folder / "events.jsonl")
+    assert events[-1].name == "finished"
+    assert events[0].fields["learnt"] == learnt_data(order.settings["data"])
