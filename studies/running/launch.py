@@ -180,7 +180,8 @@ class _Checks:
         """Look at the data, and write down what the study begins with."""
         spec = self.loaded.spec
         used = preflight(spec, self.workspace.data_page(spec.study), self.view)
-        check_folds(spec)
+        for warning in check_folds(spec):
+            self.view.say(warning)
         require_same_data(spec.study, self.ledger, used)
         self.ledger.save_study(
             spec.study,

@@ -17,6 +17,11 @@ STAGE = {"stage": "rate", "vary": {"training.learning_rate": [1e-2, 1e-3]}}
 MakeSpec = Callable[..., StudySpec]
 
 
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISIONSTUDY_WORKSPACE", str(tmp_path / "workspace"))
+
+
 @pytest.fixture
 def scenes(tmp_path: Path) -> dict[str, Any]:
     return {
@@ -36,7 +41,7 @@ def prepared(make_spec: MakeSpec, scenes: dict[str, Any], **changes: object) -> 
 
 
 def test_folds_with_samples_are_in_order(make_spec: MakeSpec, scenes: dict[str, Any]) -> None:
-    check_folds(prepared(make_spec, scenes, folds=5))
+    assert check_folds(prepared(make_spec, scenes, folds=5)) == []
 
 
 def test_data_are_listed_and_cut_once_for_all_folds(
@@ -60,6 +65,24 @@ def test_data_are_listed_and_cut_once_for_all_folds(
     check_folds(spec)
     assert len(listed) == 2  # training and validation
     assert len(cut) == 1
+
+
+def test_copies_of_all_folds_that_exceed_the_cache_are_warned_of(
+    make_spec: MakeSpec, scenes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = prepared(make_spec, scenes, folds=5)
+    monkeypatch.setenv("VISIONSTUDY_CACHE_GB", "0.0001")
+    (warning,) = check_folds(spec)  # about ten images, of 3 kB each, five times
+    assert "each of 5 folds keeps decoded images of its own, together at least 0.000" in warning
+    assert "the cache may hold 0.0001 GB" in warning
+    assert "raise VISIONSTUDY_CACHE_GB, or lower data.folds" in warning
+
+
+def test_what_is_not_kept_exceeds_no_cache(
+    make_spec: MakeSpec, scenes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISIONSTUDY_CACHE_GB", "0.0001")
+    assert check_folds(prepared(make_spec, scenes, folds=5, cache="off")) == []
 
 
 def test_more_folds_than_images_are_refused(make_spec: MakeSpec, scenes: dict[str, Any]) -> None:
