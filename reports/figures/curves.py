@@ -214,9 +214,10 @@ def _turn(series: CurveSeries, turn: Overfitting, place: CurveLine) -> dict[str,
     is_grey = series.style >= len(theme.SERIES)
     colour = theme.INK if is_grey else theme.series_style(series.style)["color"]
     ring = {"color": colour, "symbol": "diamond-open", "size": 12, "line": {"width": 2}}
-    text = f"%{{fullData.legendgroup}}<br>overfits after epoch {turn.epoch}<extra></extra>"
     trace = _point(series, "overfits from here", place, ring)
-    return trace | {"hoverinfo": "all", "hovertemplate": text}
+    said = f"%{{customdata}}<br>overfits after epoch {turn.epoch}<extra></extra>"
+    own = {"customdata": [series.label], "hoverinfo": "all", "hovertemplate": said}
+    return trace | own
 
 
 def _band(series: CurveSeries, outline: CurveLine, colour: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Bands over seeds, and the epoch from which on a configuration overfits."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from reports.figures.curves import (
     curves_summary,
     stage_curves,
 )
+from reports.figures.embedding import embed
 from reports.figures.overfitting import overfitting
 from trackers.records import EpochRecord, StudyRecord
 
@@ -100,10 +102,21 @@ def test_a_loser_that_overfits_is_marked_in_its_own_colour_and_said(study: Study
     lines = {t.name: t for t in curves_figure(curves).data if t.hovertemplate}
     for name, mark in named.items():
         assert mark.marker.color == lines[name].line.color
-        assert "overfits after epoch" in mark.hovertemplate
+        assert mark.hovertemplate.startswith("%{customdata}<br>overfits after epoch")
     summary = curves_summary(curves)
     assert "The winner overfits after epoch 3" in summary
     assert "So does learning rate 1e-4 after epoch 2 (0.500 to" in summary
+
+
+def test_a_label_on_a_mark_cannot_bring_markup(study: StudyRecord) -> None:
+    stage = study.stages[0]
+    loser = replace(stage.configurations[2], varied={"model.name": "<b>wide</b>"})
+    stage = replace(stage, configurations=(*stage.configurations[:2], loser))
+    both = with_turns(replace(study, stages=(stage, *study.stages[1:])), {loser.id: 3})
+    curves = {each.metric: each for each in stage_curves(both, 0)}["val/loss"]
+    drawn = embed(curves_figure(curves), "curves", title="t", summary="s")
+    (mark,) = [t for t in json.loads(drawn.spec)["data"] if t["name"] == "overfits from here"]
+    assert "&lt;b&gt;wide&lt;/b&gt;" in mark["customdata"][0]
 
 
 def test_a_loser_that_overfits_alone_is_named(study: StudyRecord) -> None:
