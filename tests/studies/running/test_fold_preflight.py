@@ -17,11 +17,6 @@ STAGE = {"stage": "rate", "vary": {"training.learning_rate": [1e-2, 1e-3]}}
 MakeSpec = Callable[..., StudySpec]
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VISIONSTUDY_WORKSPACE", str(tmp_path / "workspace"))
-
-
 @pytest.fixture
 def scenes(tmp_path: Path) -> dict[str, Any]:
     return {
