@@ -134,12 +134,12 @@ def test_pretrained_weights_are_those_of_every_layer_but_the_last(
     assert len(load_localizer(network, settings)) == len(seen) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_largest_objects_of_eight_real_images_are_learnt(
     eight_images: Callable[[int], Any],
 ) -> None:
     """In the end also with the statistics of batch normalisation, which lag behind."""
-    data, steps = eight_images(64), 80
+    data, steps = eight_images(64), 120
     for index, target in enumerate(data.targets):
         areas = (target["boxes"][:, 2:] - target["boxes"][:, :2]).prod(dim=1)
         one = areas.argmax()[None]
