@@ -1,6 +1,6 @@
 """What a study's choice of split will do to its scores; torch-free."""
 
-from data_pipeline.datasets.settings.pictures import CamVidData
+from data_pipeline.datasets.settings.pictures import CamVidData, IsbiData
 from data_pipeline.datasets.settings.videos import VideoFields
 from data_pipeline.settings import DataSettings
 
@@ -41,4 +41,6 @@ def _parts(settings: DataSettings) -> str | None:
         return "clips of one group, near-duplicates cut from one video"
     if isinstance(settings, CamVidData):
         return "frames of one drive, seconds apart"
+    if isinstance(settings, IsbiData):
+        return "neighbouring slices of one stack, nanometres apart"
     return None

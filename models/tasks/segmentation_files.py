@@ -135,7 +135,9 @@ def _save_scores(file: Path, predictions: Predictions, evaluation: EvaluationSet
     lines.writerow(["image_id", *scores])
     columns = [[_number(value) for value in values] for values in scores.values()]
     lines.writerows(zip(image_ids, *columns, strict=True))
-    write_atomically(file, lambda stream: stream.write(text.getvalue().encode()))
+    # Ids are names of files, which may not be UTF-8: their bytes are written as they are.
+    content = text.getvalue().encode(errors="surrogateescape")
+    write_atomically(file, lambda stream: stream.write(content))
 
 
 def _number(value: float) -> str:

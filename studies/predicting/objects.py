@@ -94,7 +94,7 @@ class Objects:
         write_file(folder / RESULTS, json.dumps(results).encode())
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(rows)
-        write_file(folder / TABLE, table.getvalue().encode())
+        write_file(folder / TABLE, table.getvalue().encode(errors="surrogateescape"))
 
     def _cells(self, result: dict[str, Any]) -> tuple[object, ...]:
         """Return a line of the table, without the picture's name."""

@@ -79,7 +79,7 @@ class PictureClasses:
             rows.append((image["name"], image["class"], image["probability"], *every))
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(rows)
-        write_file(folder / CLASS_TABLE, table.getvalue().encode())
+        write_file(folder / CLASS_TABLE, table.getvalue().encode(errors="surrogateescape"))
 
 
 def _draw(pixels: Bytes, lines: Sequence[str]) -> None:

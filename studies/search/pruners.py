@@ -85,7 +85,10 @@ def pruned_because(pruner: Pruner, *, step: int, value: float) -> str:
     score = f"{value:.4g}"
     match pruner:
         case MedianPruner():
-            return f"{score} after epoch {step} is worse than the median of the others there"
+            return (
+                f"its best up to epoch {step}, where it has {score}, is worse than the median of "
+                "the others there"
+            )
         case SuccessiveHalvingPruner() | HyperbandPruner():
             return (
                 f"{score} after epoch {step} is not among the best 1 in {pruner.reduction} "

@@ -3,7 +3,7 @@
 import pytest
 
 from data_pipeline.datasets.settings.boxes import CocoData
-from data_pipeline.datasets.settings.pictures import CamVidData
+from data_pipeline.datasets.settings.pictures import CamVidData, IsbiData
 from data_pipeline.datasets.settings.videos import HMDB51Data, UCF101Data
 from data_pipeline.settings import RootedData
 from data_pipeline.splitting.split_warnings import split_warnings
@@ -25,9 +25,15 @@ def test_videos_cut_at_random_are_warned_of_with_the_thesis_numbers(
     assert warning.endswith("choose data.split.policy: grouped, or given")
 
 
-def test_frames_of_one_drive_cut_at_random_are_warned_of() -> None:
-    [warning] = split_warnings(with_policy(CamVidData, "random"))
-    assert "puts frames of one drive" in warning
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [(CamVidData, "frames of one drive"), (IsbiData, "neighbouring slices of one stack")],
+)
+def test_pictures_of_one_group_cut_at_random_are_warned_of(
+    kind: type[RootedData], parts: str
+) -> None:
+    [warning] = split_warnings(with_policy(kind, "random"))
+    assert f"puts {parts}" in warning
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,14 @@ def test_every_role_names_a_file_and_nothing_else_is_left(
         "confusion_test", "curves_picture_test", "curves_test", "image_scores_test",
     ]  # fmt: skip
     assert sorted(files.values()) == sorted(file.name for file in tmp_path.iterdir())
+
+
+def test_image_name_that_is_not_utf_8_keeps_its_bytes(
+    sigmoids: SigmoidPredictions, tmp_path: Path
+) -> None:
+    named = replace(sigmoids, image_ids=("a", os.fsdecode(b"caf\xe9"), "c"))
+    files = save_split(tmp_path, "val", named, HALF)
+    assert b"\ncaf\xe9," in (tmp_path / files["image_scores_val"]).read_bytes()
 
 
 def test_curves_pass_through_the_split_s_metrics(

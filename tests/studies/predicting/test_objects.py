@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -177,14 +178,15 @@ def test_boxes_are_drawn_from_the_runs_score_on(
     assert inside.tolist() == [90, 90, 90]  # boxes are not filled
 
 
-def test_all_objects_are_a_table_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a/7", os.fsdecode(b"caf\xe9")])  # may not be UTF-8
+def test_all_objects_are_a_table_too(tmp_path: Path, name: str) -> None:
     writer = Objects(of_boxes(), Wishes(overlay=False))
     pixels = np.zeros((*PICTURE_HW, 3), np.uint8)
-    entry = writer.write(tmp_path, "a/7", pixels, views=[boxes_alone("letterbox")])
-    writer.finish(tmp_path, [{"name": "a/7", **entry}])
-    with (tmp_path / "objects.csv").open(newline="") as stream:
+    entry = writer.write(tmp_path, name, pixels, views=[boxes_alone("letterbox")])
+    writer.finish(tmp_path, [{"name": name, **entry}])
+    with (tmp_path / "objects.csv").open(newline="", errors="surrogateescape") as stream:
         car, bus = csv.DictReader(stream)
-    assert (car["picture"], car["class"], bus["class"]) == ("a/7", "car", "bus")
+    assert (car["picture"], car["class"], bus["class"]) == (name, "car", "bus")
     corners = [float(car[side]) for side in ("left", "top", "right", "bottom")]
     assert corners == pytest.approx([LEFT, TOP, RIGHT, BOTTOM], abs=0.1)
     assert float(car["score"]) == 0.9

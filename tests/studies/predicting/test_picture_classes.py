@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ def test_all_pictures_are_one_table(run: ChosenRun, tmp_path: Path) -> None:
     assert [row["picture"] for row in rows] == ["a/1", "b, 2"]
     assert [row["class"] for row in rows] == ["ant", "dragonfly"]
     assert [float(rows[1][name]) for name in NAMES] == [0.2, 0.3, 0.1, 0.4]
+
+
+def test_name_that_is_not_utf_8_keeps_its_bytes_in_the_table(
+    run: ChosenRun, tmp_path: Path
+) -> None:
+    image = written(run, tmp_path, os.fsdecode(b"caf\xe9"), 0.7, 0.1, 0.1, 0.1, overlay=False)
+    PictureClasses(run, Wishes()).finish(tmp_path, [image])
+    assert b"\ncaf\xe9,ant,0.7," in (tmp_path / "classes.csv").read_bytes().replace(b"\r", b"")
 
 
 @pytest.mark.parametrize(
