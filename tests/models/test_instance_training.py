@@ -88,7 +88,7 @@ def test_training_stopped_in_an_epoch_ends_bit_identical(cell: Callable[..., Any
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_micro_batches_train_with_every_image_and_each_loss_is_logged(
     cell: Callable[..., Any],
 ) -> None:

@@ -97,8 +97,11 @@ def test_a_study_killed_between_any_two_writes_ends_as_if_it_had_not_been(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("search", "launches", "epochs"),
-    [(TREE, 1, 12), (PRUNED, 1, 13), (EVOLVING, 2, 10)],
-    ids=["confirmed and probed", "pruned", "evolving, and a cell tried again"],
+    [
+        pytest.param(TREE, 1, 12, id="confirmed and probed", marks=pytest.mark.exhaustive),
+        pytest.param(PRUNED, 1, 13, id="pruned", marks=pytest.mark.exhaustive),
+        pytest.param(EVOLVING, 2, 10, id="evolving, and a cell tried again"),
+    ],
 )
 def test_so_does_one_that_does_more(
     noop_study: dict[str, Any],
