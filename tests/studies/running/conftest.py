@@ -40,6 +40,13 @@ class Workshop:
         """Write the study file anew."""
         YAML().dump(study, self.file)
 
+    def kill(self) -> None:
+        """Kill what still runs."""
+        for process in self.launches:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
     def command(self, *arguments: str) -> list[str]:
         """Return a command line of the installed CLI for this workspace."""
         code = "from studies.cli.app import main; main()"
@@ -108,24 +115,42 @@ def workshop(tmp_path: Path, mlflow_template: Path) -> Iterator[Build]:
     built: list[Workshop] = []
 
     def build(study: dict[str, Any]) -> Workshop:
-        folder = tmp_path / f"{study['study']}-{len(built)}"
-        (folder / "runs").mkdir(parents=True)
-        shutil.copy(mlflow_template, folder / "runs" / "mlflow.db")
-        file = folder / "study.yaml"
-        YAML().dump(study, file)
-        built.append(Workshop(folder, file, study["study"]))
+        built.append(open_workshop(tmp_path / f"{study['study']}-{len(built)}", study))
+        shutil.copy(mlflow_template, built[-1].runs / "mlflow.db")
         return built[-1]
 
     yield build
     for each in built:
-        for process in each.launches:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.communicate()
+        each.kill()
+
+
+@pytest.fixture(scope="session")
+def launched_once(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> Path:
+    """Launch the study of the scripted trainer, once for all tests that go on from its end."""
+    shop = open_workshop(tmp_path_factory.mktemp("launched") / "noop", scripted_study())
+    shutil.copy(mlflow_template, shop.runs / "mlflow.db")
+    shop.launch()
+    return shop.folder
 
 
 @pytest.fixture
-def noop_study() -> dict[str, Any]:
+def finished(launched_once: Path, tmp_path: Path) -> Iterator[Workshop]:
+    """Return a copy of a workspace with the finished study of the scripted trainer."""
+    folder = Path(shutil.copytree(launched_once, tmp_path / "finished"))
+    shop = Workshop(folder, folder / "study.yaml", "noop")
+    yield shop
+    shop.kill()
+
+
+def open_workshop(folder: Path, study: dict[str, Any]) -> Workshop:
+    """Make an empty workspace and write a study file beside it."""
+    (folder / "runs").mkdir(parents=True)
+    shop = Workshop(folder, folder / "study.yaml", study["study"])
+    shop.write(study)
+    return shop
+
+
+def scripted_study() -> dict[str, Any]:
     """Return a study of the scripted trainer: two stages and a threshold, two seeds."""
     return {
         "study": "noop",
@@ -147,3 +172,9 @@ def noop_study() -> dict[str, Any]:
             "replicates": 2,
         },
     }
+
+
+@pytest.fixture
+def noop_study() -> dict[str, Any]:
+    """Return a study of the scripted trainer, to be changed."""
+    return scripted_study()

@@ -144,10 +144,8 @@ def test_epoch_budget_stops_the_study_and_a_larger_one_goes_on(
     assert finished.is_finished
 
 
-def test_changed_objective_is_refused_with_the_difference(workshop: Any, noop_study: Any) -> None:
-    shop = workshop(noop_study)
-    shop.launch()
-    output = shop.launch("--set", "objective.metric=val/dice", exit_code=2)
+def test_changed_objective_is_refused_with_the_difference(finished: Any) -> None:
+    output = finished.launch("--set", "objective.metric=val/dice", exit_code=2)
 
     assert "objective.metric" in output
     assert "val/iou" in output
@@ -155,12 +153,10 @@ def test_changed_objective_is_refused_with_the_difference(workshop: Any, noop_st
     assert "--as NEW_NAME" in output
 
 
-def test_added_seed_trains_only_the_new_cells(workshop: Any, noop_study: Any) -> None:
-    shop = workshop(noop_study)
-    shop.launch()
-    before = shop.record()
-    shop.launch("--set", "search.replicates=3")
-    after = shop.record()
+def test_added_seed_trains_only_the_new_cells(finished: Any) -> None:
+    before = finished.record()
+    finished.launch("--set", "search.replicates=3")
+    after = finished.record()
 
     assert after.is_finished
     assert {cell.seed for cell in after.cells.values()} == {0, 1, 2}
@@ -168,11 +164,9 @@ def test_added_seed_trains_only_the_new_cells(workshop: Any, noop_study: Any) ->
         assert after.cells[cell.id].trials == cell.trials
 
 
-def test_status_and_plan_print_documented_json(workshop: Any, noop_study: Any) -> None:
-    shop = workshop(noop_study)
-    shop.launch()
-    status = json.loads(shop.run("status", "noop", "--json"))
-    plan = json.loads(shop.run("plan", str(shop.file), "--json"))
+def test_status_and_plan_print_documented_json(finished: Any) -> None:
+    status = json.loads(finished.run("status", "noop", "--json"))
+    plan = json.loads(finished.run("plan", str(finished.file), "--json"))
 
     for cell in status["cells"]:
         assert cell["outcome"] == "complete"
@@ -182,17 +176,15 @@ def test_status_and_plan_print_documented_json(workshop: Any, noop_study: Any) -
     assert {cell["id"] for cell in plan["cells"]} == {cell["id"] for cell in status["cells"]}
 
 
-def test_missing_predictions_fail_the_cell_that_needs_them(workshop: Any, noop_study: Any) -> None:
-    shop = workshop(noop_study)
-    shop.launch()
-    for file in shop.runs.glob("studies/noop/trials/*/predictions_val.npz"):
+def test_missing_predictions_fail_the_cell_that_needs_them(finished: Any, noop_study: Any) -> None:
+    for file in finished.runs.glob("studies/noop/trials/*/predictions_val.npz"):
         file.unlink()
     noop_study["search"]["tree"][2]["vary"]["evaluation.threshold"].append(0.8)
-    shop.write(noop_study)
-    shop.launch()
+    finished.write(noop_study)
+    finished.launch()
     added = [
         cell
-        for cell in shop.record().cells.values()
+        for cell in finished.record().cells.values()
         if cell.settings["evaluation.threshold"] == 0.8
     ]
 
@@ -200,14 +192,12 @@ def test_missing_predictions_fail_the_cell_that_needs_them(workshop: Any, noop_s
     assert all("saved predictions are missing" in cell.reason for cell in added)
 
 
-def test_damaged_optuna_copy_is_rebuilt_from_the_ledger(workshop: Any, noop_study: Any) -> None:
-    shop = workshop(noop_study)
-    shop.launch()
-    (shop.runs / "optuna.db").write_bytes(b"not a database" * 100)
-    shop.launch("--set", "search.replicates=3")
+def test_damaged_optuna_copy_is_rebuilt_from_the_ledger(finished: Any) -> None:
+    (finished.runs / "optuna.db").write_bytes(b"not a database" * 100)
+    finished.launch("--set", "search.replicates=3")
 
-    assert shop.record().is_finished
-    assert (shop.runs / "optuna.damaged").exists()
+    assert finished.record().is_finished
+    assert (finished.runs / "optuna.damaged").exists()
 
 
 def test_halved_micro_batch_survives_a_stop(workshop: Any, noop_study: Any) -> None:
