@@ -134,7 +134,7 @@ def test_pretrained_weights_are_those_of_every_layer_but_the_last(
     assert len(load_localizer(network, settings)) == len(seen) == 1
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_largest_objects_of_eight_real_images_are_learnt(
     eight_images: Callable[[int], Any],
 ) -> None:

@@ -101,8 +101,8 @@ CASES: dict[str, Case] = {
 }
 
 
-# Regions are learnt with in faster_rcnn_vgg16 as well, maps of several sizes in ssd300, ssdlite.
-LONGEST = ("fast_rcnn_resnet", "faster_rcnn_resnet", "fcos", "retinanet", "yolov3")
+# Their pyramid is learnt with in retinanet as well, their regions in faster_rcnn_vgg16.
+LONGEST = ("fast_rcnn_resnet", "faster_rcnn_resnet", "fcos")
 
 
 def _cases() -> list[Any]:

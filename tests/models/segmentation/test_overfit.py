@@ -54,8 +54,8 @@ EXERCISES = MappingProxyType(
 )
 
 
-# Their encoder is learnt with in unet_encoder as well.
-LONGEST = ("deeplabv3", "deeplabv3plus", "fcn_resnet", "fpn", "unetplusplus")
+# Its residual encoder is learnt with in deeplabv3plus as well.
+LONGEST = ("fcn_resnet",)
 
 
 def _networks() -> list[Any]:

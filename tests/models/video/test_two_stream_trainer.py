@@ -170,7 +170,7 @@ def test_the_svm_is_fitted_to_middles_in_the_precision_of_the_network_alone(
         assert torch.equal(found[item.image_id][:3], colours)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_fitting_that_was_stopped_ends_bit_identical(
     cell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 EPOCHS = 40
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_unet_overfits_four_camvid_images(workshop: Any, real_data: Path) -> None:
     shop = workshop(
         {

@@ -98,8 +98,8 @@ def test_a_study_killed_between_any_two_writes_ends_as_if_it_had_not_been(
 @pytest.mark.parametrize(
     ("search", "launches", "epochs"),
     [
-        pytest.param(TREE, 1, 12, id="confirmed and probed", marks=pytest.mark.exhaustive),
-        pytest.param(PRUNED, 1, 13, id="pruned", marks=pytest.mark.exhaustive),
+        pytest.param(TREE, 1, 12, id="confirmed and probed"),
+        pytest.param(PRUNED, 1, 13, id="pruned"),
         pytest.param(EVOLVING, 2, 10, id="evolving, and a cell tried again"),
     ],
 )

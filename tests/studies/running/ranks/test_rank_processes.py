@@ -93,7 +93,7 @@ def test_two_processes_score_as_one_does_and_are_pruned_together(yard: Any, alon
     assert effective["images_per_process"] == 2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_trial_that_lost_a_process_goes_on_with_another_number(yard: Any, alone: Any) -> None:
     order = yard.order("bereft", awaits_verdict=True)
 
