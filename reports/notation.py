@@ -142,7 +142,8 @@ def setting_text(
     factors = value.get("learning_rate_factors") or {}
     rest += [f"{layer} at {value_text(f)} x the rate" for layer, f in factors.items()]
     if source is None:
-        return ", ".join(["pretrained", *rest])
+        said = PRETRAINED in (beside or {})
+        return ", ".join(rest if said else ["pretrained", *rest])
     run = str(source).removeprefix("study:")
     start = run if run != source else "/".join(PurePath(run).parts[-2:])  # of a file, its end
     return ", ".join([f"from {start}", *rest])

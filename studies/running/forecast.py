@@ -6,7 +6,6 @@ epochs do not depend on it, the time does, and the plan says so.
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 from data_pipeline.settings import DataSettings
 from models.catalog import MODELS
 from models.entries import ClipShape
+from studies.running.module_process import run_module
 from studies.spec.clip_checks import clip_shape
 from studies.spec.schema import StudySpec
 from studies.spec.settings import base_settings, for_class
@@ -198,14 +198,7 @@ def time_one_batch(spec: StudySpec) -> TimedBatch | None:
     settings = for_class(base, group) if group else base
     order = {"task": spec.task, "settings": settings.model_dump(mode="json")}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "studies.running.timed_batch"],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            timeout=TIMING_TIMEOUT_S,
-            check=False,
-        )
+        done = run_module("studies.running.timed_batch", order, timeout_s=TIMING_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(
             f"timing one batch took more than {TIMING_TIMEOUT_S:g} s and was stopped; plan with "

@@ -8,7 +8,6 @@ is tried again with half its micro-batch, as ever.
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pynvml
 
 from models.catalog import MODELS
 from studies.running.devices import visible_gpus
+from studies.running.module_process import run_module
 from studies.running.nvml import handle_of, nvml
 from studies.running.trial_order import Slot
 from studies.spec.schema import CellSettings
@@ -115,14 +115,7 @@ def _probe(task: str, cells: Sequence[CellSettings]) -> list[dict[str, Any]]:
         return []
     order = {"task": task, "settings": [each.model_dump(mode="json") for each in cells]}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "studies.running.memory_probe"],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
+        done = run_module("studies.running.memory_probe", order, timeout_s=PROBE_TIMEOUT_S)
         output, ending = done.stdout, f"exit code {done.returncode}"
     except subprocess.TimeoutExpired as error:
         output = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""

@@ -61,10 +61,18 @@ def history(made: Any) -> dict[int, dict[str, float]]:
     }
 
 
-def stopped_anywhere_ends_bit_identical(whole_cell: Any, stopped: Any) -> None:
-    """Train one of two equal cells at once, the other in three attempts, and compare."""
+def stopped_anywhere_ends_bit_identical(
+    whole_cell: Any, stopped: Any, *, moments: Sequence[int] = (1, 4)
+) -> None:
+    """Train one of two equal cells at once, the other in several attempts, and compare.
+
+    Args:
+        whole_cell: Trained at once.
+        stopped: Stopped at each of the moments, then trained to its end.
+        moments: Polls at which it is stopped: in an epoch, and while validating.
+    """
     expected = train(whole_cell.session())
-    for moment in (1, 4):  # in an epoch, and while validating
+    for moment in moments:
         with pytest.raises(Interrupted):
             train(stopped.session(stop_at_poll=moment))
     result = train(stopped.session())

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from data_pipeline.datasets.settings.boxes import (
     BoxListData,
@@ -27,9 +26,9 @@ from models.metrics.box_metrics import rescore
 from models.reference_settings import ConstantBoxesSettings
 from models.references import score_test
 from models.references import train as count
-from models.session import Interrupted, TrainingResult
 from models.settings import EvaluationSettings
 from models.training import train
+from tests.models.drawn_source import stopped_anywhere_ends_bit_identical
 
 TASK = "object_detection"
 SIZE = 64
@@ -43,7 +42,6 @@ TINY = FasterRCNNVGG16Settings(
     candidates_training=40,
     candidates=40,
 )
-TIMES = {"images_per_s", "seconds", "peak_memory_mb"}
 Cell = Callable[..., Any]
 
 
@@ -80,32 +78,11 @@ def cell(attempts: Cell) -> Cell:
     return make
 
 
-def history(made: Any) -> dict[int, dict[str, float]]:
-    return {
-        report.epoch: {name: v for name, v in report.metrics.items() if name not in TIMES}
-        for report in made.reports
-    }
-
-
-def weights(result: TrainingResult, folder: Path) -> dict[str, torch.Tensor]:
-    loaded: dict[str, torch.Tensor] = torch.load(folder / result.files["weights"])
-    return loaded
-
-
 @pytest.mark.slow
 def test_training_stopped_in_an_epoch_ends_bit_identical(cell: Cell) -> None:
     data = scenes(augment=["horizontal_flip"])
     whole, stopped = cell(data, epochs=2), cell(data, epochs=2)
-    expected = train(whole.session())
-    for moment in (2, 3, 6):  # in an epoch, and while validating
-        with pytest.raises(Interrupted):
-            train(stopped.session(stop_at_poll=moment))
-    result = train(stopped.session())
-    assert stopped.effective[1]["resumed_from_step"] > 0
-    assert history(stopped) == history(whole)
-    assert result.metrics == expected.metrics
-    ours, theirs = weights(result, stopped.folders[-1]), weights(expected, whole.folders[-1])
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    stopped_anywhere_ends_bit_identical(whole, stopped, moments=(2, 3, 6))
 
 
 def test_losses_and_measures_are_logged_and_everything_is_kept(cell: Cell) -> None:

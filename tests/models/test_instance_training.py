@@ -14,10 +14,10 @@ from data_pipeline.samples import InstanceBatch
 from data_pipeline.source import DataSource, open_data
 from models.detection.mask_rcnn import build_mask_rcnn
 from models.detection.settings import MaskRCNNSettings
-from models.session import Interrupted, TrainingResult
 from models.settings import EvaluationSettings, TrainingSettings
 from models.tasks.instances import build_task
 from models.training import train
+from tests.models.drawn_source import stopped_anywhere_ends_bit_identical
 
 TASK = "instance_segmentation"
 SMALL = MaskRCNNSettings(
@@ -28,7 +28,6 @@ SMALL = MaskRCNNSettings(
     proposals=50,
 )
 TINY = SMALL.model_copy(update={"sampled_regions": 4, "proposals_training": 20, "proposals": 10})
-TIMES = {"images_per_s", "seconds", "peak_memory_mb"}
 
 
 @dataclass
@@ -60,35 +59,14 @@ def cell(attempts: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
-def history(cell: Any) -> dict[int, dict[str, float]]:
-    return {
-        report.epoch: {name: v for name, v in report.metrics.items() if name not in TIMES}
-        for report in cell.reports
-    }
-
-
-def weights(result: TrainingResult, folder: Path) -> dict[str, torch.Tensor]:
-    loaded: dict[str, torch.Tensor] = torch.load(folder / result.files["weights"])
-    return loaded
+@pytest.mark.slow
+def test_training_stopped_in_an_epoch_ends_bit_identical(cell: Callable[..., Any]) -> None:
+    whole, stopped = cell(), cell()
+    stopped_anywhere_ends_bit_identical(whole, stopped, moments=(1, 2))
+    assert stopped.effective[1]["resumed_from_step"] == 1
 
 
 @pytest.mark.slow
-def test_training_stopped_in_an_epoch_ends_bit_identical(cell: Callable[..., Any]) -> None:
-    whole = cell()
-    expected = train(whole.session())
-    stopped = cell()
-    for moment in (1, 2):  # after the first step, and while validating
-        with pytest.raises(Interrupted):
-            train(stopped.session(stop_at_poll=moment))
-    result = train(stopped.session())
-    assert stopped.effective[1]["resumed_from_step"] == 1
-    assert history(stopped) == history(whole)
-    assert result.metrics == expected.metrics
-    ours, theirs = weights(result, stopped.folders[-1]), weights(expected, whole.folders[-1])
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-
-
-@pytest.mark.exhaustive
 def test_micro_batches_train_with_every_image_and_each_loss_is_logged(
     cell: Callable[..., Any],
 ) -> None:

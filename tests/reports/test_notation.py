@@ -68,6 +68,14 @@ def test_transfers_are_written_as_what_a_training_starts_from(value: JsonValue, 
     assert notation.short_label({path: value, "training.epochs": 3}) == f"{text} · 3"
 
 
+def test_that_weights_are_pretrained_is_said_once() -> None:
+    varied: dict[str, JsonValue] = {
+        "model.pretrained": "imagenet",
+        "training.transfer": {"mode": "feature_extractor"},
+    }
+    assert notation.configuration_label(varied) == "pretrained imagenet, feature extractor"
+
+
 @pytest.mark.parametrize(
     ("beside", "text"),
     [

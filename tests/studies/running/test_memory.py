@@ -88,14 +88,14 @@ def test_memory_is_found_by_steps_in_another_process_and_kept(
     assert large.image_mb == pytest.approx(4 * small.image_mb, rel=0.1)
     assert large.fixed_mb < 1
     assert small.is_measured is False
-    monkeypatch.setattr("studies.running.memory.subprocess.run", None)  # nothing is left to find
+    monkeypatch.setattr("studies.running.memory.run_module", None)  # nothing is left to find
     assert find_memory(spec.task, [base, larger], tmp_path) == (records, [])
 
 
 def test_a_probe_that_fails_says_why(
     spec: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studies.running.memory.sys.executable", "/bin/false")
+    monkeypatch.setattr("studies.running.module_process.sys.executable", "/bin/false")
     records, problems = find_memory(spec.task, [base_settings(spec)], tmp_path)
     assert records == []
     assert problems == ["the memory probe ended: exit code 1"]
